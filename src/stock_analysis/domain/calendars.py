@@ -1,0 +1,64 @@
+"""Sessions of exchanges: when a market was open, in arrays."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from stock_analysis.domain.bars import BoolArray, IntArray
+
+DAY_S = 86_400
+FIRST_DATE = "1990-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The sessions of one exchange, oldest first.
+
+    sessions: (n,) int64, epoch seconds of 00:00 UTC of each session's date.
+    opens, closes: (n,) int64, epoch seconds UTC; a bar of a session starts in [open, close).
+    """
+
+    name: str
+    sessions: IntArray
+    opens: IntArray
+    closes: IntArray
+
+    def is_session(self, t: IntArray) -> BoolArray:
+        """Whether each date (epoch seconds, 00:00 UTC) is a session."""
+        index = np.searchsorted(self.sessions, t).clip(max=len(self.sessions) - 1)
+        return np.asarray(self.sessions[index] == t)
+
+    def session_index(self, t: IntArray) -> IntArray:
+        """Index of the session that each instant falls in, -1 where the market was closed."""
+        index = np.searchsorted(self.opens, t, side="right") - 1
+        inside = (index >= 0) & (t < self.closes[index.clip(min=0)])
+        return np.where(inside, index, -1)
+
+    def first_session_of(self, period: IntArray, t: IntArray) -> IntArray:
+        """The first scheduled session of the period that each date lies in.
+
+        period: (n,) the period number of every session of this calendar, ascending.
+        t: (m,) dates as epoch seconds; all must lie in the calendar's range.
+        """
+        row = np.searchsorted(self.sessions, t, side="right") - 1
+        first = np.searchsorted(period, period[row.clip(min=0)], side="left")
+        starts: IntArray = self.sessions[first]
+        return starts
+
+
+@lru_cache(maxsize=32)
+def load_calendar(name: str) -> Calendar:
+    """The calendar of this name, from 1990 to about a year ahead; built once in a process (0.1-0.5 s).
+
+    Raises exchange_calendars.errors.InvalidCalendarName if the name is unknown.
+    """
+    import exchange_calendars
+
+    schedule = exchange_calendars.get_calendar(name, start=FIRST_DATE).schedule
+    return Calendar(
+        name=name,
+        sessions=schedule.index.to_numpy().astype("datetime64[s]").astype(np.int64),
+        opens=schedule["open"].dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64),
+        closes=schedule["close"].dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64),
+    )

@@ -1,0 +1,1 @@
+"""Import of prices: readers, providers, quality gate, quarantine."""

@@ -1,0 +1,1 @@
+"""Pure calculations on arrays: no input or output, no clock."""

@@ -1,0 +1,86 @@
+"""PostgreSQL: the pool, the named statements, and rows as arrays by binary COPY."""
+
+import re
+import struct
+from collections.abc import Mapping
+from importlib.resources import files
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from stock_analysis.kit.settings import Settings
+
+CONNECTION_ERRORS = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)
+_STATEMENT = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+_COPY_TRAILER = struct.pack(">h", -1)
+
+
+async def open_pool(settings: Settings, *, application_name: str) -> asyncpg.Pool:
+    """A pool that connects on first use, so that a database that is still down does not stop the start."""
+    password = settings.database_password
+    return await asyncpg.create_pool(
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+        user=settings.database_user,
+        password=password.get_secret_value() if password else None,
+        min_size=0,
+        max_size=settings.database_pool_size,
+        command_timeout=settings.database_timeout_s,
+        timeout=settings.database_timeout_s,
+        server_settings={"application_name": application_name, "timezone": "UTC"},
+    )
+
+
+def load_queries(package: str) -> Mapping[str, str]:
+    """The statements of the package's queries.sql by name.
+
+    Each begins with the line `-- name: the_name`; further comment lines say what it is for.
+    """
+    text = files(package).joinpath("queries.sql").read_text()
+    parts = _STATEMENT.split(text)[1:]
+    return {name: sql.strip() for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def copy_rows(columns: np.dtype[np.void], rows: NDArray[np.void]) -> bytes:
+    """Rows in PostgreSQL's binary COPY format.
+
+    columns: a structured dtype of big-endian numbers, one field a column; rows: (n,) of that dtype.
+    """
+    packed = np.empty(len(rows), _framed(columns))
+    packed["fields"] = len(columns.names or ())
+    for name in columns.names or ():
+        packed[f"size_{name}"] = columns[name].itemsize
+        packed[name] = rows[name]
+    return _COPY_HEADER + packed.tobytes() + _COPY_TRAILER
+
+
+def parse_rows(columns: np.dtype[np.void], data: bytes | bytearray) -> NDArray[np.void]:
+    """Rows from PostgreSQL's binary COPY format; the inverse of copy_rows. No column may be NULL."""
+    framed = _framed(columns)
+    count, rest = divmod(len(data) - len(_COPY_HEADER) - len(_COPY_TRAILER), framed.itemsize)
+    if rest:
+        raise ValueError("COPY data does not have the columns asked for (a NULL, or another type)")
+    return np.frombuffer(data, framed, count, len(_COPY_HEADER))
+
+
+def _framed(columns: np.dtype[np.void]) -> np.dtype[np.void]:
+    fields: list[tuple[str, str]] = [("fields", ">i2")]
+    for name in columns.names or ():
+        fields += [(f"size_{name}", ">i4"), (name, columns[name].str)]
+    return np.dtype(fields)
+
+
+async def fetch_rows(
+    connection: asyncpg.Connection, sql: str, *args: object, columns: np.dtype[np.void]
+) -> NDArray[np.void]:
+    """The rows of a query as a structured array, through binary COPY; about 10 times faster than records."""
+    data = bytearray()
+
+    async def collect(chunk: bytes) -> None:
+        data.extend(chunk)
+
+    await connection.copy_from_query(sql, *args, output=collect, format="binary")
+    return parse_rows(columns, data)

@@ -1,0 +1,20 @@
+"""Metrics of HTTP servers: the route template is the label, never a symbol."""
+
+from prometheus_client import Counter, Histogram
+
+_LABELS = ["service", "method", "endpoint", "status"]
+REQUESTS = Counter("http_requests_total", "Requests answered.", _LABELS)
+DURATION = Histogram(
+    "http_request_duration_seconds",
+    "Time from the request's head to the last byte handed over.",
+    _LABELS,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def observe(service: str, method: str, endpoint: str, status: int, seconds: float) -> None:
+    """Count one answered request; methods that HTTP does not know share one label."""
+    labels = (service, method if method in _METHODS else "other", endpoint, str(status))
+    REQUESTS.labels(*labels).inc()
+    DURATION.labels(*labels).observe(seconds)

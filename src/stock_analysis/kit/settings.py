@@ -1,0 +1,165 @@
+"""All settings of the platform, with type, default and meaning; docs/settings.md is made from here."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+ENV_PREFIX = "STOCK_"
+CONFIG_FILE_VARIABLE = "STOCK_CONFIG_FILE"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message has one line for each mistake."""
+
+
+class Settings(BaseModel):
+    """Frozen settings of one process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; any other than loopback requires API keys."
+    )
+    port: int = Field(8080, ge=1, le=65535, description="Port of the gateway, or of `--target all`.")
+    stock_port: int = Field(8001, ge=1, le=65535, description="Port of the stock-service when it runs apart.")
+    stock_url: str = Field(
+        "http://127.0.0.1:8001", description="Where the gateway finds the stock-service when it runs apart."
+    )
+
+    database_host: str = Field("127.0.0.1", description="Host of PostgreSQL.")
+    database_port: int = Field(5432, ge=1, le=65535, description="Port of PostgreSQL.")
+    database_name: str = Field("stock_analysis", description="Name of the database.")
+    database_user: str = Field("stock_analysis", description="Database role of the platform.")
+    database_password: SecretStr | None = Field(None, description="Password of the database role.")
+    database_pool_size: int = Field(8, ge=1, le=100, description="Most database connections of one process.")
+    database_timeout_s: float = Field(10.0, gt=0, le=600, description="Longest that one query may take.")
+
+    valkey_host: str = Field("127.0.0.1", description="Host of Valkey.")
+    valkey_port: int = Field(6379, ge=1, le=65535, description="Port of Valkey.")
+    valkey_password: SecretStr | None = Field(None, description="Password of Valkey.")
+    valkey_timeout_s: float = Field(
+        0.25, gt=0, le=10, description="Longest wait for Valkey before going on without it."
+    )
+    cache_ttl_s: int = Field(3600, ge=1, description="How long Valkey keeps an answer.")
+    cache_local_bytes: int = Field(
+        32 * 2**20, ge=0, description="Bytes of ready answers that each process keeps in its own memory."
+    )
+
+    require_api_key: Literal["auto", "always", "never"] = Field(
+        "auto", description="Whether the API asks for a key; auto: unless listening on loopback."
+    )
+    rate_limit_per_minute: int = Field(
+        6000, ge=0, description="Requests a client (key or address) may make in a minute; 0 = no limit."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        description="Origins whose pages may call the API too, comma-separated in the environment.",
+    )
+    trusted_hosts: tuple[str, ...] = Field(
+        ("127.0.0.1", "localhost", "[::1]", "testserver"),
+        description="Host names the gateway answers to when no API key is required (stops DNS rebinding).",
+    )
+    max_request_bytes: int = Field(1 * 2**20, ge=1024, description="Largest request body that is read.")
+    request_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest that one request may take.")
+    upstream_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="Longest the gateway waits for a service that runs apart."
+    )
+    upstream_attempts: int = Field(
+        3,
+        ge=1,
+        le=10,
+        description="How often the gateway tries an idempotent call to a service that runs apart.",
+    )
+    drain_s: float = Field(
+        2.0, ge=0, le=300, description="How long /readyz says no before a stopping process closes its door."
+    )
+    shutdown_timeout_s: float = Field(
+        20.0, gt=0, le=600, description="How long requests under way may take once the door is closed."
+    )
+
+    log_format: Literal["console", "json"] = Field(
+        "json", description="console for people, json (ECS) for machines."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings and, for each field, where its value came from."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def load_settings(config_file: Path | None = None, environ: dict[str, str] | None = None) -> LoadedSettings:
+    """Settings from defaults, then the TOML file, then STOCK_... variables, the later the stronger.
+
+    config_file: else the one that STOCK_CONFIG_FILE names, else none.
+    Raises SettingsError naming every unknown or unusable value.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    named = config_file or (Path(environ[CONFIG_FILE_VARIABLE]) if CONFIG_FILE_VARIABLE in environ else None)
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(Settings.model_fields, "default")
+    for source, found in ((str(named), _from_file(named)), ("environment", _from_environment(environ))):
+        values |= found
+        sources |= dict.fromkeys(found, source)
+    try:
+        return LoadedSettings(Settings(**values), sources)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, sources)) from error
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not TOML: {error}") from error
+
+
+def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
+    return {
+        name.removeprefix(ENV_PREFIX).lower(): _split(name, value)
+        for name, value in environ.items()
+        if name.startswith(ENV_PREFIX) and name != CONFIG_FILE_VARIABLE
+    }
+
+
+def _split(name: str, value: str) -> str | tuple[str, ...]:
+    field = Settings.model_fields.get(name.removeprefix(ENV_PREFIX).lower())
+    if field is not None and field.annotation == tuple[str, ...]:
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _explain(error: ValidationError, sources: dict[str, str]) -> str:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        field = str(problem["loc"][0])
+        origin = sources.get(field, "?")
+        if problem["type"] == "extra_forbidden":
+            name = f"{ENV_PREFIX}{field.upper()}" if origin == "environment" else field
+            lines.append(f"{name} ({origin}): no such setting; docs/settings.md lists them")
+        else:
+            lines.append(f"{field} ({origin}): {problem['msg']}")
+    return "\n".join(lines)
+
+
+def describe_settings() -> str:
+    """The table of docs/settings.md in Markdown."""
+    rows = ["| setting | variable | default | meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else field.default
+        shown = ",".join(default) if isinstance(default, tuple) else default
+        rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | `{shown}` | {field.description} |")
+    return "\n".join(rows) + "\n"
