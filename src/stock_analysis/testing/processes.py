@@ -1,0 +1,60 @@
+"""Servers of a test run: they end when the run ends, however it ends."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+# The shell holds the pipe from the test run; when that run is gone, even by SIGKILL, `read` returns.
+_LEASH = (
+    'exec 3<&0; "$@" </dev/null & child=$!; echo $child; read -r _ <&3; kill -INT $child 2>/dev/null; wait'
+)
+
+
+class Server:
+    """A program on a leash; its process id is `pid`."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path, user: str | None = None) -> None:
+        # The output of the server goes to its log, so that only the shell writes to the pipe.
+        redirect = ["sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log)]
+        self._shell = subprocess.Popen(
+            ["sh", "-c", _LEASH, "leash", *redirect, *map(str, command)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=log.parent,
+            user=user,
+            group=user_group(user),
+            extra_groups=[] if user else None,
+            start_new_session=True,
+        )
+        self._log = log
+        assert self._shell.stdout is not None  # noqa: S101 - asked for above
+        self.pid = int(self._shell.stdout.readline())
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float = 30) -> None:
+        """Return when it is ready; raises RuntimeError with the end of its log if it never is."""
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            if self._shell.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"a server did not start:\n{self._log.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it in order; nothing happens if it is gone already."""
+        self._shell.communicate(timeout=30)
+
+
+def user_group(user: str | None) -> int | None:
+    """The main group of a user."""
+    import pwd
+
+    return pwd.getpwnam(user).pw_gid if user else None
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,49 @@
+"""The real parts that tests ask for by name; one that cannot start fails the test."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.postgres import PostgresCluster
+from stock_analysis.testing.valkey import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresCluster]:
+    """One PostgreSQL for the whole run."""
+    cluster = PostgresCluster()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """One Valkey for the whole run."""
+    server = ValkeyServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgres: PostgresCluster) -> Iterator[Settings]:
+    """Settings of a migrated, empty database of this test's own."""
+    settings = postgres.create_database()
+    yield settings
+    postgres.drop_database(settings)
+
+
+@pytest.fixture
+def settings(database: Settings, valkey: ValkeyServer) -> Settings:
+    """Settings of a database of this test's own and the run's Valkey."""
+    return valkey.add_to(database)
+
+
+@pytest.fixture
+async def pool(database: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on the test's own database."""
+    pool = await open_pool(database, application_name="test")
+    yield pool
+    await pool.close()
