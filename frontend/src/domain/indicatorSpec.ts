@@ -1,0 +1,69 @@
+import type { IndicatorDefinition } from '@/api/types';
+
+/** One indicator as the address and the API write it: `rsi(14)`, `bbands(timeperiod=20,nbdevup=2)`, `obv`. */
+export interface IndicatorSpec {
+  /** Upper case, as in the catalogue. */
+  name: string;
+  args: readonly SpecArgument[];
+}
+
+export interface SpecArgument {
+  /** null = positional. */
+  name: string | null;
+  value: number;
+}
+
+const SPEC = /^\s*([a-z][a-z0-9_]*)\s*(?:\(([^()]*)\))?\s*$/i;
+const ARGUMENT = /^\s*(?:([a-z][a-z0-9_]*)\s*=)?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i;
+
+/** The spec, or null where the text breaks the grammar (a positional argument after a named one does). */
+export function parseSpec(text: string): IndicatorSpec | null {
+  const match = SPEC.exec(text);
+  const name = match?.[1];
+  if (name === undefined) return null;
+  const args = parseArguments(match?.[2] ?? '');
+  return args && { name: name.toUpperCase(), args };
+}
+
+function parseArguments(text: string): SpecArgument[] | null {
+  if (text.trim() === '') return [];
+  const args: SpecArgument[] = [];
+  for (const part of text.split(',')) {
+    const match = ARGUMENT.exec(part);
+    if (match?.[2] === undefined) return null;
+    const name = match[1]?.toLowerCase() ?? null;
+    if (name === null && args.at(-1)?.name) return null;
+    args.push({ name, value: Number(match[2]) });
+  }
+  return args;
+}
+
+export function formatSpec({ name, args }: IndicatorSpec): string {
+  const head = name.toLowerCase();
+  if (args.length === 0) return head;
+  return `${head}(${args.map((arg) => (arg.name ? `${arg.name}=${arg.value}` : String(arg.value))).join(',')})`;
+}
+
+/** The text in the one form used for comparing and for the address; null where the grammar is broken. */
+export function canonicalSpec(text: string): string | null {
+  const spec = parseSpec(text);
+  return spec && formatSpec(spec);
+}
+
+/** Value of every parameter of the definition, in its order: given by position, by name, or the default. */
+export function resolveArguments(spec: IndicatorSpec, definition: IndicatorDefinition): number[] {
+  return definition.parameters.map((parameter, position) => {
+    const named = spec.args.find((arg) => arg.name === parameter.name.toLowerCase());
+    const positional = spec.args[position];
+    return named?.value ?? (positional?.name === null ? positional.value : parameter.default);
+  });
+}
+
+export function specOf(definition: IndicatorDefinition, values: readonly number[]): string {
+  return formatSpec({ name: definition.name, args: values.map((value) => ({ name: null, value })) });
+}
+
+/** How a legend names it: `RSI 14`, `MACD 12 26 9`. */
+export function labelOf(spec: IndicatorSpec): string {
+  return [spec.name, ...spec.args.map((arg) => arg.value)].join(' ');
+}

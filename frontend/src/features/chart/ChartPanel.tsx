@@ -1,0 +1,255 @@
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { ApiError } from '@/api/client';
+import type { IndicatorDefinition, InstrumentDetail } from '@/api/types';
+import { isIntraday } from '@/domain/intervals';
+import type { Theme, ViewState } from '@/domain/viewState';
+import { useTranslation } from '@/i18n';
+import { epochSeconds, price } from '@/lib/brand';
+import { Observable, useObservable } from '@/lib/observable';
+import { Failure, Loading, Message } from '@/ui/States';
+import { useChart, useCompareBars } from './api';
+import { CanvasHost, KeyboardReader } from './Canvas';
+import type { ChartView, Look } from './ChartView';
+import { alignCloses } from './compare';
+import { joinPages, type ChartData } from './data';
+import { Legends, useDescription } from './Legends';
+import { buildModel, type ChartModel } from './model';
+import { rangeSpan } from './ranges';
+
+export interface ChartPanelProps {
+  view: ViewState;
+  theme: Theme;
+  instrument: InstrumentDetail | undefined;
+  catalogue: readonly IndicatorDefinition[] | undefined;
+  /** Raised by the page to set the view back to the range it is in. */
+  resets: number;
+  onChange: (patch: Partial<ViewState>) => void;
+  onEditIndicator: (spec: string) => void;
+}
+
+/** Room for the price and, below it, for every pane to be read; a page that is too short scrolls. */
+const minHeight = (panes: number): number => 300 + (panes - 1) * 96;
+const NOTHING = new Observable(0);
+/** Bars left of the view at which the next older page is fetched. */
+const MARGIN_BARS = 60;
+
+export function ChartPanel(props: ChartPanelProps) {
+  const { view: state, instrument } = props;
+  const [view, setView] = useState<ChartView | null>(null);
+  const chart = useChart(state, state.range);
+  const data = useMemo(() => (chart.data === undefined ? null : joinPages(chart.data.pages)), [chart.data]);
+  const timeZone = instrument?.timezone ?? chart.data?.pages[0]?.timezone ?? 'UTC';
+  const compared = useCompared(state, data);
+  const model = useModel(props, view, data, compared.closes, timeZone);
+  useDrawing(props, view, model);
+  useRange(props, view, data, chart);
+  useOlderBars(view, chart);
+
+  return (
+    <div className="chart" style={{ minHeight: minHeight(model?.paneCount ?? 1) }} aria-busy={chart.isFetching}>
+      {chart.isFetching && <div className="progress" aria-hidden="true" />}
+      <CanvasHost onView={setView} />
+      {view !== null && data !== null && model !== null && data.t.length > 0 && (
+        <Reading {...props} chartView={view} data={data} model={model} timeZone={timeZone} />
+      )}
+      <Notices state={state} chart={chart} compared={compared} />
+      <Overlay {...props} chart={chart} data={data} />
+    </div>
+  );
+}
+
+type ChartQuery = ReturnType<typeof useChart>;
+
+function useCompared(state: ViewState, data: ChartData | null) {
+  const { compare, interval, adjustment } = state;
+  const bars = useCompareBars({ symbol: compare, interval, adjustment, from: data?.t[0] ?? null });
+  const closes = useMemo(() => {
+    if (compare === null || data === null || bars.data === undefined) return null;
+    return alignCloses(data.t, bars.data.t.map(epochSeconds), bars.data.c.map(price), interval);
+  }, [compare, data, bars.data, interval]);
+  return { symbol: compare, closes, error: bars.error, retry: bars.refetch };
+}
+
+function useModel(
+  { view: state, catalogue }: ChartPanelProps,
+  view: ChartView | null,
+  data: ChartData | null,
+  closes: ReturnType<typeof alignCloses> | null,
+  timeZone: string,
+): ChartModel | null {
+  const { interval, compare } = state;
+  const comparing = compare !== null && closes !== null;
+  const visibleStart = useObservable(comparing && view !== null ? view.restingStart : NOTHING);
+  const known = useMemo(() => new Map((catalogue ?? []).map((item) => [item.name, item])), [catalogue]);
+  return useMemo(() => {
+    if (data === null) return null;
+    const other = compare !== null && closes !== null ? { symbol: compare, closes } : null;
+    return buildModel({ data, interval, timeZone, catalogue: known, compare: other, visibleStart });
+  }, [data, interval, timeZone, known, compare, closes, visibleStart]);
+}
+
+const EMPTY: ChartModel = {
+  times: [],
+  open: [],
+  high: [],
+  low: [],
+  close: [],
+  volume: [],
+  rising: [],
+  series: [],
+  marks: [],
+  paneCount: 1,
+  legends: [[]],
+  percentBase: null,
+};
+
+function useDrawing({ view: state, theme, instrument }: ChartPanelProps, view: ChartView | null, model: ChartModel | null): void {
+  const { lang } = useTranslation();
+  const currency = instrument?.currency ?? 'USD';
+  const intraday = isIntraday(state.interval);
+  const { log } = state;
+  useEffect(() => {
+    const look: Look = { lang, currency, intraday, log, scheme: theme };
+    view?.draw(model ?? EMPTY, look);
+  }, [view, model, lang, currency, intraday, log, theme]);
+}
+
+/** Brings the range into view once for each new stock, interval, range or reset; later panning is the reader's. */
+function useRange({ view: state, resets }: ChartPanelProps, view: ChartView | null, data: ChartData | null, chart: ChartQuery): void {
+  const { symbol, interval, range } = state;
+  const wanted = [symbol, interval, range ?? '', resets].join('|');
+  const shown = useRef<{ view: ChartView; wanted: string } | null>(null);
+  const { hasNextPage, isFetching, isError, fetchNextPage } = chart;
+  useEffect(() => {
+    if (view === null || data === null || data.t.length === 0) return;
+    if (shown.current?.view === view && shown.current.wanted === wanted) return;
+    const span = range === null ? null : rangeSpan(data.t, range, data.hasEarlier);
+    if (span?.incomplete === true && hasNextPage && !isError) {
+      if (!isFetching) void fetchNextPage();
+      return;
+    }
+    shown.current = { view, wanted };
+    if (span === null) view.showLatest();
+    else view.showFrom(span.first);
+  }, [view, data, wanted, range, hasNextPage, isFetching, isError, fetchNextPage]);
+}
+
+function useOlderBars(view: ChartView | null, chart: ChartQuery): void {
+  const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = chart;
+  useEffect(() => {
+    if (view === null || !hasNextPage || isFetching || isFetchNextPageError) return;
+    const look = () => {
+      const bars = view.visible.get();
+      if (bars !== null && bars.from < MARGIN_BARS) void fetchNextPage();
+    };
+    return view.visible.subscribe(look);
+  }, [view, hasNextPage, isFetching, isFetchNextPageError, fetchNextPage]);
+}
+
+interface ReadingProps extends ChartPanelProps {
+  chartView: ChartView;
+  data: ChartData;
+  model: ChartModel;
+  timeZone: string;
+}
+
+function Reading({ view: state, chartView, data, model, timeZone, instrument, onChange, onEditIndicator }: ReadingProps) {
+  const currency = instrument?.currency ?? 'USD';
+  const describe = useDescription({ data, interval: state.interval, currency, timeZone });
+  return (
+    <>
+      <KeyboardReader view={chartView} symbol={state.symbol} count={data.t.length} describe={describe} />
+      <Legends
+        view={chartView}
+        data={data}
+        model={model}
+        symbol={state.symbol}
+        instrument={instrument}
+        interval={state.interval}
+        currency={currency}
+        onEdit={onEditIndicator}
+        onRemove={(spec) => {
+          onChange({ indicators: state.indicators.filter((other) => other !== spec) });
+        }}
+        onStopComparing={() => {
+          onChange({ compare: null });
+        }}
+      />
+    </>
+  );
+}
+
+interface NoticesProps {
+  state: ViewState;
+  chart: ChartQuery;
+  compared: ReturnType<typeof useCompared>;
+}
+
+function Notices({ chart, compared }: NoticesProps) {
+  const { m } = useTranslation();
+  const { symbol, closes, error } = compared;
+  const overlaps = closes === null || closes.length === 0 || closes.some((close) => close !== null);
+  return (
+    <div className="notices">
+      {chart.isFetchingNextPage && <p role="status">{m.chart.loadingOlder}</p>}
+      {chart.isFetchNextPageError && (
+        <Notice text={m.chart.olderFailed} onRetry={() => void chart.fetchNextPage()} />
+      )}
+      {symbol !== null && error !== null && <Notice text={m.chart.compareFailed(symbol)} onRetry={() => void compared.retry()} />}
+      {symbol !== null && !overlaps && <p role="status">{m.chart.compareNoOverlap(symbol)}</p>}
+    </div>
+  );
+}
+
+function Notice({ text, onRetry }: { text: string; onRetry: () => void }) {
+  const { m } = useTranslation();
+  return (
+    <p role="alert">
+      {text}{' '}
+      <button type="button" className="link" onClick={onRetry}>
+        {m.actions.retry}
+      </button>
+    </p>
+  );
+}
+
+/** What stands in the chart's place while there is none. */
+function Overlay({ view: state, chart, data, onChange }: ChartPanelProps & { chart: ChartQuery; data: ChartData | null }) {
+  const { m } = useTranslation();
+  if (data !== null && data.t.length > 0) return null;
+  return (
+    <div className="overlay">
+      {chart.isPending && <Loading label={m.chart.loading} />}
+      {chart.isError && (
+        <Failure error={chart.error} onRetry={() => void chart.refetch()}>
+          {chart.error instanceof ApiError && chart.error.isClientFault && state.indicators.length > 0 && (
+            <button
+              type="button"
+              className="button outlined"
+              onClick={() => {
+                onChange({ indicators: [] });
+              }}
+            >
+              {m.chart.removeIndicators}
+            </button>
+          )}
+        </Failure>
+      )}
+      {chart.isSuccess && (
+        <Message icon="empty" title={m.chart.emptyTitle} detail={m.chart.emptyDetail(state.symbol)} role="status">
+          {state.interval !== '1d' && (
+            <button
+              type="button"
+              className="button primary"
+              onClick={() => {
+                onChange({ interval: '1d' });
+              }}
+            >
+              {m.chart.showDaily}
+            </button>
+          )}
+        </Message>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,347 @@
+import {
+  CandlestickSeries,
+  createChart,
+  createSeriesMarkers,
+  CrosshairMode,
+  HistogramSeries,
+  LineSeries,
+  LineStyle,
+  PriceScaleMode,
+  TickMarkType,
+  type HistogramData,
+  type IChartApi,
+  type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  type SeriesMarker,
+  type Time,
+  type UTCTimestamp,
+  type WhitespaceData,
+} from 'lightweight-charts';
+import type { Language } from '@/domain/viewState';
+import { barIndex, chartSeconds, epochSeconds, type BarIndex, type ChartSeconds } from '@/lib/brand';
+import { currencyDigits, formatBarTime, formatDecimal, formatPrice, formatTick, formatValue, localeOf, type AxisTick } from '@/lib/format';
+import { Observable } from '@/lib/observable';
+import type { ChartModel, Dash, MarkModel, SeriesModel } from './model';
+
+/** Place of a pane in the host element, in pixels. */
+export interface PaneBox {
+  top: number;
+  height: number;
+}
+
+export interface VisibleBars {
+  from: number;
+  to: number;
+}
+
+/** How to draw and write what the model says. */
+export interface Look {
+  lang: Language;
+  currency: string;
+  intraday: boolean;
+  log: boolean;
+  /** Changes whenever the colours of the style sheet do. */
+  scheme: string;
+}
+
+type Line = ISeriesApi<'Line'> | ISeriesApi<'Histogram'>;
+
+const DASHES: Record<Dash, LineStyle> = {
+  solid: LineStyle.Solid,
+  dashed: LineStyle.Dashed,
+  dotted: LineStyle.Dotted,
+};
+const TICKS: Record<TickMarkType, AxisTick> = {
+  [TickMarkType.Year]: 'year',
+  [TickMarkType.Month]: 'month',
+  [TickMarkType.DayOfMonth]: 'day',
+  [TickMarkType.Time]: 'minute',
+  [TickMarkType.TimeWithSeconds]: 'second',
+};
+const SETTLED_MS = 80;
+const stamp = (t: ChartSeconds): UTCTimestamp => t as number as UTCTimestamp;
+
+/** Puts a model on lightweight-charts and reports back what the reader does; it calculates nothing. */
+export class ChartView {
+  /** Bar under the crosshair. */
+  readonly crosshair = new Observable<BarIndex | null>(null);
+  readonly visible = new Observable<VisibleBars | null>(null);
+  /** First visible bar once a movement has come to rest. */
+  readonly restingStart = new Observable(0);
+  readonly panes = new Observable<readonly PaneBox[]>([]);
+
+  private readonly host: HTMLElement;
+  private readonly chart: IChartApi;
+  private readonly candles: ISeriesApi<'Candlestick'>;
+  private readonly volume: ISeriesApi<'Histogram'>;
+  private readonly marks: ISeriesMarkersPluginApi<Time>;
+  private readonly paneObserver = new ResizeObserver(() => {
+    this.measurePanes();
+  });
+  private lines: Line[] = [];
+  private shape = '';
+  private model: ChartModel | null = null;
+  private restTimer = 0;
+
+  constructor(host: HTMLElement) {
+    this.host = host;
+    this.chart = createChart(host, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontSize: 12, panes: { enableResize: true } },
+      crosshair: { mode: CrosshairMode.Normal },
+      rightPriceScale: { borderVisible: false },
+      timeScale: { borderVisible: false, rightOffset: 3, minBarSpacing: 0.05, secondsVisible: false, enableConflation: true },
+      handleScroll: { vertTouchDrag: false },
+    });
+    this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false });
+    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.22 } });
+    this.volume = this.chart.addSeries(HistogramSeries, {
+      priceScaleId: 'volume',
+      priceFormat: { type: 'volume' },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    this.marks = createSeriesMarkers(this.candles, []);
+    this.listen();
+  }
+
+  destroy(): void {
+    clearTimeout(this.restTimer);
+    this.paneObserver.disconnect();
+    this.chart.remove();
+  }
+
+  draw(model: ChartModel, look: Look): void {
+    this.model = model;
+    const paint = (name: string) => getComputedStyle(this.host).getPropertyValue(`--${name}`).trim();
+    this.applyLook(model, look, paint);
+    this.rebuildLines(model);
+    this.candles.setData(candleData(model));
+    this.volume.setData(volumeData(model, paint));
+    model.series.forEach((series, i) => {
+      this.drawLine(this.lines[i], series, model, look, paint);
+    });
+    this.marks.setMarkers(model.marks.map((mark) => markerOf(mark, model, paint)));
+    this.measurePanesSoon();
+  }
+
+  /** Shows the bars from index `first` to the last one, with some room after it. */
+  showFrom(first: number): void {
+    const count = this.model?.times.length ?? 0;
+    if (count === 0) return;
+    const shown = count - first;
+    this.chart.timeScale().setVisibleLogicalRange({ from: first - 0.5, to: count - 0.5 + Math.max(1, shown * 0.03) });
+    this.candles.priceScale().applyOptions({ autoScale: true });
+  }
+
+  showLatest(): void {
+    const fitting = Math.floor(this.host.clientWidth / 7);
+    this.showFrom(Math.max(0, (this.model?.times.length ?? 0) - fitting));
+  }
+
+  zoom(factor: number): void {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    if (range === null) return;
+    const span = Math.max(10, (range.to - range.from) * factor);
+    this.chart.timeScale().setVisibleLogicalRange({ from: range.to - span, to: range.to });
+  }
+
+  /** Moves the crosshair to a bar, and the view after it where it was outside. */
+  pointAt(index: BarIndex): void {
+    const time = this.model?.times[index];
+    const close = this.model?.close[index] ?? null;
+    if (time === undefined || close === null) return;
+    this.reveal(index);
+    this.chart.setCrosshairPosition(close, stamp(time), this.candles);
+    this.crosshair.set(index);
+  }
+
+  pointNowhere(): void {
+    this.chart.clearCrosshairPosition();
+    this.crosshair.set(null);
+  }
+
+  private reveal(index: BarIndex): void {
+    const scale = this.chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    if (range === null || (index >= range.from && index <= range.to)) return;
+    const shift = index < range.from ? index - range.from - 1 : index - range.to + 1;
+    scale.setVisibleLogicalRange({ from: range.from + shift, to: range.to + shift });
+  }
+
+  private listen(): void {
+    this.chart.subscribeCrosshairMove(({ logical, time }) => {
+      const known = logical !== undefined && time !== undefined && this.model?.times[logical] !== undefined;
+      this.crosshair.set(known ? barIndex(logical) : null);
+    });
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      this.visible.set(range && { from: range.from, to: range.to });
+      clearTimeout(this.restTimer);
+      this.restTimer = window.setTimeout(() => {
+        this.restingStart.set(Math.max(0, Math.ceil(range?.from ?? 0)));
+      }, SETTLED_MS);
+    });
+  }
+
+  private applyLook(model: ChartModel, look: Look, paint: (name: string) => string): void {
+    const percent = model.percentBase !== null;
+    this.chart.applyOptions({
+      layout: {
+        background: { color: paint('ground') },
+        textColor: paint('text-quiet'),
+        fontFamily: getComputedStyle(this.host).fontFamily,
+        panes: { separatorColor: paint('line'), separatorHoverColor: paint('hover') },
+      },
+      grid: { vertLines: { color: paint('grid') }, horzLines: { color: paint('grid') } },
+      crosshair: {
+        vertLine: { color: paint('text-quiet'), labelBackgroundColor: paint('label') },
+        horzLine: { color: paint('text-quiet'), labelBackgroundColor: paint('label') },
+      },
+      localization: {
+        locale: localeOf(look.lang),
+        timeFormatter: (time: Time) => formatBarTime(look.lang, epochSeconds(Number(time)), look.intraday, 'UTC'),
+      },
+      timeScale: {
+        timeVisible: look.intraday,
+        tickMarkFormatter: (time: Time, tick: TickMarkType) => formatTick(look.lang, chartSeconds(Number(time)), TICKS[tick]),
+      },
+    });
+    this.candles.priceScale().applyOptions({ mode: look.log && !percent ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal });
+    this.candles.applyOptions({
+      upColor: paint('up'),
+      wickUpColor: paint('up'),
+      downColor: paint('down'),
+      wickDownColor: paint('down'),
+      priceFormat: priceFormat(look, percent),
+    });
+  }
+
+  /** Series are made anew only when their number, kind or place changes; the pane of the last one goes with it. */
+  private rebuildLines(model: ChartModel): void {
+    const shape = model.series.map((series) => `${series.key}@${String(series.pane)}${series.kind}`).join(' ');
+    if (shape === this.shape) return;
+    this.shape = shape;
+    for (const line of this.lines) this.chart.removeSeries(line);
+    this.lines = model.series.map((series) =>
+      series.kind === 'histogram'
+        ? this.chart.addSeries(HistogramSeries, { priceLineVisible: false }, series.pane)
+        : this.chart.addSeries(LineSeries, { priceLineVisible: false, crosshairMarkerRadius: 3 }, series.pane),
+    );
+    this.chart.panes().forEach((pane, position) => {
+      pane.setStretchFactor(position === 0 ? 3 : 1);
+    });
+    this.addGuides(model);
+    this.watchPanes();
+  }
+
+  private addGuides(model: ChartModel): void {
+    const color = getComputedStyle(this.host).getPropertyValue('--text-quiet').trim();
+    model.series.forEach((series, i) => {
+      for (const level of series.guides) {
+        this.lines[i]?.createPriceLine({ price: level, color, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, title: '' });
+      }
+    });
+  }
+
+  private drawLine(line: Line | undefined, series: SeriesModel, model: ChartModel, look: Look, paint: (name: string) => string): void {
+    if (line === undefined) return;
+    const percent = series.pane === 0 && model.percentBase !== null;
+    const common = {
+      color: paint(series.color),
+      lastValueVisible: series.pane > 0 || series.key === 'compare',
+      priceFormat: series.pane === 0 ? priceFormat(look, percent) : valueFormat(look),
+    };
+    if (series.kind === 'histogram') {
+      line.applyOptions(common);
+      line.setData(barsOf(series, model, paint));
+    } else {
+      line.applyOptions({ ...common, lineWidth: series.width, lineStyle: DASHES[series.dash] });
+      line.setData(model.times.map((t, i) => point(t, series.values[i])));
+    }
+  }
+
+  private watchPanes(): void {
+    this.paneObserver.disconnect();
+    this.paneObserver.observe(this.host);
+    for (const pane of this.chart.panes()) {
+      const element = pane.getHTMLElement();
+      if (element !== null) this.paneObserver.observe(element);
+    }
+  }
+
+  /** The library lays panes out in its next frame. */
+  private measurePanesSoon(): void {
+    requestAnimationFrame(() => {
+      requestAnimationFrame(() => {
+        if (!this.host.isConnected) return;
+        this.watchPanes();
+        this.measurePanes();
+      });
+    });
+  }
+
+  private measurePanes(): void {
+    const origin = this.host.getBoundingClientRect().top;
+    const boxes = this.chart.panes().map((pane) => {
+      const box = pane.getHTMLElement()?.getBoundingClientRect();
+      return { top: Math.round((box?.top ?? origin) - origin), height: Math.round(box?.height ?? 0) };
+    });
+    if (JSON.stringify(boxes) !== JSON.stringify(this.panes.get())) this.panes.set(boxes);
+  }
+}
+
+function point(t: ChartSeconds, value: number | null | undefined): { time: UTCTimestamp; value: number } | WhitespaceData<UTCTimestamp> {
+  return value === null || value === undefined ? { time: stamp(t) } : { time: stamp(t), value };
+}
+
+function candleData(model: ChartModel) {
+  return model.times.map((t, i) => {
+    const [open, high, low, close] = [model.open[i], model.high[i], model.low[i], model.close[i]];
+    if (open == null || high == null || low == null || close == null) return { time: stamp(t) };
+    return { time: stamp(t), open, high, low, close };
+  });
+}
+
+function volumeData(model: ChartModel, paint: (name: string) => string): HistogramData<UTCTimestamp>[] {
+  const [up, down] = [paint('up-faint'), paint('down-faint')];
+  return model.times.map((t, i) => ({ time: stamp(t), value: model.volume[i] ?? 0, color: model.rising[i] === true ? up : down }));
+}
+
+/** Bars above 0 in the colour of rising, below in that of falling; fainter while they shrink. */
+function barsOf(series: SeriesModel, model: ChartModel, paint: (name: string) => string) {
+  const colors = { up: paint('up'), upFaint: paint('up-faint'), down: paint('down'), downFaint: paint('down-faint') };
+  return model.times.map((t, i) => {
+    const value = series.values[i];
+    if (value == null) return { time: stamp(t) };
+    const growing = Math.abs(value) >= Math.abs(series.values[i - 1] ?? 0);
+    const color = value >= 0 ? (growing ? colors.up : colors.upFaint) : growing ? colors.down : colors.downFaint;
+    return { time: stamp(t), value, color };
+  });
+}
+
+function priceFormat({ lang, currency }: Look, percent: boolean) {
+  if (percent) {
+    return { type: 'custom', minMove: 0.01, formatter: (value: number) => `${formatDecimal(lang, value, 2)}%` } as const;
+  }
+  const minMove = 10 ** -currencyDigits(currency);
+  return { type: 'custom', minMove, formatter: (value: number) => formatPrice(lang, currency, value) } as const;
+}
+
+function valueFormat({ lang }: Look) {
+  return { type: 'custom', minMove: 0.0001, formatter: (value: number) => formatValue(lang, value) } as const;
+}
+
+function markerOf(mark: MarkModel, model: ChartModel, paint: (name: string) => string): SeriesMarker<Time> {
+  const time = stamp(model.times[mark.index] ?? chartSeconds(0));
+  switch (mark.kind) {
+    case 'rise':
+      return { time, position: 'belowBar', shape: 'arrowUp', color: paint('up'), size: 0.8 };
+    case 'fall':
+      return { time, position: 'aboveBar', shape: 'arrowDown', color: paint('down'), size: 0.8 };
+    case 'split':
+      return { time, position: 'belowBar', shape: 'square', color: paint('accent'), size: 0.7, text: 'S' };
+    case 'dividend':
+      return { time, position: 'belowBar', shape: 'circle', color: paint('text-quiet'), size: 0.4 };
+  }
+}

@@ -1,0 +1,72 @@
+import { useInfiniteQuery, useQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query';
+import { get } from '@/api/client';
+import type { Adjustment, BarsAnswer, ChartAnswer, Interval } from '@/api/types';
+import type { Range } from '@/domain/intervals';
+import { pageSize } from './ranges';
+
+export interface ChartRequest {
+  symbol: string;
+  interval: Interval;
+  adjustment: Adjustment;
+  indicators: readonly string[];
+}
+
+type Pages = InfiniteData<ChartAnswer, number | null>;
+
+const barsKey = ({ symbol, interval, adjustment }: ChartRequest) => ['chart', symbol, interval, adjustment] as const;
+const pathOf = (symbol: string, what: string) => `/api/v1/stocks/${encodeURIComponent(symbol)}/${what}`;
+
+/** Bars and indicators, the newest page first; an older page ends just before the oldest bar loaded. */
+export function useChart(request: ChartRequest, range: Range | null) {
+  const client = useQueryClient();
+  const { symbol, interval, adjustment, indicators } = request;
+  return useInfiniteQuery({
+    queryKey: [...barsKey(request), indicators],
+    initialPageParam: null as number | null,
+    queryFn: ({ pageParam, signal }) => {
+      const wanted = pageSize(interval, range);
+      const limit = pageParam === null ? Math.max(wanted, loadedBars(client, request)) : wanted;
+      const query = { interval, adjustment, limit, to: pageParam ?? undefined, i: indicators };
+      return get<ChartAnswer>(pathOf(symbol, 'chart'), query, signal);
+    },
+    getNextPageParam: (page) => (page.has_earlier && page.t[0] !== undefined ? page.t[0] - 1 : null),
+    // Only the same bars may stand in while an indicator is added: never one stock's under another's name.
+    placeholderData: (previous: Pages | undefined) => (matches(previous, request) ? previous : undefined),
+  });
+}
+
+function matches(pages: Pages | undefined, { symbol, interval, adjustment }: ChartRequest): boolean {
+  const page = pages?.pages[0];
+  return page?.symbol === symbol && page.interval === interval && page.adjustment === adjustment;
+}
+
+/** How many of these bars any earlier set of indicators had loaded, so that a new one loses none from view. */
+function loadedBars(client: QueryClient, request: ChartRequest): number {
+  const known = client.getQueriesData<Pages>({ queryKey: barsKey(request) });
+  const counts = known.map(([, data]) => data?.pages.reduce((sum, page) => sum + page.t.length, 0) ?? 0);
+  return Math.min(50_000, Math.max(0, ...counts));
+}
+
+export interface CompareRequest {
+  symbol: string | null;
+  interval: Interval;
+  adjustment: Adjustment;
+  /** Oldest bar of the chart it is compared with; null while that is loading. */
+  from: number | null;
+}
+
+export function useCompareBars({ symbol, interval, adjustment, from }: CompareRequest) {
+  return useQuery<BarsAnswer>({
+    queryKey: ['compare', symbol, interval, adjustment, from],
+    queryFn: ({ signal }) => {
+      // A week or month may open on another day there: ask from a little before.
+      const query = { interval, adjustment, from: (from ?? 0) - 31 * 86_400, limit: 50_000 };
+      return get<BarsAnswer>(pathOf(symbol ?? '', 'bars'), query, signal);
+    },
+    enabled: symbol !== null && from !== null,
+    placeholderData: (previous) =>
+      previous?.symbol === symbol && previous.interval === interval && previous.adjustment === adjustment
+        ? previous
+        : undefined,
+  });
+}

@@ -1,0 +1,75 @@
+import type { ChartAnswer, CorporateAction, IndicatorColumns } from '@/api/types';
+import { epochSeconds, price, type EpochSeconds, type Price } from '@/lib/brand';
+
+/** All loaded bars as columns of one length, oldest first. */
+export interface ChartData {
+  t: readonly EpochSeconds[];
+  o: readonly Price[];
+  h: readonly Price[];
+  l: readonly Price[];
+  c: readonly Price[];
+  v: readonly number[];
+  indicators: readonly IndicatorColumns[];
+  actions: readonly CorporateAction[];
+  quarantined: number;
+  hasEarlier: boolean;
+}
+
+/** Joins pages as they were asked for: the newest first, each next one older. */
+export function joinPages(pages: readonly ChartAnswer[]): ChartData {
+  const oldestFirst = withoutOverlap(pages).reverse();
+  const numbers = (key: 't' | 'o' | 'h' | 'l' | 'c' | 'v') => oldestFirst.flatMap((page) => page[key]);
+  return {
+    t: numbers('t').map(epochSeconds),
+    o: numbers('o').map(price),
+    h: numbers('h').map(price),
+    l: numbers('l').map(price),
+    c: numbers('c').map(price),
+    v: numbers('v'),
+    indicators: joinIndicators(oldestFirst),
+    actions: pages[0]?.actions ?? [],
+    quarantined: pages[0]?.quarantined ?? 0,
+    hasEarlier: pages.at(-1)?.has_earlier ?? false,
+  };
+}
+
+function joinIndicators(oldestFirst: readonly ChartAnswer[]): IndicatorColumns[] {
+  const last = oldestFirst.at(-1);
+  return (last?.indicators ?? []).map((indicator, position) => ({
+    ...indicator,
+    outputs: Object.fromEntries(
+      Object.keys(indicator.outputs).map((name) => [
+        name,
+        oldestFirst.flatMap((page) => page.indicators[position]?.outputs[name] ?? page.t.map(() => null)),
+      ]),
+    ),
+  }));
+}
+
+/** Pages refetched while bars were added may meet in the middle: an older one keeps what is before the newer. */
+function withoutOverlap(pages: readonly ChartAnswer[]): ChartAnswer[] {
+  let before = Infinity;
+  const kept: ChartAnswer[] = [];
+  for (const page of pages) {
+    const count = page.t.findLastIndex((t) => t < before) + 1;
+    kept.push(count === page.t.length ? page : firstBars(page, count));
+    before = Math.min(before, page.t[0] ?? before);
+  }
+  return kept;
+}
+
+function firstBars(page: ChartAnswer, count: number): ChartAnswer {
+  const cut = <T>(column: readonly T[]): T[] => column.slice(0, count);
+  const cutOutputs = (outputs: IndicatorColumns['outputs']) =>
+    Object.fromEntries(Object.entries(outputs).map(([name, column]) => [name, cut(column)]));
+  return {
+    ...page,
+    t: cut(page.t),
+    o: cut(page.o),
+    h: cut(page.h),
+    l: cut(page.l),
+    c: cut(page.c),
+    v: cut(page.v),
+    indicators: page.indicators.map((indicator) => ({ ...indicator, outputs: cutOutputs(indicator.outputs) })),
+  };
+}

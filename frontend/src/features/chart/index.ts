@@ -1,0 +1,2 @@
+export { ChartPanel } from './ChartPanel';
+export { AdjustmentSelect, IntervalPicker, LogToggle, RangePicker } from './Controls';

@@ -1,0 +1,215 @@
+import type { CorporateAction, IndicatorColumns, IndicatorDefinition, Interval } from '@/api/types';
+import { labelOf, parseSpec } from '@/domain/indicatorSpec';
+import { isIntraday } from '@/domain/intervals';
+import { barIndex, type BarIndex, type ChartSeconds, type EpochSeconds, type Price } from '@/lib/brand';
+import { commonStart, percentFrom } from './compare';
+import type { ChartData } from './data';
+import { chartTimes } from './times';
+
+/** Names of colours, which the view reads from the style sheet. */
+export type ColorName = 'compare' | 'up' | 'down' | `series-${number}`;
+export type Dash = 'solid' | 'dashed' | 'dotted';
+type Column = readonly (number | null)[];
+
+export interface SeriesModel {
+  key: string;
+  pane: number;
+  kind: 'line' | 'histogram';
+  values: Column;
+  color: ColorName;
+  dash: Dash;
+  width: 1 | 2;
+  /** Horizontal lines at levels that the indicator is read by. */
+  guides: readonly number[];
+}
+
+export interface MarkModel {
+  index: BarIndex;
+  kind: 'rise' | 'fall' | 'split' | 'dividend';
+}
+
+export interface LegendValue {
+  color: ColorName | null;
+  column: Column;
+  /** How to write it: as a price, as a plain value, as the sign of a pattern. */
+  unit: 'price' | 'value' | 'pattern';
+}
+
+export interface LegendRow {
+  key: string;
+  label: string;
+  /** null = the compared stock. */
+  spec: string | null;
+  values: readonly LegendValue[];
+}
+
+/** All that the view draws, calculated; columns are as long as `times`. */
+export interface ChartModel {
+  times: readonly ChartSeconds[];
+  open: Column;
+  high: Column;
+  low: Column;
+  close: Column;
+  volume: readonly number[];
+  rising: readonly boolean[];
+  series: readonly SeriesModel[];
+  marks: readonly MarkModel[];
+  paneCount: number;
+  /** Rows of each pane's legend, the price pane first. */
+  legends: readonly (readonly LegendRow[])[];
+  /** The price pane is in per cent of each one's price at this bar; null = in prices. */
+  percentBase: number | null;
+}
+
+const GUIDES: Record<string, readonly number[]> = {
+  RSI: [30, 70],
+  STOCHRSI: [20, 80],
+  STOCH: [20, 80],
+  STOCHF: [20, 80],
+  MFI: [20, 80],
+  CCI: [-100, 100],
+  WILLR: [-80, -20],
+  ULTOSC: [30, 70],
+  CMO: [-50, 50],
+  ADX: [25],
+};
+export const SERIES_COLORS = 8;
+
+export interface ModelInput {
+  data: ChartData;
+  interval: Interval;
+  timeZone: string;
+  catalogue: ReadonlyMap<string, IndicatorDefinition>;
+  compare: { symbol: string; closes: readonly (Price | null)[] } | null;
+  /** First visible bar: where a comparison starts from 0 %. */
+  visibleStart: number;
+}
+
+export function buildModel(input: ModelInput): ChartModel {
+  const { data, interval, timeZone, catalogue, compare } = input;
+  const drawn = drawIndicators(data.indicators, catalogue);
+  const base = compare && commonStart([data.c, compare.closes], input.visibleStart);
+  const baseClose = base === null ? null : (data.c[base] ?? null);
+  const scale = (column: Column): Column =>
+    baseClose === null ? column : column.map((value) => percentFrom(baseClose, value));
+  const compared = compare && base !== null ? compareSeries(compare.closes, base) : [];
+  return {
+    times: chartTimes(data.t, isIntraday(interval), timeZone),
+    open: scale(data.o),
+    high: scale(data.h),
+    low: scale(data.l),
+    close: scale(data.c),
+    volume: data.v,
+    rising: data.c.map((close, i) => close >= (data.o[i] ?? close)),
+    series: [...compared, ...drawn.series.map((one) => (one.pane === 0 ? { ...one, values: scale(one.values) } : one))],
+    marks: [...actionMarks(data.t, data.actions), ...drawn.marks].sort((a, b) => a.index - b.index),
+    paneCount: drawn.legends.length,
+    legends: drawn.legends.map((rows, pane) => (pane === 0 && compare ? [compareRow(compare), ...rows] : rows)),
+    percentBase: base,
+  };
+}
+
+function compareSeries(closes: Column, base: number): SeriesModel[] {
+  const first = closes[base] ?? 1;
+  const values = closes.map((value) => percentFrom(first, value));
+  return [{ key: 'compare', pane: 0, kind: 'line', values, color: 'compare', dash: 'solid', width: 2, guides: [] }];
+}
+
+function compareRow(compare: { symbol: string; closes: Column }): LegendRow {
+  const values = [{ color: 'compare', column: compare.closes, unit: 'price' } as const];
+  return { key: 'compare', label: compare.symbol, spec: null, values };
+}
+
+interface Drawn {
+  series: SeriesModel[];
+  marks: MarkModel[];
+  legends: LegendRow[][];
+}
+
+/** Overlays and patterns share the price pane, every other indicator has a pane of its own below. */
+function drawIndicators(indicators: readonly IndicatorColumns[], catalogue: ModelInput['catalogue']): Drawn {
+  const drawn: Drawn = { series: [], marks: [], legends: [[]] };
+  let color = 0;
+  for (const columns of indicators) {
+    const definition = catalogue.get(columns.name);
+    if (definition === undefined) continue;
+    if (isPattern(definition)) addPattern(drawn, columns);
+    else color = addLines(drawn, columns, definition, color);
+  }
+  return drawn;
+}
+
+const isPattern = (definition: IndicatorDefinition): boolean =>
+  definition.group === 'Pattern Recognition' || definition.outputs.every((output) => output.style.startsWith('pattern'));
+
+function addPattern(drawn: Drawn, columns: IndicatorColumns): void {
+  const column = Object.values(columns.outputs)[0] ?? [];
+  column.forEach((value, i) => {
+    if (value !== null && value !== 0) drawn.marks.push({ index: barIndex(i), kind: value > 0 ? 'rise' : 'fall' });
+  });
+  drawn.legends[0]?.push(legendRow(columns, [{ color: null, column, unit: 'pattern' }]));
+}
+
+function addLines(drawn: Drawn, columns: IndicatorColumns, definition: IndicatorDefinition, firstColor: number): number {
+  const pane = definition.overlay ? 0 : drawn.legends.push([]) - 1;
+  const colors = colorsOf(definition, firstColor);
+  const values: LegendValue[] = [];
+  definition.outputs.forEach((output, position) => {
+    const column = columns.outputs[output.name] ?? [];
+    const color = colors.names[position] ?? 'series-1';
+    const histogram = output.style === 'histogram';
+    drawn.series.push({
+      key: `${columns.spec}/${output.name}`,
+      pane,
+      kind: histogram ? 'histogram' : 'line',
+      values: column,
+      color,
+      dash: output.style === 'dashed' ? 'dashed' : output.style === 'dotted' ? 'dotted' : 'solid',
+      width: definition.overlay && definition.outputs.length > 1 ? 1 : 2,
+      guides: position === 0 ? (GUIDES[definition.name] ?? []) : [],
+    });
+    values.push({ color: histogram ? null : color, column, unit: definition.overlay ? 'price' : 'value' });
+  });
+  drawn.legends[pane]?.push(legendRow(columns, values));
+  return colors.next;
+}
+
+/** One colour for each output in turn; the two sides of a band share one. */
+function colorsOf(definition: IndicatorDefinition, first: number): { names: ColorName[]; next: number } {
+  let next = first;
+  let band: ColorName | null = null;
+  const take = (): ColorName => `series-${(next++ % SERIES_COLORS) + 1}`;
+  const names = definition.outputs.map((output) => {
+    if (!output.style.startsWith('band')) return output.style === 'histogram' ? 'up' : take();
+    band ??= take();
+    return band;
+  });
+  return { names, next };
+}
+
+function legendRow(columns: IndicatorColumns, values: readonly LegendValue[]): LegendRow {
+  const spec = parseSpec(columns.spec);
+  return { key: columns.spec, label: spec === null ? columns.spec : labelOf(spec), spec: columns.spec, values };
+}
+
+/** Splits and dividends at the first bar on or after their date, one mark a bar. */
+function actionMarks(t: readonly EpochSeconds[], actions: readonly CorporateAction[]): MarkModel[] {
+  const first = t[0] ?? Infinity;
+  const marks = new Map<number, MarkModel>();
+  for (const action of actions) {
+    const date = Date.parse(`${action.ex_date}T00:00:00Z`) / 1000;
+    const index = date < first ? -1 : t.findIndex((one) => one >= date);
+    if (index >= 0 && marks.get(index)?.kind !== 'split') marks.set(index, { index: barIndex(index), kind: action.kind });
+  }
+  return [...marks.values()];
+}
+
+/** The actions that took effect with the bar at `index`. */
+export function actionsAt(data: ChartData, index: number): CorporateAction[] {
+  const from = data.t[index - 1] ?? -Infinity;
+  const to = data.t[index] ?? -Infinity;
+  return data.actions.filter((action) => {
+    const date = Date.parse(`${action.ex_date}T00:00:00Z`) / 1000;
+    return date > from && date <= to;
+  });
+}

@@ -1,0 +1,20 @@
+import { createContext, use } from 'react';
+import type { Language } from '@/domain/viewState';
+import { MESSAGES, type Messages } from './messages';
+
+const LanguageContext = createContext<Language>('en');
+
+export const LanguageProvider = LanguageContext.Provider;
+
+export interface Translation {
+  lang: Language;
+  m: Messages;
+}
+
+export function useTranslation(): Translation {
+  const lang = use(LanguageContext);
+  return { lang, m: MESSAGES[lang] };
+}
+
+export { term } from './terms';
+export type { Messages } from './messages';

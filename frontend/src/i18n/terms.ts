@@ -1,0 +1,133 @@
+import type { Language } from '@/domain/viewState';
+
+/** Words for codes that the server sends. A code not listed here is shown as it is, made readable. */
+type Terms = Record<string, Record<Language, string>>;
+
+const REASONS: Terms = {
+  ohlc_order: { en: 'High and low do not enclose open and close', ko: '고가·저가 범위를 시가·종가가 벗어남' },
+  negative: { en: 'Negative value', ko: '음수 값' },
+  negative_price: { en: 'Negative price', ko: '음수 가격' },
+  negative_volume: { en: 'Negative volume', ko: '음수 거래량' },
+  non_positive_price: { en: 'Price is zero or negative', ko: '가격이 0 이하' },
+  missing: { en: 'Missing value', ko: '값 없음' },
+  missing_value: { en: 'Missing value', ko: '값 없음' },
+  not_finite: { en: 'Not a number', ko: '숫자가 아님' },
+  duplicate: { en: 'Duplicate of another row', ko: '다른 행과 중복' },
+  out_of_order: { en: 'Out of order in time', ko: '시간 순서가 어긋남' },
+  unknown_session: { en: 'No trading session on this date', ko: '거래일이 아닌 날짜' },
+  absurd_jump: { en: 'Absurd price jump', ko: '비정상적인 가격 급변' },
+  unreadable: { en: 'The row cannot be read', ko: '읽을 수 없는 행' },
+  unknown_symbol: { en: 'Unknown symbol', ko: '알 수 없는 종목' },
+};
+
+const ROW_STATES: Terms = {
+  open: { en: 'Open', ko: '처리 전' },
+  repaired: { en: 'Repaired', ko: '수정됨' },
+  replayed: { en: 'Replayed', ko: '다시 반영됨' },
+  dismissed: { en: 'Dismissed', ko: '제외됨' },
+};
+
+const PARTS: Terms = {
+  postgresql: { en: 'Database (PostgreSQL)', ko: '데이터베이스 (PostgreSQL)' },
+  valkey: { en: 'Cache (Valkey)', ko: '캐시 (Valkey)' },
+  stock: { en: 'Stock service', ko: '주가 서비스' },
+  gateway: { en: 'Gateway', ko: '게이트웨이' },
+};
+
+const IMPORT_STATES: Terms = {
+  running: { en: 'Running', ko: '진행 중' },
+  finished: { en: 'Finished', ko: '완료' },
+  completed: { en: 'Finished', ko: '완료' },
+  done: { en: 'Finished', ko: '완료' },
+  succeeded: { en: 'Finished', ko: '완료' },
+  failed: { en: 'Failed', ko: '실패' },
+  interrupted: { en: 'Interrupted', ko: '중단됨' },
+};
+
+const FIELDS: Terms = {
+  symbol: { en: 'Symbol', ko: '종목' },
+  session: { en: 'Date', ko: '날짜' },
+  date: { en: 'Date', ko: '날짜' },
+  ts: { en: 'Time', ko: '시각' },
+  open: { en: 'Open', ko: '시가' },
+  high: { en: 'High', ko: '고가' },
+  low: { en: 'Low', ko: '저가' },
+  close: { en: 'Close', ko: '종가' },
+  volume: { en: 'Volume', ko: '거래량' },
+};
+
+const GROUPS: Terms = {
+  'Cycle Indicators': { en: 'Cycle', ko: '주기' },
+  'Math Operators': { en: 'Math operators', ko: '수학 연산' },
+  'Math Transform': { en: 'Math transform', ko: '수학 변환' },
+  'Momentum Indicators': { en: 'Momentum', ko: '모멘텀' },
+  'Overlap Studies': { en: 'Overlap studies', ko: '가격 중첩' },
+  'Pattern Recognition': { en: 'Candle patterns', ko: '캔들 패턴' },
+  'Price Transform': { en: 'Price transform', ko: '가격 변환' },
+  'Statistic Functions': { en: 'Statistics', ko: '통계' },
+  'Volatility Indicators': { en: 'Volatility', ko: '변동성' },
+  'Volume Indicators': { en: 'Volume', ko: '거래량' },
+};
+
+const PARAMETERS: Terms = {
+  timeperiod: { en: 'Period', ko: '기간' },
+  timeperiod1: { en: 'First period', ko: '첫째 기간' },
+  timeperiod2: { en: 'Second period', ko: '둘째 기간' },
+  timeperiod3: { en: 'Third period', ko: '셋째 기간' },
+  fastperiod: { en: 'Fast period', ko: '단기 기간' },
+  slowperiod: { en: 'Slow period', ko: '장기 기간' },
+  signalperiod: { en: 'Signal period', ko: '시그널 기간' },
+  minperiod: { en: 'Least period', ko: '최소 기간' },
+  maxperiod: { en: 'Greatest period', ko: '최대 기간' },
+  fastk_period: { en: 'Fast %K period', ko: '빠른 %K 기간' },
+  slowk_period: { en: 'Slow %K period', ko: '느린 %K 기간' },
+  fastd_period: { en: 'Fast %D period', ko: '빠른 %D 기간' },
+  slowd_period: { en: 'Slow %D period', ko: '느린 %D 기간' },
+  matype: { en: 'Average type', ko: '이동평균 종류' },
+  fastmatype: { en: 'Fast average type', ko: '단기 이동평균 종류' },
+  slowmatype: { en: 'Slow average type', ko: '장기 이동평균 종류' },
+  signalmatype: { en: 'Signal average type', ko: '시그널 이동평균 종류' },
+  slowk_matype: { en: 'Slow %K average type', ko: '느린 %K 이동평균 종류' },
+  slowd_matype: { en: 'Slow %D average type', ko: '느린 %D 이동평균 종류' },
+  fastd_matype: { en: 'Fast %D average type', ko: '빠른 %D 이동평균 종류' },
+  nbdev: { en: 'Deviations', ko: '표준편차 배수' },
+  nbdevup: { en: 'Deviations above', ko: '위쪽 표준편차 배수' },
+  nbdevdn: { en: 'Deviations below', ko: '아래쪽 표준편차 배수' },
+  acceleration: { en: 'Acceleration', ko: '가속 인자' },
+  maximum: { en: 'Greatest acceleration', ko: '최대 가속 인자' },
+  penetration: { en: 'Penetration', ko: '침투 비율' },
+  vfactor: { en: 'Volume factor', ko: '가중 인자' },
+  fastlimit: { en: 'Fast limit', ko: '빠른 한계' },
+  slowlimit: { en: 'Slow limit', ko: '느린 한계' },
+};
+
+const EXCHANGES: Terms = {
+  XNYS: { en: 'NYSE', ko: '뉴욕증권거래소' },
+  XNAS: { en: 'NASDAQ', ko: '나스닥' },
+  XKRX: { en: 'KRX', ko: '한국거래소' },
+  XKOS: { en: 'KOSDAQ', ko: '코스닥' },
+  CMES: { en: 'CME', ko: '시카고상업거래소' },
+};
+
+const CATALOGUES = {
+  reason: REASONS,
+  rowState: ROW_STATES,
+  part: PARTS,
+  importState: IMPORT_STATES,
+  field: FIELDS,
+  group: GROUPS,
+  parameter: PARAMETERS,
+  exchange: EXCHANGES,
+} satisfies Record<string, Terms>;
+
+export type TermKind = keyof typeof CATALOGUES;
+
+export function term(lang: Language, kind: TermKind, code: string): string {
+  const terms: Terms = CATALOGUES[kind];
+  return terms[code]?.[lang] ?? readable(code);
+}
+
+function readable(code: string): string {
+  const words = code.replaceAll('_', ' ').trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

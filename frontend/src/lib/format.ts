@@ -1,0 +1,128 @@
+import type { Language } from '@/domain/viewState';
+import type { EpochSeconds } from './brand';
+
+export const MISSING = '–';
+const LOCALES: Record<Language, string> = { en: 'en-US', ko: 'ko-KR' };
+export const localeOf = (lang: Language): string => LOCALES[lang];
+
+const numberFormats = new Map<string, Intl.NumberFormat>();
+const dateFormats = new Map<string, Intl.DateTimeFormat>();
+
+function numbers(lang: Language, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  return remembered(numberFormats, lang + JSON.stringify(options), () => new Intl.NumberFormat(localeOf(lang), options));
+}
+
+function dates(lang: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  return remembered(dateFormats, lang + JSON.stringify(options), () => new Intl.DateTimeFormat(localeOf(lang), options));
+}
+
+/** Intl objects cost far more to make than to use, and a chart asks for thousands of labels. */
+function remembered<T>(store: Map<string, T>, key: string, make: () => T): T {
+  const known = store.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  store.set(key, made);
+  return made;
+}
+
+/** Decimals the currency has (KRW 0, USD 2); four below 1 where it has any, for adjusted prices of long ago. */
+export function priceDigits(currency: string, magnitude: number): number {
+  const digits = currencyDigits(currency);
+  return digits > 0 && Math.abs(magnitude) < 1 ? Math.max(digits, 4) : digits;
+}
+
+export function currencyDigits(currency: string): number {
+  try {
+    return numbers('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  } catch {
+    return 2;
+  }
+}
+
+export function formatPrice(lang: Language, currency: string, value: number | null): string {
+  if (value === null) return MISSING;
+  return formatDecimal(lang, value, priceDigits(currency, value));
+}
+
+export function formatDecimal(lang: Language, value: number, digits: number): string {
+  return numbers(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/** An indicator's value, whose size is not known: compact from a million, four decimals below one. */
+export function formatValue(lang: Language, value: number | null): string {
+  if (value === null) return MISSING;
+  const size = Math.abs(value);
+  if (size >= 1e6) return formatCompact(lang, value);
+  return formatDecimal(lang, value, size !== 0 && size < 1 ? 4 : 2);
+}
+
+export function formatCompact(lang: Language, value: number): string {
+  return numbers(lang, { notation: 'compact', maximumFractionDigits: 2 }).format(value);
+}
+
+export const formatInteger = (lang: Language, value: number): string =>
+  numbers(lang, { maximumFractionDigits: 0 }).format(value);
+
+/** `ratio` 0.0123 -> "+1.23%". */
+export function formatChange(lang: Language, ratio: number): string {
+  const options = { style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: 'exceptZero' } as const;
+  return numbers(lang, options).format(ratio);
+}
+
+export function formatRatio(lang: Language, ratio: number): string {
+  return numbers(lang, { style: 'percent', maximumFractionDigits: 1 }).format(ratio);
+}
+
+export function formatBytes(lang: Language, bytes: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const unit = units[power] ?? 'byte';
+  return numbers(lang, { style: 'unit', unit, maximumFractionDigits: 1 }).format(bytes / 1000 ** power);
+}
+
+/** Uptime in its two largest units: "1 day, 2 hr". */
+export function formatDuration(lang: Language, seconds: number): string {
+  const parts = [
+    ['day', Math.floor(seconds / 86400)],
+    ['hour', Math.floor(seconds / 3600) % 24],
+    ['minute', Math.floor(seconds / 60) % 60],
+    ['second', Math.floor(seconds) % 60],
+  ] as const;
+  const first = Math.max(0, parts.findIndex(([, count]) => count > 0));
+  return parts
+    .slice(first, first + 2)
+    .filter(([, count], position) => count > 0 || position === 0)
+    .map(([unit, count]) => numbers(lang, { style: 'unit', unit, unitDisplay: 'short' }).format(count))
+    .join(' ');
+}
+
+/** Session date of a daily or longer bar, or the minute in the exchange's time zone. */
+export function formatBarTime(lang: Language, t: EpochSeconds, intraday: boolean, timeZone: string): string {
+  const date = { year: 'numeric', month: 'short', day: 'numeric', weekday: 'short' } as const;
+  if (!intraday) return dates(lang, { ...date, timeZone: 'UTC' }).format(t * 1000);
+  return dates(lang, { ...date, hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone }).format(t * 1000);
+}
+
+export function formatDay(lang: Language, isoDate: string): string {
+  const options = { year: 'numeric', month: 'short', day: 'numeric', timeZone: 'UTC' } as const;
+  return dates(lang, options).format(Date.parse(`${isoDate}T00:00:00Z`));
+}
+
+/** An instant of the platform's own doing, in the reader's time zone. */
+export function formatInstant(lang: Language, iso: string | number): string {
+  return dates(lang, { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(iso));
+}
+
+export type AxisTick = 'year' | 'month' | 'day' | 'minute' | 'second';
+
+/** Label of the time axis; `t` has the wall clock of the exchange in its UTC fields. */
+export function formatTick(lang: Language, t: number, tick: AxisTick): string {
+  const options: Record<AxisTick, Intl.DateTimeFormatOptions> = {
+    year: { year: 'numeric' },
+    month: { month: 'short' },
+    day: { day: 'numeric' },
+    minute: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+    second: { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
+  };
+  return dates(lang, { ...options[tick], timeZone: 'UTC' }).format(t * 1000);
+}

@@ -1,0 +1,198 @@
+import { useEffect, useState } from 'react';
+import { ApiError } from '@/api/client';
+import type { InstrumentDetail } from '@/api/types';
+import { intervalFor, rangeFor } from '@/domain/intervals';
+import { AdjustmentSelect, ChartPanel, IntervalPicker, LogToggle, RangePicker } from '@/features/chart';
+import { IndicatorDialog, prepareIndicatorDialog, useCatalogue } from '@/features/indicators';
+import { useInstrument, useSomeInstruments } from '@/features/instrument';
+import { QualityBadge } from '@/features/quality';
+import { CompareControl, SymbolSearch } from '@/features/search';
+import { useTranslation } from '@/i18n';
+import { formatChange, formatPrice } from '@/lib/format';
+import { Icon } from '@/ui/Icon';
+import { Message } from '@/ui/States';
+import { Header } from './Header';
+import type { PageProps } from './page';
+
+/** null = closed. */
+type DialogState = { editing: string | null } | null;
+
+export function ChartPage(props: PageProps) {
+  const { view, theme, change } = props;
+  const { m } = useTranslation();
+  const instrument = useInstrument(view.symbol);
+  const catalogue = useCatalogue();
+  const [dialog, setDialog] = useState<DialogState>(null);
+  const [resets, setResets] = useState(0);
+  const unknown = instrument.error instanceof ApiError && instrument.error.isNotFound;
+  useDocumentTitle(view.symbol, instrument.data);
+
+  return (
+    <>
+      <a className="skip" href="#chart">
+        {m.skipToChart}
+      </a>
+      <Header page="chart" {...props}>
+        <SymbolSearch
+          onChoose={(symbol) => {
+            change({ symbol, compare: view.compare === symbol ? null : view.compare });
+          }}
+        />
+      </Header>
+      <Toolbar
+        {...props}
+        instrument={instrument.data}
+        onIndicators={() => {
+          setDialog({ editing: null });
+        }}
+      />
+      <main className="stage">
+        {unknown ? (
+          <UnknownSymbol {...props} />
+        ) : (
+          <ChartPanel
+            view={view}
+            theme={theme}
+            instrument={instrument.data}
+            catalogue={catalogue.data}
+            resets={resets}
+            onChange={change}
+            onEditIndicator={(spec) => {
+              setDialog({ editing: spec });
+            }}
+          />
+        )}
+      </main>
+      <footer className="footer">
+        <RangePicker
+          value={view.range}
+          onChoose={(range) => {
+            setResets(resets + 1);
+            change({ range, interval: intervalFor(range, view.interval, instrument.data?.intervals ?? []) });
+          }}
+        />
+        <span className="footer-end">
+          {instrument.data !== undefined && <span className="wide-only">{m.chart.timeZone(instrument.data.timezone)}</span>}
+          <LogToggle
+            on={view.log}
+            disabled={view.compare !== null}
+            onChange={(log) => {
+              change({ log });
+            }}
+          />
+          <a className="wide-only" href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
+            {m.chart.attribution}
+          </a>
+        </span>
+      </footer>
+      {dialog !== null && (
+        <IndicatorDialog
+          present={view.indicators}
+          editing={dialog.editing}
+          onChange={(indicators) => {
+            change({ indicators });
+          }}
+          onEdit={(spec) => {
+            setDialog({ editing: spec });
+          }}
+          onClose={() => {
+            setDialog(null);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+interface ToolbarProps extends PageProps {
+  instrument: InstrumentDetail | undefined;
+  onIndicators: () => void;
+}
+
+function Toolbar({ view, change, instrument, onIndicators }: ToolbarProps) {
+  const { m } = useTranslation();
+  return (
+    <div className="toolbar" role="group" aria-label={m.toolbar.label}>
+      <IntervalPicker
+        value={view.interval}
+        available={instrument?.intervals ?? null}
+        onChoose={(interval) => {
+          change({ interval, range: rangeFor(interval, view.range) });
+        }}
+      />
+      <div className="toolbar-tools">
+        <AdjustmentSelect
+          value={view.adjustment}
+          onChoose={(adjustment) => {
+            change({ adjustment });
+          }}
+        />
+        <button
+          type="button"
+          className="button"
+          onClick={onIndicators}
+          onPointerEnter={prepareIndicatorDialog}
+          onFocus={prepareIndicatorDialog}
+        >
+          <Icon name="indicator" />
+          {m.toolbar.indicators}
+        </button>
+        <CompareControl
+          symbol={view.symbol}
+          compare={view.compare}
+          onChange={(compare) => {
+            change({ compare });
+          }}
+        />
+        {instrument !== undefined && <QualityBadge symbol={instrument.symbol} count={instrument.quarantined} />}
+      </div>
+    </div>
+  );
+}
+
+function UnknownSymbol({ view, change }: PageProps) {
+  const { m } = useTranslation();
+  const some = useSomeInstruments(true);
+  const items = some.data?.items ?? [];
+  if (some.isSuccess && items.length === 0) {
+    return (
+      <div className="overlay">
+        <Message icon="empty" title={m.notFound.nothingTitle} detail={m.notFound.nothingDetail} role="status">
+          <code className="command">stock-analysis import-sample</code>
+        </Message>
+      </div>
+    );
+  }
+  return (
+    <div className="overlay">
+      <Message icon="search" title={m.notFound.title(view.symbol)} detail={m.notFound.detail} role="status">
+        {items.map((item) => (
+          <button
+            key={item.symbol}
+            type="button"
+            className="button outlined"
+            title={item.name}
+            onClick={() => {
+              change({ symbol: item.symbol });
+            }}
+          >
+            {item.symbol}
+          </button>
+        ))}
+      </Message>
+    </div>
+  );
+}
+
+function useDocumentTitle(symbol: string, instrument: InstrumentDetail | undefined): void {
+  const { lang, m } = useTranslation();
+  const last = instrument?.last_close ?? null;
+  const before = instrument?.previous_close ?? null;
+  const quote =
+    instrument === undefined || last === null
+      ? ''
+      : ` ${formatPrice(lang, instrument.currency, last)} ${before === null || before === 0 ? '' : formatChange(lang, last / before - 1)}`;
+  useEffect(() => {
+    document.title = `${symbol}${quote} · ${m.appName}`;
+  }, [symbol, quote, m.appName]);
+}
