@@ -1,0 +1,302 @@
+"""The HTTP contract of the stock-service."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache as memoize
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+from prometheus_client import REGISTRY
+
+from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.bars import Adjustment, Interval
+from stock_analysis.domain.errors import InvalidInputError, UnavailableError, UnknownInstrumentError
+from stock_analysis.domain.instruments import parse_symbol
+from stock_analysis.kernels.indicators import catalogue
+from stock_analysis.kit.cache import Cache
+from stock_analysis.stock import schemas
+from stock_analysis.stock.answers import answer, fingerprint
+from stock_analysis.stock.ports import BarStore, Snapshot, Summary
+from stock_analysis.stock.service import (
+    Chart,
+    Window,
+    available_intervals,
+    describe,
+    draw,
+    parse_indicators,
+    series,
+)
+
+ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, UnavailableError: 503}
+_LAST_ID = 2**63 - 1
+_BEFORE_ALL = (-1, "")
+
+Symbol = Annotated[str, Path(description="Symbol, in any case.", max_length=32, examples=["AAPL"])]
+At = Annotated[str | None, Query(max_length=40, examples=["2012-01-03"])]
+IntervalQuery = Annotated[Interval, Query(description="Span of one bar.")]
+AdjustmentQuery = Annotated[
+    Adjustment, Query(description="Corporate actions to take out: none, splits, dividends, or both.")
+]
+Limit = Annotated[int, Query(ge=1, le=50_000, description="Most bars; the newest of the range are given.")]
+Specs = Annotated[
+    list[str],
+    Query(
+        alias="i", description="Indicator, as rsi(14) or bbands(timeperiod=20); repeatable.", max_length=20
+    ),
+]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
+PageLimit = Annotated[int, Query(ge=1, le=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Which bars a request is about."""
+
+    interval: Interval
+    adjustment: Adjustment
+    start: str | None
+    end: str | None
+    limit: int
+
+    @property
+    def window(self) -> Window:
+        return Window(self.start, self.end, self.limit)
+
+    def key(self) -> tuple[object, ...]:
+        return self.interval, self.adjustment, self.start, self.end, self.limit
+
+
+def stock_router(store: BarStore, cache: Cache) -> APIRouter:
+    """The routes of the public API that this service answers."""
+    router = APIRouter(prefix="/api/v1", tags=["stocks"])
+
+    async def draw_window(
+        request: Request, symbol: str, part: str, question: _Question, specs: Sequence[str]
+    ) -> Response:
+        requests = parse_indicators(specs)
+        name = parse_symbol(symbol)
+        asked = (part, name, *question.key(), *(one.text for one in requests))
+        listing = await store.listing(name)
+
+        async def make() -> tuple[str, dict[str, Any]]:
+            snapshot = await store.snapshot(name, question.interval)
+            chart = await asyncio.to_thread(
+                draw, snapshot, question.interval, question.adjustment, question.window, requests
+            )
+            content = _CONTENT[part](snapshot, question, chart)
+            return fingerprint(snapshot.listing.version, snapshot.listing.id, *asked), content
+
+        return await answer(request, cache, fingerprint(listing.version, listing.id, *asked), make)
+
+    @router.get("/stocks", summary="Search instruments", response_model=schemas.StockPage)
+    async def search(
+        query: Annotated[str, Query(max_length=100, description="Part of a symbol or a name.")] = "",
+        exchange: Annotated[str | None, Query(pattern="^[A-Z0-9]{4}$")] = None,
+        limit: PageLimit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        after = _decode_cursor(cursor) if cursor else _BEFORE_ALL
+        found = await store.search(_searchable(query), exchange, after, limit + 1)
+        page = found[:limit]
+        more = _encode_cursor(page[-1]) if len(found) > limit else None
+        return _json({"items": [_item(one) for one in page], "next_cursor": more})
+
+    @router.get("/stocks/{symbol}", summary="One instrument", response_model=schemas.StockDetail)
+    async def stock(request: Request, symbol: Symbol) -> Response:
+        name = parse_symbol(symbol)
+        listing = await store.listing(name)
+
+        async def make() -> tuple[str, dict[str, Any]]:
+            snapshot = await store.snapshot(name, Interval.D1)
+            rows = await store.search(name, None, _BEFORE_ALL, 1)
+            content = await asyncio.to_thread(_detail, snapshot, rows[0])
+            return fingerprint(snapshot.listing.version, snapshot.listing.id, "stock"), content
+
+        return await answer(request, cache, fingerprint(listing.version, listing.id, "stock"), make)
+
+    @router.get("/stocks/{symbol}/bars", summary="Bars", response_model=schemas.BarsAnswer)
+    async def bars(
+        request: Request,
+        symbol: Symbol,
+        interval: IntervalQuery = Interval.D1,
+        start: Annotated[At, Query(alias="from")] = None,
+        end: Annotated[At, Query(alias="to")] = None,
+        limit: Limit = 5000,
+        adjustment: AdjustmentQuery = Adjustment.SPLIT,
+    ) -> Response:
+        question = _Question(interval, adjustment, start, end, limit)
+        return await draw_window(request, symbol, "bars", question, ())
+
+    @router.get("/stocks/{symbol}/indicators", summary="Indicators", response_model=schemas.IndicatorsAnswer)
+    async def indicators(
+        request: Request,
+        symbol: Symbol,
+        specs: Specs,
+        interval: IntervalQuery = Interval.D1,
+        start: Annotated[At, Query(alias="from")] = None,
+        end: Annotated[At, Query(alias="to")] = None,
+        limit: Limit = 5000,
+        adjustment: AdjustmentQuery = Adjustment.SPLIT,
+    ) -> Response:
+        question = _Question(interval, adjustment, start, end, limit)
+        return await draw_window(request, symbol, "indicators", question, specs)
+
+    @router.get(
+        "/stocks/{symbol}/chart", summary="Bars, indicators and actions", response_model=schemas.ChartAnswer
+    )
+    async def chart(
+        request: Request,
+        symbol: Symbol,
+        specs: Specs = [],  # noqa: B006 - FastAPI copies defaults, and reads them for the contract
+        interval: IntervalQuery = Interval.D1,
+        start: Annotated[At, Query(alias="from")] = None,
+        end: Annotated[At, Query(alias="to")] = None,
+        limit: Limit = 5000,
+        adjustment: AdjustmentQuery = Adjustment.SPLIT,
+    ) -> Response:
+        question = _Question(interval, adjustment, start, end, limit)
+        return await draw_window(request, symbol, "chart", question, specs)
+
+    @router.get(
+        "/stocks/{symbol}/quarantine", summary="Rows kept aside", response_model=schemas.QuarantinePage
+    )
+    async def quarantine(symbol: Symbol, limit: PageLimit = 50, cursor: Cursor = None) -> Response:
+        name = parse_symbol(symbol)
+        await store.listing(name)
+        total, rows = await store.quarantine(name, _decode_id(cursor) if cursor else _LAST_ID, limit + 1)
+        more = str(rows[limit - 1].id) if len(rows) > limit else None
+        return _json({"items": [asdict(row) for row in rows[:limit]], "next_cursor": more, "total": total})
+
+    @router.get("/indicators", summary="The catalogue", response_model=schemas.IndicatorCatalogue)
+    async def list_indicators(request: Request) -> Response:
+        async def make() -> tuple[str, dict[str, Any]]:
+            return fingerprint(0, "catalogue"), _catalogue()
+
+        return await answer(request, cache, fingerprint(0, "catalogue"), make)
+
+    @router.get("/data", summary="What is stored", response_model=schemas.DataFacts, tags=["operations"])
+    async def data() -> Response:
+        return _json({**await store.facts(), "cache": _cache_facts()})
+
+    return router
+
+
+def _head(snapshot: Snapshot, question: _Question) -> dict[str, Any]:
+    return {
+        "symbol": snapshot.listing.instrument.symbol,
+        "interval": question.interval,
+        "adjustment": question.adjustment,
+        "timezone": snapshot.listing.timezone,
+    }
+
+
+def _bars(snapshot: Snapshot, question: _Question, chart: Chart) -> dict[str, Any]:
+    columns = dict(zip("tohlcv", map(np.ascontiguousarray, chart.bars.columns()), strict=True))
+    return {**_head(snapshot, question), **columns, "has_earlier": chart.has_earlier}
+
+
+def _indicators(snapshot: Snapshot, question: _Question, chart: Chart) -> dict[str, Any]:
+    times = np.ascontiguousarray(chart.bars.t)
+    return {**_head(snapshot, question), "t": times, "indicators": _indicator_columns(chart)}
+
+
+def _chart(snapshot: Snapshot, question: _Question, chart: Chart) -> dict[str, Any]:
+    return {
+        **_bars(snapshot, question, chart),
+        "indicators": _indicator_columns(chart),
+        "actions": [_action(action) for action in snapshot.actions],
+        "quarantined": snapshot.quarantined,
+    }
+
+
+_CONTENT = {"bars": _bars, "indicators": _indicators, "chart": _chart}
+
+
+def _indicator_columns(chart: Chart) -> list[dict[str, Any]]:
+    return [
+        {
+            "spec": spec,
+            "name": name,
+            "outputs": {key: np.ascontiguousarray(column) for key, column in outputs.items()},
+        }
+        for spec, (name, outputs) in chart.indicators.items()
+    ]
+
+
+def _action(action: CorporateAction) -> dict[str, Any]:
+    return {"ex_date": action.ex_date.isoformat(), "kind": action.kind, "value": action.value}
+
+
+def _item(summary: Summary) -> dict[str, Any]:
+    return {
+        **asdict(summary.instrument),
+        "timezone": summary.timezone,
+        "first": summary.first,
+        "last": summary.last,
+        "bars": summary.bars,
+        "quarantined": summary.quarantined,
+    }
+
+
+def _detail(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:
+    closes = series(snapshot, Interval.D1, Adjustment.SPLIT).close[-2:].tolist()
+    return {
+        **_item(summary),
+        "actions": [_action(action) for action in snapshot.actions],
+        "intervals": available_intervals(summary.bars),
+        "last_close": closes[-1] if closes else None,
+        "previous_close": closes[0] if len(closes) == 2 else None,
+    }
+
+
+@memoize
+def _catalogue() -> dict[str, Any]:
+    return {"items": [describe(item) for item in catalogue().values()]}
+
+
+def _cache_facts() -> dict[str, Any]:
+    found = {
+        result: REGISTRY.get_sample_value("cache_lookups_total", {"result": result}) or 0.0
+        for result in ("local", "valkey", "miss")
+    }
+    hits, misses = int(found["local"] + found["valkey"]), int(found["miss"])
+    return {"hits": hits, "misses": misses, "hit_rate": hits / (hits + misses) if hits + misses else None}
+
+
+def _searchable(query: str) -> str:
+    if "\0" in query:
+        raise InvalidInputError("query must not hold a NUL character")
+    return query.strip()
+
+
+def _encode_cursor(last: Summary) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([last.rank, last.instrument.symbol])).decode()
+
+
+def _decode_cursor(text: str) -> tuple[int, str]:
+    try:
+        rank, symbol = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        return _small_int(rank), parse_symbol(symbol)
+    except (binascii.Error, ValueError, TypeError, AttributeError, InvalidInputError) as error:
+        raise InvalidInputError("cursor is not one that a page before this gave as next_cursor") from error
+
+
+def _small_int(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= 3:
+        raise ValueError(value)
+    return value
+
+
+def _decode_id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _LAST_ID:
+        raise InvalidInputError("cursor is not one that a page before this gave as next_cursor")
+    return int(text)
+
+
+def _json(content: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps(content, default=str), media_type="application/json")

@@ -1,0 +1,80 @@
+"""What the stock-service needs of the world."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.bars import Bars, Interval
+from stock_analysis.domain.instruments import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An instrument as stored. version grows with every change of its data."""
+
+    id: int
+    instrument: Instrument
+    version: int
+    timezone: str
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known of one instrument, for lists. first, last: start of its oldest and newest bar."""
+
+    instrument: Instrument
+    timezone: str
+    rank: int
+    first: datetime | None
+    last: datetime | None
+    bars: dict[str, int]
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of one instrument as of one version: base bars (1m or 1d, raw), actions, rows kept aside."""
+
+    listing: Listing
+    base: Interval
+    bars: Bars
+    actions: Sequence[CorporateAction]
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A row that the quality gate kept aside."""
+
+    id: int
+    source: str
+    row_number: int
+    interval: str
+    reasons: list[str]
+    row: dict[str, Any]
+    state: str
+    created_at: datetime
+
+
+class BarStore(Protocol):
+    """Where instruments and their bars are kept."""
+
+    async def listing(self, symbol: str) -> Listing:
+        """The instrument. Raises UnknownInstrumentError."""
+
+    async def snapshot(self, symbol: str, interval: Interval) -> Snapshot:
+        """All that an answer in this interval is made of, as of one instant; raises like `listing`."""
+
+    async def search(
+        self, query: str, exchange: str | None, after: tuple[int, str], limit: int
+    ) -> Sequence[Summary]:
+        """Instruments whose symbol or name holds the query, best first, after the (rank, symbol) given."""
+
+    async def quarantine(self, symbol: str, before: int, limit: int) -> tuple[int, Sequence[QuarantinedRow]]:
+        """How many rows of this symbol are open, and those with an id below `before`, newest first."""
+
+    async def facts(self) -> dict[str, Any]:
+        """Size and contents of the store, and the last import."""

@@ -1,0 +1,79 @@
+-- name: instrument
+-- One instrument with its market, by symbol: asked on every request, for the version.
+SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind, i.version, e.timezone, e.calendar
+FROM instrument i JOIN exchange e ON e.mic = i.exchange
+WHERE i.symbol = $1;
+
+-- name: search
+-- Instruments by rank (exact symbol, symbol prefix, name prefix, anywhere), after the cursor.
+-- $1 exact text, $2 LIKE prefix, $3 LIKE anywhere, $4 exchange or NULL, $5 cursor rank, $6 cursor symbol, $7 limit
+WITH found AS (
+    SELECT i.*,
+           CASE WHEN i.symbol = upper($1) THEN 0
+                WHEN i.symbol LIKE upper($2) THEN 1
+                WHEN i.name ILIKE $2 THEN 2
+                ELSE 3 END AS rank
+    FROM instrument i
+    WHERE ($1 = '' OR i.symbol LIKE upper($3) OR i.name ILIKE $3)
+      AND ($4::text IS NULL OR i.exchange = $4)
+)
+SELECT f.symbol, f.name, f.exchange, f.currency, f.kind, f.rank, e.timezone, c.*
+FROM found f
+JOIN exchange e ON e.mic = f.exchange
+CROSS JOIN LATERAL (
+    SELECT (SELECT min(b.session) FROM bar_1d b WHERE b.instrument_id = f.id) AS first_session,
+           (SELECT max(b.session) FROM bar_1d b WHERE b.instrument_id = f.id) AS last_session,
+           (SELECT min(b.ts) FROM bar_1m b WHERE b.instrument_id = f.id) AS first_minute,
+           (SELECT max(b.ts) FROM bar_1m b WHERE b.instrument_id = f.id) AS last_minute,
+           (SELECT count(*) FROM bar_1d b WHERE b.instrument_id = f.id) AS bars_1d,
+           (SELECT count(*) FROM bar_1m b WHERE b.instrument_id = f.id) AS bars_1m,
+           (SELECT count(*) FROM quarantine q WHERE q.symbol = f.symbol AND q.state = 'open') AS quarantined
+) c
+WHERE (f.rank, f.symbol) > ($5, $6)
+ORDER BY f.rank, f.symbol
+LIMIT $7;
+
+-- name: bars_1d
+-- All sessions of one instrument, oldest first.
+SELECT session, open, high, low, close, volume FROM bar_1d WHERE instrument_id = $1 ORDER BY session;
+
+-- name: bars_1m
+-- All minutes of one instrument, oldest first.
+SELECT ts, open, high, low, close, volume FROM bar_1m WHERE instrument_id = $1 ORDER BY ts;
+
+-- name: actions
+-- Splits and dividends of one instrument, oldest first.
+SELECT ex_date, kind, value, source FROM corporate_action WHERE instrument_id = $1 ORDER BY ex_date, kind;
+
+-- name: has_sessions
+-- Whether the instrument has daily bars of its own (else they are made of its minutes).
+SELECT EXISTS (SELECT FROM bar_1d WHERE instrument_id = $1);
+
+-- name: quarantined
+-- How many rows of this symbol are kept aside.
+SELECT count(*) FROM quarantine WHERE symbol = $1 AND state = 'open';
+
+-- name: quarantine_page
+-- Rows of this symbol that are kept aside, newest first, after the cursor.
+SELECT id, source, row_number, interval, reasons, raw, state, created_at
+FROM quarantine
+WHERE symbol = $1 AND state = 'open' AND id < $2
+ORDER BY id DESC
+LIMIT $3;
+
+-- name: database_facts
+-- Size and contents of the database, for the operations page.
+SELECT pg_database_size(current_database()) AS size_bytes,
+       (SELECT count(*) FROM bar_1d) + (SELECT count(*) FROM bar_1m) AS bars,
+       (SELECT count(*) FROM instrument) AS instruments,
+       (SELECT count(*) FROM quarantine WHERE state = 'open') AS quarantined;
+
+-- name: last_import
+-- The import that began last.
+SELECT id, source, status, started_at, finished_at, rows_total, rows_done, accepted, unchanged, corrected,
+       quarantined, error
+FROM import_run ORDER BY started_at DESC LIMIT 1;
+
+-- name: version
+-- Version of the server.
+SHOW server_version;

@@ -1,0 +1,156 @@
+"""Instruments and bars in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+import asyncpg
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.bars import Bars, Interval
+from stock_analysis.domain.errors import UnavailableError, UnknownInstrumentError
+from stock_analysis.domain.instruments import Instrument
+from stock_analysis.kit.db import CONNECTION_ERRORS, fetch_rows, load_queries
+from stock_analysis.stock.ports import Listing, QuarantinedRow, Snapshot, Summary
+
+SQL = load_queries("stock_analysis.stock")
+_POSTGRES_EPOCH_S = 946_684_800  # 2000-01-01
+_PRICES = [(name, ">f8") for name in ("open", "high", "low", "close", "volume")]
+_SESSION_ROW = np.dtype([("t", ">i4"), *_PRICES])  # days since 2000-01-01
+_MINUTE_ROW = np.dtype([("t", ">i8"), *_PRICES])  # microseconds since 2000-01-01
+
+
+class PostgresBarStore:
+    """A BarStore on PostgreSQL, with or without TimescaleDB."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def listing(self, symbol: str) -> Listing:
+        """The instrument. Raises UnknownInstrumentError, UnavailableError."""
+        return _listing(symbol, await self._fetchrow("instrument", symbol))
+
+    async def snapshot(self, symbol: str, interval: Interval) -> Snapshot:
+        """All that an answer in this interval is made of, read in one transaction."""
+        try:
+            async with self._pool.acquire() as connection:
+                return await _read_snapshot(connection, symbol, interval)
+        except CONNECTION_ERRORS as error:
+            raise _unavailable(error) from error
+
+    async def search(
+        self, query: str, exchange: str | None, after: tuple[int, str], limit: int
+    ) -> Sequence[Summary]:
+        """Instruments whose symbol or name holds the query, best first."""
+        text = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        rows = await self._fetch("search", query, f"{text}%", f"%{text}%", exchange, *after, limit)
+        return [_summary(row) for row in rows]
+
+    async def quarantine(self, symbol: str, before: int, limit: int) -> tuple[int, Sequence[QuarantinedRow]]:
+        """How many rows of this symbol are open, and those with an id below `before`, newest first."""
+        total = (await self._fetchrow("quarantined", symbol))[0]
+        rows = await self._fetch("quarantine_page", symbol, before, limit)
+        return total, [
+            QuarantinedRow(
+                id=row["id"],
+                source=row["source"],
+                row_number=row["row_number"],
+                interval=row["interval"],
+                reasons=row["reasons"],
+                row=orjson.loads(row["raw"]),
+                state=row["state"],
+                created_at=row["created_at"],
+            )
+            for row in rows
+        ]
+
+    async def facts(self) -> dict[str, Any]:
+        """Size and contents of the database, and the last import."""
+        database = await self._fetchrow("database_facts")
+        last_import = await self._fetchrow("last_import")
+        return {"database": dict(database), "last_import": dict(last_import) if last_import else None}
+
+    async def check(self) -> str:
+        """Version of the server. Raises when it cannot be reached."""
+        version: str = await self._pool.fetchval(SQL["version"])
+        return version.split()[0]
+
+    async def _fetch(self, name: str, *args: object) -> list[asyncpg.Record]:
+        try:
+            rows: list[asyncpg.Record] = await self._pool.fetch(SQL[name], *args)
+        except CONNECTION_ERRORS as error:
+            raise _unavailable(error) from error
+        return rows
+
+    async def _fetchrow(self, name: str, *args: object) -> Any:
+        rows = await self._fetch(name, *args)
+        return rows[0] if rows else None
+
+
+async def _read_snapshot(connection: asyncpg.Connection, symbol: str, interval: Interval) -> Snapshot:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        listing = _listing(symbol, await connection.fetchrow(SQL["instrument"], symbol))
+        base = await _base_interval(connection, listing.id, interval)
+        return Snapshot(
+            listing=listing,
+            base=base,
+            bars=await _read_bars(connection, listing.id, base),
+            actions=[_action(row) for row in await connection.fetch(SQL["actions"], listing.id)],
+            quarantined=await connection.fetchval(SQL["quarantined"], symbol),
+        )
+
+
+async def _base_interval(connection: asyncpg.Connection, instrument_id: int, interval: Interval) -> Interval:
+    if interval.is_intraday or not await connection.fetchval(SQL["has_sessions"], instrument_id):
+        return Interval.M1
+    return Interval.D1
+
+
+async def _read_bars(connection: asyncpg.Connection, instrument_id: int, base: Interval) -> Bars:
+    statement, layout = ("bars_1m", _MINUTE_ROW) if base is Interval.M1 else ("bars_1d", _SESSION_ROW)
+    rows = await fetch_rows(connection, SQL[statement].rstrip(";"), instrument_id, columns=layout)
+    return Bars(_epoch_s(rows["t"], base), *(rows[name].astype(np.float64) for name, _ in _PRICES))
+
+
+def _epoch_s(t: NDArray[Any], base: Interval) -> NDArray[np.int64]:
+    seconds = t.astype(np.int64) * 86_400 if base is Interval.D1 else t.astype(np.int64) // 1_000_000
+    return seconds + _POSTGRES_EPOCH_S
+
+
+def _listing(symbol: str, row: asyncpg.Record | None) -> Listing:
+    if row is None:
+        raise UnknownInstrumentError(symbol)
+    return Listing(row["id"], _instrument(row), row["version"], row["timezone"], row["calendar"])
+
+
+def _instrument(row: asyncpg.Record) -> Instrument:
+    return Instrument(row["symbol"], row["name"], row["exchange"], row["currency"], row["kind"])
+
+
+def _action(row: asyncpg.Record) -> CorporateAction:
+    return CorporateAction(row["ex_date"], ActionKind(row["kind"]), row["value"], row["source"])
+
+
+def _summary(row: asyncpg.Record) -> Summary:
+    firsts = [_midnight(row["first_session"]), row["first_minute"]]
+    lasts = [_midnight(row["last_session"]), row["last_minute"]]
+    return Summary(
+        instrument=_instrument(row),
+        timezone=row["timezone"],
+        rank=row["rank"],
+        first=min((t for t in firsts if t), default=None),
+        last=max((t for t in lasts if t), default=None),
+        bars={"1d": row["bars_1d"], "1m": row["bars_1m"]},
+        quarantined=row["quarantined"],
+    )
+
+
+def _midnight(session: Any) -> datetime | None:
+    return datetime.combine(session, time(), UTC) if session else None
+
+
+def _unavailable(error: Exception) -> UnavailableError:
+    return UnavailableError("PostgreSQL", str(error) or type(error).__name__)

@@ -1,0 +1,200 @@
+"""The answers of the stock-service, as its contract describes them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from stock_analysis.domain.bars import Adjustment, Interval
+
+Column = list[float | None]
+
+
+class StockItem(BaseModel):
+    """One instrument, and how much of it is stored."""
+
+    symbol: str
+    name: str
+    exchange: Annotated[str, Field(description="ISO 10383 market identifier code.")]
+    currency: Annotated[str, Field(description="ISO 4217 code.")]
+    timezone: Annotated[str, Field(description="IANA time zone of the exchange.")]
+    kind: str
+    first: Annotated[datetime | None, Field(description="Start of the oldest bar.")]
+    last: Annotated[datetime | None, Field(description="Start of the newest bar.")]
+    bars: Annotated[dict[str, int], Field(description="Number of stored bars by interval.")]
+    quarantined: Annotated[int, Field(description="Rows that the quality gate keeps aside.")]
+
+
+class StockPage(BaseModel):
+    """Instruments, best match first."""
+
+    items: list[StockItem]
+    next_cursor: str | None
+
+
+class Action(BaseModel):
+    """One split (value: new shares for one old) or dividend (value: cash a share, raw terms)."""
+
+    ex_date: str
+    kind: Literal["split", "dividend"]
+    value: float
+
+
+class StockDetail(StockItem):
+    """One instrument with its corporate actions and last prices."""
+
+    actions: list[Action]
+    intervals: Annotated[list[Interval], Field(description="Intervals that its bars can be read in.")]
+    last_close: float | None
+    previous_close: float | None
+
+
+class BarsAnswer(BaseModel):
+    """Bars as columns, oldest first."""
+
+    symbol: str
+    interval: Interval
+    adjustment: Adjustment
+    timezone: str
+    t: Annotated[list[int], Field(description="Start of each bar, epoch seconds UTC.")]
+    o: Column
+    h: Column
+    l: Column  # noqa: E741 - the field's usual name for the low
+    c: Column
+    v: Column
+    has_earlier: Annotated[bool, Field(description="Whether there are older bars than the first one here.")]
+
+
+class IndicatorColumns(BaseModel):
+    """One indicator: `spec` is the canonical form of what was asked; null in the warm-up."""
+
+    spec: str
+    name: str
+    outputs: dict[str, Column]
+
+
+class IndicatorsAnswer(BaseModel):
+    """Indicators over the same bars, one column an output."""
+
+    symbol: str
+    interval: Interval
+    adjustment: Adjustment
+    timezone: str
+    t: list[int]
+    indicators: list[IndicatorColumns]
+
+
+class ChartAnswer(BarsAnswer):
+    """All that a chart page draws, as of one instant."""
+
+    indicators: list[IndicatorColumns]
+    actions: list[Action]
+    quarantined: int
+
+
+class ParameterItem(BaseModel):
+    """One parameter of an indicator; both ends of the range are allowed."""
+
+    name: str
+    type: Literal["integer", "real", "ma_type"]
+    default: float
+    min: float
+    max: float
+    help: str
+    choices: list["Choice"]
+
+
+class Choice(BaseModel):
+    """One allowed value and its name."""
+
+    value: int
+    label: str
+
+
+class OutputItem(BaseModel):
+    """One output column and how it is usually drawn."""
+
+    name: str
+    style: Literal["line", "dashed", "dotted", "histogram", "band_upper", "band_lower", "pattern"]
+
+
+class IndicatorItem(BaseModel):
+    """One function of the catalogue. inputs: the column that each input takes unless told otherwise."""
+
+    name: str
+    display_name: str
+    group: str
+    overlay: Annotated[bool, Field(description="Whether its values are prices, to be drawn over the bars.")]
+    inputs: dict[str, str]
+    parameters: list[ParameterItem]
+    outputs: list[OutputItem]
+    warm_up: Annotated[int, Field(description="Bars before the first value, with the default parameters.")]
+
+
+class IndicatorCatalogue(BaseModel):
+    """Every indicator."""
+
+    items: list[IndicatorItem]
+
+
+class QuarantineItem(BaseModel):
+    """A row that the quality gate kept aside, as it came, with every reason."""
+
+    id: int
+    source: str
+    row_number: int
+    interval: str
+    reasons: list[str]
+    row: dict[str, Any]
+    state: str
+    created_at: datetime
+
+
+class QuarantinePage(BaseModel):
+    """Rows kept aside, newest first; total counts all open ones of the symbol."""
+
+    items: list[QuarantineItem]
+    next_cursor: str | None
+    total: int
+
+
+class DatabaseFacts(BaseModel):
+    """Size and contents of the database."""
+
+    size_bytes: int
+    bars: int
+    instruments: int
+    quarantined: int
+
+
+class ImportFacts(BaseModel):
+    """One import: every row of the source was accepted, unchanged, corrected or quarantined."""
+
+    id: str
+    source: str
+    status: Literal["running", "done", "failed"]
+    started_at: datetime
+    finished_at: datetime | None
+    rows_total: int
+    rows_done: int
+    accepted: int
+    unchanged: int
+    corrected: int
+    quarantined: int
+    error: str | None
+
+
+class CacheFacts(BaseModel):
+    """Look-ups of ready answers since the process began; hit_rate is null before the first."""
+
+    hits: int
+    misses: int
+    hit_rate: float | None
+
+
+class DataFacts(BaseModel):
+    """What the operations page shows of the stored data."""
+
+    database: DatabaseFacts
+    last_import: ImportFacts | None
+    cache: CacheFacts

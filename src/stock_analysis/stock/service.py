@@ -1,0 +1,194 @@
+"""Bars and indicators out of a snapshot: what the endpoints answer, without HTTP."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.bars import Adjustment, Bars, FloatArray, IntArray, Interval
+from stock_analysis.domain.calendars import DAY_S, load_calendar
+from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.kernels import indicators
+from stock_analysis.kernels.adjustment import Events, dividend_factors, split_factors
+from stock_analysis.kernels.resampling import intraday_labels, iso_weeks, months, resample
+from stock_analysis.stock.ports import Snapshot
+
+MAX_INDICATORS = 20
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_EPOCH = re.compile(r"-?\d{1,11}")
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which bars of a series are asked for: both ends included, the newest `limit` of them."""
+
+    start: str | None
+    end: str | None
+    limit: int
+
+    def select(self, t: IntArray, timezone: str | None) -> slice:
+        """The rows of the window. timezone: that of the dates given, None = dates are sessions (UTC)."""
+        first = 0 if self.start is None else int(np.searchsorted(t, _instant(self.start, timezone, "from")))
+        last = len(t)
+        if self.end is not None:
+            last = int(np.searchsorted(t, _instant(self.end, timezone, "to", end=True), side="right"))
+        return slice(max(first, last - self.limit, 0), max(first, last))
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars of a window with indicators over them. outputs: by canonical spec, then by output name."""
+
+    bars: Bars
+    indicators: Mapping[str, tuple[str, Mapping[str, FloatArray]]]
+    has_earlier: bool
+
+
+def parse_indicators(specs: Sequence[str]) -> list[indicators.Request]:
+    """The indicators asked for, each once. Raises InvalidInputError for a wrong one, or too many."""
+    if len(specs) > MAX_INDICATORS:
+        raise InvalidInputError(f"at most {MAX_INDICATORS} indicators in one request, not {len(specs)}")
+    try:
+        requests = [indicators.parse(spec) for spec in specs]
+    except indicators.IndicatorError as error:
+        raise InvalidInputError(str(error)) from error
+    return list({request.text: request for request in requests}.values())
+
+
+def draw(
+    snapshot: Snapshot,
+    interval: Interval,
+    adjustment: Adjustment,
+    window: Window,
+    requests: Sequence[indicators.Request],
+) -> Chart:
+    """The bars of the window, and the indicators computed over the whole history up to it.
+
+    Indicators see every bar from the first one stored, so that a value does not depend on where the
+    window begins: docs/adr/0003.
+    """
+    bars = series(snapshot, interval, adjustment)
+    rows = window.select(bars.t, snapshot.listing.timezone if interval.is_intraday else None)
+    history = bars[: rows.stop]
+    columns = {name: getattr(history, name) for name in indicators.COLUMNS}
+    found = {
+        request.text: (
+            request.indicator.name,
+            {name: values[rows] for name, values in indicators.compute(request, columns).items()},
+        )
+        for request in requests
+    }
+    return Chart(bars[rows], found, rows.start > 0)
+
+
+def series(snapshot: Snapshot, interval: Interval, adjustment: Adjustment) -> Bars:
+    """All bars of the snapshot in this interval, adjusted."""
+    adjusted = adjust(snapshot, adjustment)
+    if interval is snapshot.base or not len(adjusted):
+        return adjusted
+    calendar = snapshot.listing.calendar
+    if snapshot.base is Interval.M1:
+        return _from_minutes(adjusted, calendar, interval)
+    return _from_sessions(adjusted, calendar, interval)
+
+
+def adjust(snapshot: Snapshot, adjustment: Adjustment) -> Bars:
+    """The base bars with the actions taken out; prices as traded with Adjustment.RAW."""
+    bars = snapshot.bars
+    if adjustment is Adjustment.RAW or not snapshot.actions or not len(bars):
+        return bars
+    zone = ZoneInfo(snapshot.listing.timezone) if snapshot.base is Interval.M1 else UTC
+    splits = _events(snapshot.actions, ActionKind.SPLIT, zone)
+    price = np.ones(len(bars))
+    volume = bars.volume
+    if adjustment.for_splits:
+        factor = split_factors(bars.t, splits)
+        price, volume = price * factor, volume / factor
+    if adjustment.for_dividends:
+        dividends = _events(snapshot.actions, ActionKind.DIVIDEND, zone)
+        price = price * dividend_factors(bars.t, bars.close, dividends, splits)
+    return Bars(bars.t, bars.open * price, bars.high * price, bars.low * price, bars.close * price, volume)
+
+
+def available_intervals(bars: Mapping[str, int]) -> list[Interval]:
+    """The intervals that stored bars can be read in."""
+    return [one for one in Interval if bars["1m"] or (bars["1d"] and not one.is_intraday)]
+
+
+def describe(item: indicators.Indicator) -> dict[str, Any]:
+    """An entry of the catalogue, as the contract describes it."""
+    return {
+        "name": item.name,
+        "display_name": item.display_name,
+        "group": item.group,
+        "overlay": item.overlay,
+        "inputs": dict(item.inputs),
+        "parameters": [_describe_parameter(parameter) for parameter in item.parameters],
+        "outputs": [{"name": output.name, "style": output.style} for output in item.outputs],
+        "warm_up": item.warm_up,
+    }
+
+
+def _describe_parameter(parameter: indicators.Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": parameter.type,
+        "default": parameter.default,
+        "min": parameter.min,
+        "max": parameter.max,
+        "help": parameter.help,
+        "choices": [{"value": value, "label": label} for value, label in parameter.choices.items()],
+    }
+
+
+def _from_minutes(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
+    calendar = load_calendar(calendar_name)
+    index = calendar.session_index(bars.t)
+    if interval.is_intraday:
+        labels = intraday_labels(bars.t, calendar.opens[index], interval.minutes)
+        return Bars(*resample(labels, *bars.columns()[1:]))
+    daily = Bars(*resample(calendar.sessions[index], *bars.columns()[1:]))
+    return daily if interval is Interval.D1 else _from_sessions(daily, calendar_name, interval)
+
+
+def _from_sessions(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
+    calendar = load_calendar(calendar_name)
+    period = iso_weeks if interval is Interval.W1 else months
+    labels = calendar.first_session_of(period(calendar.sessions), bars.t)
+    return Bars(*resample(labels, *bars.columns()[1:]))
+
+
+def _events(actions: Sequence[CorporateAction], kind: ActionKind, zone: Any) -> Events:
+    chosen = [action for action in actions if action.kind is kind]
+    at = [datetime(*action.ex_date.timetuple()[:3], tzinfo=zone).timestamp() for action in chosen]
+    return Events(np.array(at, np.int64), np.array([action.value for action in chosen], np.float64))
+
+
+def _instant(text: str, timezone: str | None, parameter: str, *, end: bool = False) -> int:
+    """Epoch seconds of an ISO date (its last second if `end`), an ISO datetime, or epoch seconds."""
+    if _EPOCH.fullmatch(text):
+        return min(max(int(text), _EARLIEST), _LATEST)
+    try:
+        if _DATE.fullmatch(text):
+            start = _midnight(date.fromisoformat(text), timezone)
+            return start + (DAY_S - 1 if end else 0)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise InvalidInputError(
+            f"{parameter}={text[:40]!r} is no time; write 2024-03-01, 2024-03-01T14:30:00Z or epoch seconds"
+        ) from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _midnight(day: date, timezone: str | None) -> int:
+    zone = ZoneInfo(timezone) if timezone else UTC
+    try:
+        return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+    except OverflowError:
+        return _EARLIEST if day.year < 1000 else _LATEST
