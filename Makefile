@@ -1,0 +1,55 @@
+# The verbs of this project. `make up` is all that a fresh clone needs.
+PYTHON ?= python3
+BOOTSTRAP = $(PYTHON) tools/bootstrap.py
+BIN = .venv/bin
+WHERE = $(if $(DATA),--data "$(DATA)")
+ON = $(if $(PORT),--port $(PORT))
+
+.DEFAULT_GOAL = help
+.PHONY: help up down status logs doctor install test check bench lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "up, down, status, logs and doctor take DATA=FOLDER and PORT=N where they make sense, and ARGS=..."
+
+up: ## Install what is missing, start the platform, print its address
+	@$(BOOTSTRAP) up $(WHERE) $(ON) $(ARGS)
+
+down: ## Stop the platform; the data are kept
+	@$(BIN)/stockops down $(WHERE) $(ARGS)
+
+status: ## Show each part with its health
+	@$(BIN)/stockops status $(WHERE) $(ARGS)
+
+logs: ## Show the last lines of the logs
+	@$(BIN)/stockops logs $(WHERE) $(ARGS)
+
+doctor: ## Check this machine: what is missing, and how to get it
+	@$(BIN)/stockops doctor $(WHERE) $(ON) $(ARGS)
+
+install: ## Only install, start nothing
+	@$(BOOTSTRAP) install
+
+test: ## All tests, on real servers
+	@$(BOOTSTRAP) dev
+	@$(BOOTSTRAP) npm test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: ## Static checks: style, types, layers
+	@$(BOOTSTRAP) dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(BOOTSTRAP) npm lint typecheck
+
+bench: ## The table of numbers, with peers in the same run
+	@$(BOOTSTRAP) bench
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## Write requirements/*.txt anew (UPGRADE=1: with the newest versions)
+	@$(BOOTSTRAP) lock $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove what was installed and built; the data are kept
+	rm -rf .venv build dist frontend/node_modules frontend/dist

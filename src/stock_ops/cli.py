@@ -1,0 +1,226 @@
+"""The command stockops: up, down, status, logs, doctor."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stock_ops.errors import FolderError, OpsError, StoppedByUserError
+from stock_ops.facts.condition import observe_condition
+from stock_ops.facts.host import observe_host
+from stock_ops.facts.journal import tail
+from stock_ops.facts.observe import Facts, observe
+from stock_ops.facts.processes import observe_leftovers, observe_supervisor
+from stock_ops.facts.programs import pages_built, versions
+from stock_ops.layout import PARTS, Layout, data_folder
+from stock_ops.plans.doctor import NEEDED, examine
+from stock_ops.plans.down import plan_down
+from stock_ops.plans.refusals import refuse_folder
+from stock_ops.plans.status import COLUMNS, address, assess, places
+from stock_ops.plans.steps import Step
+from stock_ops.plans.up import UpPlan, plan_up
+from stock_ops.report import ConsoleReport, JsonReport, Report
+from stock_ops.runners.files import exclusive
+from stock_ops.runners.follow import follow
+from stock_ops.runners.run import explain, run_steps
+
+app = typer.Typer(
+    help="Start, stop and look after the stock analysis platform on this machine.\n\n"
+    "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running or degraded, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder.  [default: $STOCKOPS_DATA, else the user's place for data]", show_default=False
+    ),
+]
+Port = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Port of the pages and the API.  [default: 8080]")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]
+
+
+@app.command()
+def up(data: Data = None, port: Port = None, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Start everything that does not run yet, and wait until it is healthy."""
+    _verb("up", as_json, lambda report: _up(_layout(data), port, report, dry_run=dry_run))
+
+
+@app.command()
+def down(data: Data = None, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Stop everything cleanly. The data are kept."""
+    _verb("down", as_json, lambda report: _down(_layout(data), report, dry_run=dry_run))
+
+
+@app.command()
+def status(data: Data = None, as_json: Json = False) -> None:
+    """Show each part: state, process, memory, restarts, health and why."""
+    _verb("status", as_json, lambda report: _status(_layout(data), report))
+
+
+@app.command()
+def logs(
+    part: Annotated[
+        str, typer.Argument(help="postgresql, valkey, platform, supervisor, setup or all.")
+    ] = "all",
+    data: Data = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
+    follow_on: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the last lines of the logs."""
+    known = (*PARTS, "supervisor", "setup")
+    if part not in {*known, "all"}:
+        raise typer.BadParameter(
+            f"there is no part {part!r}; there are {', '.join(known)}", param_hint="PART"
+        )
+    wanted = known if part == "all" else (part,)
+    _verb("logs", as_json, lambda report: _logs(_layout(data), wanted, lines, report, follow_on=follow_on))
+
+
+@app.command()
+def doctor(data: Data = None, port: Port = None, as_json: Json = False) -> None:
+    """Check this machine: what is missing, and how to get it."""
+    _verb("doctor", as_json, lambda report: _doctor(_layout(data), port, report))
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+def _verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
+    report: Report = JsonReport() if as_json else ConsoleReport()
+    try:
+        code = run(report)
+    except OpsError as error:
+        report.error(name, error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        report.error(name, StoppedByUserError(name, "Nothing was changed."))
+        code = StoppedByUserError.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    raise typer.Exit(code)
+
+
+def _layout(data: Path | None) -> Layout:
+    return Layout(data_folder(data, os.environ, os.geteuid()))
+
+
+def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> int:
+    plan, facts = _plan_up(layout, port)
+    if dry_run:
+        report.plan("up", _listed(plan.steps))
+        return 0
+    if plan.steps:
+        with _locked(layout, "up"):
+            plan, facts = _plan_up(layout, port)
+            run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
+    where = address(plan.host, plan.ports["platform"])
+    state = "started" if plan.steps else "no changes: everything runs already"
+    lines = [("Ready", f"{where}  ({state})"), *places(layout)]
+    report.result("up", lines, {"changed": bool(plan.steps), "address": where, **_paths(layout)})
+    return 0
+
+
+def _plan_up(layout: Layout, port: int | None) -> tuple[UpPlan, Facts]:
+    facts = observe(layout, port=port)
+    return plan_up(facts, port), facts
+
+
+def _down(layout: Layout, report: Report, *, dry_run: bool) -> int:
+    facts = observe(layout, port=None)
+    steps = plan_down(facts.supervisor, facts.leftovers)
+    if dry_run:
+        report.plan("down", _listed(steps))
+        return 0
+    if steps:
+        refuse_folder(facts)
+        with _locked(layout, "down"):
+            supervisor = observe_supervisor(layout)
+            steps = plan_down(supervisor, observe_leftovers(layout, supervisor))
+            run_steps(steps, facts, report, undo=False)
+    said = "everything is stopped, the data are kept" if steps else "no changes: nothing runs"
+    report.result("down", [("Down", said), *places(layout)], {"changed": bool(steps), **_paths(layout)})
+    return 0
+
+
+def _status(layout: Layout, report: Report) -> int:
+    facts = observe(layout, port=None)
+    if facts.folder.exists:
+        refuse_folder(facts)
+    found = assess(facts, observe_condition(facts), time.time())
+    if found.rows:
+        report.table(COLUMNS, found.rows)
+    report.result("status", found.lines, found.data)
+    return found.exit_code
+
+
+def _logs(layout: Layout, parts: Sequence[str], count: int, report: Report, *, follow_on: bool) -> int:
+    paths = {part: layout.log(part) for part in parts}
+    if not layout.logs.is_dir():
+        raise FolderError(f"There are no logs in {layout.logs}.", "Start the platform with: stockops up")
+    if not os.access(layout.logs, os.R_OK | os.X_OK):
+        raise FolderError(
+            f"{layout.logs} may not be read by this user.", "Run this as the user who ran `up`."
+        )
+    coming = follow(paths) if follow_on else None
+    for part, path in paths.items():
+        for line in tail(path, count):
+            report.log(part, line, named=len(paths) > 1)
+    try:
+        for part, line in coming or ():
+            report.log(part, line, named=len(paths) > 1)
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _doctor(layout: Layout, port: int | None, report: Report) -> int:
+    facts = observe(layout, port=port)
+    findings = examine(facts, observe_host(), versions(NEEDED), port, pages_built=pages_built())
+    failed = [finding for finding in findings if finding.state == "failed"]
+    report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
+    lines = [(one.check, one.todo) for one in findings if one.todo]
+    closing = (
+        f"{len(failed)} of {len(findings)} checks failed" if failed else f"all {len(findings)} checks passed"
+    )
+    data = {
+        "findings": [
+            {"check": f.check, "state": f.state, "detail": f.detail, "todo": f.todo} for f in findings
+        ]
+    }
+    report.result("doctor", [*lines, ("Doctor", closing)], {"ok": not failed, **data})
+    return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _locked(layout: Layout, verb: str) -> Iterator[None]:
+    """The lock, with the system's errors in words."""
+    try:
+        with exclusive(layout, verb):
+            yield
+    except OSError as error:
+        raise explain(error, layout) from error
+
+
+def _listed(steps: Sequence[Step]) -> list[tuple[str, str]]:
+    return [(step.title, step.detail) for step in steps]
+
+
+def _paths(layout: Layout) -> dict[str, str]:
+    return {"data": str(layout.root), "logs": str(layout.logs)}

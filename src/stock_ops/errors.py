@@ -1,0 +1,97 @@
+"""What can stand in the way of an operation: each error says why and what to do."""
+
+from pathlib import Path
+
+
+class OpsError(Exception):
+    """Something stands in the way. `why` is one line, `todo` is what the operator can do about it."""
+
+    exit_code = 1
+
+    def __init__(self, why: str, todo: str) -> None:
+        super().__init__(why)
+        self.why = why
+        self.todo = todo
+
+    @property
+    def kind(self) -> str:
+        """Name of the error for programs that read the JSON."""
+        return type(self).__name__
+
+
+class BusyError(OpsError):
+    """Another stockops works on this data folder."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(
+            f"Another stockops is at work on this data folder: {holder}.",
+            "Wait until it ends, then run this again.",
+        )
+
+
+class PortTakenError(OpsError):
+    """Another program listens on the port."""
+
+    def __init__(self, host: str, port: int, holder: str, free: int) -> None:
+        super().__init__(
+            f"Port {port} on {host} is taken by {holder}.",
+            f"Stop that program, or choose another port, for example: stockops up --port {free}",
+        )
+        self.port = port
+
+
+class DiskFullError(OpsError):
+    """There is not enough room for the data."""
+
+    def __init__(self, folder: Path, free_bytes: int, need_bytes: int) -> None:
+        super().__init__(
+            f"The disk that holds {folder} is full: {megabytes(free_bytes)} free, "
+            f"{megabytes(need_bytes)} needed.",
+            "Free some space there, or choose another folder with --data. What is there is kept.",
+        )
+        self.free_bytes = free_bytes
+        self.need_bytes = need_bytes
+
+
+class FolderError(OpsError):
+    """The data folder cannot be used."""
+
+
+class CorruptFileError(OpsError):
+    """A file that stockops must understand makes no sense."""
+
+    def __init__(self, path: Path, reason: str, todo: str) -> None:
+        super().__init__(f"{path} cannot be read: {reason}.", todo)
+        self.path = path
+
+
+class ForeignDataError(OpsError):
+    """The data folder was made by something this release does not understand."""
+
+
+class MissingProgramError(OpsError):
+    """A program that is needed is not installed."""
+
+
+class ConflictingSettingsError(OpsError):
+    """A setting that stockops itself decides was given in another place."""
+
+
+class PartError(OpsError):
+    """A part of the platform, or a command of it, did not do its work."""
+
+
+class StoppedByUserError(OpsError):
+    """The operator pressed Ctrl-C, or the session ended."""
+
+    exit_code = 130
+
+    def __init__(self, during: str, left: str) -> None:
+        super().__init__(
+            f"StoppedByUserError during: {during}. {left}", "Run the same command again to go on."
+        )
+
+
+def megabytes(size: int) -> str:
+    """A size for people."""
+    return f"{size / 2**20:,.0f} MiB"

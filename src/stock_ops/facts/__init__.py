@@ -1,0 +1,1 @@
+"""Read-only observations of this machine and of one data folder."""

@@ -1,0 +1,66 @@
+"""How an instance is doing: each part with its process, its memory, its crashes and its health."""
+
+from dataclasses import dataclass
+
+from stock_ops.facts.health import Health, ask_platform, ask_postgresql, ask_valkey
+from stock_ops.facts.instance import Memory, Secrets
+from stock_ops.facts.journal import Crashes, read_crashes
+from stock_ops.facts.observe import Facts, public_host
+from stock_ops.facts.processes import Part, Usage, usage
+from stock_ops.layout import LOOPBACK, PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class PartCondition:
+    """One part as it is now."""
+
+    name: str
+    process: Part | None
+    port: int | None
+    usage: Usage | None
+    crashes: Crashes
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """All parts and their supervisor."""
+
+    parts: tuple[PartCondition, ...]
+    supervisor: Usage | None
+    host: str
+    ports: dict[str, int]
+
+
+def observe_condition(facts: Facts) -> Condition:
+    """Ask every part that runs."""
+    crashes = read_crashes(facts.layout)
+    ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
+    pid = facts.supervisor.pid
+    return Condition(
+        parts=tuple(_part(facts, name, ports.get(name), crashes.get(name, Crashes())) for name in PARTS),
+        supervisor=_own_usage(pid) if pid else None,
+        host=public_host(facts.overrides),
+        ports=dict(ports),
+    )
+
+
+def _part(facts: Facts, name: str, port: int | None, crashes: Crashes) -> PartCondition:
+    process = facts.supervisor.part(name)
+    size = usage(process.pid) if process and process.pid else None
+    health = _ask(facts, name, port) if process and port else Health(False, "not running")
+    return PartCondition(name, process, port, size, crashes, health)
+
+
+def _own_usage(pid: int) -> Usage | None:
+    """Memory of the supervisor without its children, which are counted as parts."""
+    return usage(pid, with_children=False)
+
+
+def _ask(facts: Facts, name: str, port: int) -> Health:
+    if name == "postgresql":
+        return ask_postgresql(facts.isready, LOOPBACK, port)
+    if name == "valkey":
+        password = facts.secrets.valkey if isinstance(facts.secrets, Secrets) else ""
+        return ask_valkey(LOOPBACK, port, password)
+    return ask_platform(public_host(facts.overrides), port)

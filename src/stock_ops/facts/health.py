@@ -1,0 +1,80 @@
+"""Whether the parts do their work: asked over their own protocols."""
+
+import http.client
+import json
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a part does its work; the reason when not."""
+
+    ok: bool
+    reason: str | None = None
+
+
+def ask_postgresql(isready: Path, host: str, port: int) -> Health:
+    """Ask with pg_isready, which needs no password."""
+    try:
+        done = subprocess.run(
+            [isready, "-q", "-h", host, "-p", str(port), "-t", "3"],
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Health(False, f"cannot be asked: {error}")
+    reasons = {1: "starting up, or recovering after an unclean stop", 2: f"nobody answers on port {port}"}
+    return Health(True) if done.returncode == 0 else Health(False, reasons.get(done.returncode, "unknown"))
+
+
+def ask_valkey(host: str, port: int, password: str) -> Health:
+    """Authenticate and ping."""
+    try:
+        with socket.create_connection((host, port), _TIMEOUT_S) as connection:
+            connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
+            answer = connection.makefile("rb").read(4096).decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        return Health(False, f"nobody answers on port {port}: {error.strerror or error}")
+    if "+PONG" in answer:
+        return Health(True)
+    return Health(False, next((line[1:] for line in answer if line.startswith("-")), "no answer to PING"))
+
+
+def ask_platform(host: str, port: int) -> Health:
+    """Ask /readyz; the reason names the parts that are not healthy."""
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return Health(False, f"nobody answers on port {port}: {_words(error)}")
+    finally:
+        connection.close()
+    return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body))
+
+
+def explain(status: int, body: bytes) -> str:
+    """The reason in an answer of /readyz that is not 200."""
+    try:
+        report: Any = json.loads(body)
+        broken = [part for part in report["parts"] if not part["healthy"]]
+        reasons = [f"{part['name']}: {part['reason']}" for part in broken]
+        if report.get("stopping"):
+            reasons.insert(0, "it is stopping")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        reasons = []
+    return "; ".join(reasons) or f"/readyz answers {status}"
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_TIMEOUT_S:g} s"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,132 @@
+"""Where everything of one instance lies: one data folder, named files in it."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_VARIABLE = "STOCKOPS_DATA"
+POSTGRES_MAJOR = 18
+FORMAT = 1
+"""Version of this arrangement of files; a later release that changes it raises the number."""
+
+PARTS = ("postgresql", "valkey", "platform")
+"""The supervised processes, in the order in which they start."""
+
+LOOPBACK = "127.0.0.1"
+LONGEST_SOCKET_PATH = 103
+"""The shortest limit of the systems we run on (macOS; Linux has 107)."""
+_SOCKET_SUFFIX = len(".4194304")
+"""While it starts, supervisord binds the path with its process id added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of one data folder."""
+
+    root: Path
+
+    @property
+    def memory(self) -> Path:
+        """What is remembered between starts: ports, format, what was imported."""
+        return self.root / "instance.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a verb changes something; the kernel frees it when the holder dies."""
+        return self.root / "lock"
+
+    @property
+    def config(self) -> Path:
+        """Generated settings and the secrets."""
+        return self.root / "config"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords, mode 0600."""
+        return self.config / "secrets.json"
+
+    @property
+    def platform_config(self) -> Path:
+        """Settings of the platform, mode 0600."""
+        return self.config / "platform.toml"
+
+    @property
+    def overrides(self) -> Path:
+        """The operator's own settings of the platform; may be missing."""
+        return self.config / "overrides.toml"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """Settings of supervisord."""
+        return self.config / "supervisord.conf"
+
+    @property
+    def postgresql(self) -> Path:
+        """The database cluster."""
+        return self.root / "postgresql"
+
+    @property
+    def postgresql_unfinished(self) -> Path:
+        """A cluster being made; it gets its name when it is whole."""
+        return self.root / "postgresql.new"
+
+    @property
+    def valkey(self) -> Path:
+        """The append-only file of the cache, and its settings."""
+        return self.root / "valkey"
+
+    @property
+    def valkey_config(self) -> Path:
+        """Settings of Valkey; they hold its password, mode 0600."""
+        return self.valkey / "valkey.conf"
+
+    @property
+    def programs(self) -> Path:
+        """Copies of the servers' programs, where an unprivileged user can reach them."""
+        return self.root / "programs"
+
+    @property
+    def logs(self) -> Path:
+        """One log for each part."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """The control socket and the pid of the supervisor."""
+        return self.root / "run"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        """Written by supervisord."""
+        return self.run / "supervisord.pid"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket; below /tmp when the data folder's path is too long for a socket."""
+        path = self.run / "supervisor.sock"
+        if len(os.fsencode(path)) + _SOCKET_SUFFIX <= LONGEST_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return Path("/tmp") / f"stockops-{os.getuid()}-{digest}" / "supervisor.sock"  # noqa: S108 - mode 0700, owner checked
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in the data folder."""
+        return (self.config, self.logs, self.run, self.programs, self.valkey)
+
+    def log(self, part: str) -> Path:
+        """The log of a part, of `supervisor`, or of `setup`."""
+        return self.logs / f"{part}.log"
+
+
+def data_folder(named: Path | None, environ: Mapping[str, str], uid: int) -> Path:
+    """The data folder: as named, else $STOCKOPS_DATA, else this user's place for data."""
+    if named is not None or environ.get(DATA_VARIABLE):
+        return Path(named or environ[DATA_VARIABLE]).expanduser().resolve()
+    if environ.get("XDG_DATA_HOME"):
+        return Path(environ["XDG_DATA_HOME"]) / "stock-analysis"
+    if uid == 0:
+        return Path("/var/lib/stock-analysis")
+    return Path.home() / ".local/share/stock-analysis"

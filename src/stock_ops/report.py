@@ -1,0 +1,172 @@
+"""The one writer of everything that people or programs read: console or JSON."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stock_ops.errors import OpsError
+
+
+class Report(Protocol):
+    """Where results go."""
+
+    def step(self, title: str, detail: str) -> Any:
+        """A context that lasts as long as one step."""
+
+    def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
+        """The steps of a dry run."""
+
+    def result(self, verb: str, lines: Sequence[tuple[str, str]], data: Mapping[str, Any]) -> None:
+        """The end of a verb: lines for people, data for programs."""
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows for people."""
+
+    def log(self, part: str, line: str, *, named: bool) -> None:
+        """One line of a part's log."""
+
+    def error(self, verb: str, error: OpsError) -> None:
+        """Why it did not work, and what to do."""
+
+
+_MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warning", "yellow")}
+
+
+class ConsoleReport:
+    """For people: one line a step with its time; plain lines when it is no terminal."""
+
+    def __init__(self) -> None:
+        self._out = Console(highlight=False, soft_wrap=False)
+        self._err = Console(stderr=True, highlight=False)
+
+    @contextmanager
+    def step(self, title: str, detail: str) -> Iterator[None]:
+        """Show the step while it runs, then its time."""
+        started = time.monotonic()
+        try:
+            with self._waiting(title):
+                yield
+        except BaseException:
+            self._step_line("failed", title, "", time.monotonic() - started)
+            raise
+        self._step_line("ok", title, detail, time.monotonic() - started)
+
+    def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
+        """The steps of a dry run."""
+        if not steps:
+            self._out.print(f"{verb}: no changes")
+            return
+        self._out.print(
+            f"{verb} would take {len(steps)} step{'s' * (len(steps) > 1)} (dry run, nothing is done):"
+        )
+        for number, (title, detail) in enumerate(steps, 1):
+            self._cells(f"{number:>3}", title, detail, "")
+
+    def result(self, verb: str, lines: Sequence[tuple[str, str]], data: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Name and value on each line; a value that is a path is never broken."""
+        for name, value in lines:
+            self._out.print(
+                Text.assemble((f"{name:<9} ", "bold"), value), overflow="ignore", no_wrap=True, crop=False
+            )
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows under their titles."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(_coloured(cell) for cell in row))
+        self._out.print(table)
+
+    def log(self, part: str, line: str, *, named: bool) -> None:
+        """One line of a part's log, as it is."""
+        sys.stdout.write(f"{part:<10} {line}\n" if named else f"{line}\n")
+        sys.stdout.flush()
+
+    def error(self, verb: str, error: OpsError) -> None:  # noqa: ARG002
+        """Why, and what to do, on standard error."""
+        self._err.print(Text.assemble(("Error: ", "bold red"), error.why), soft_wrap=True)
+        self._err.print(Text.assemble(("To do: ", "bold"), error.todo), soft_wrap=True)
+
+    @contextmanager
+    def _waiting(self, title: str) -> Iterator[None]:
+        if self._out.is_terminal:
+            with self._out.status(f"{title} ..."):
+                yield
+        else:
+            yield
+
+    def _step_line(self, mark: str, title: str, detail: str, seconds: float) -> None:
+        self._cells(mark, title, detail, f"{seconds:.1f} s")
+
+    def _cells(self, mark: str, title: str, detail: str, time_text: str) -> None:
+        word, colour = _MARKS.get(mark, (mark, ""))
+        width = max(20, (self._out.width if self._out.is_terminal else 100) - 40)
+        shown = detail if len(detail) <= width else detail[: width - 3] + "..."
+        line = Text.assemble((f"{word:<7}", colour), f"{title:<18} {time_text:>7}  ", (shown, "dim"))
+        self._out.print(line, no_wrap=True, crop=False, overflow="ignore")
+
+
+class JsonReport:
+    """For programs: one JSON object on standard output; logs are one object a line."""
+
+    def __init__(self) -> None:
+        self._steps: list[dict[str, Any]] = []
+
+    @contextmanager
+    def step(self, title: str, detail: str) -> Iterator[None]:
+        """Keep the step for the result."""
+        started, ok = time.monotonic(), False
+        try:
+            yield
+            ok = True
+        finally:
+            seconds = round(time.monotonic() - started, 3)
+            self._steps.append({"title": title, "detail": detail, "ok": ok, "seconds": seconds})
+
+    def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
+        """The steps of a dry run."""
+        listed = [{"title": title, "detail": detail} for title, detail in steps]
+        self._print({"verb": verb, "ok": True, "dry_run": True, "changed": False, "steps": listed})
+
+    def result(self, verb: str, lines: Sequence[tuple[str, str]], data: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """The data and the steps."""
+        steps = {"steps": self._steps} if self._steps or "changed" in data else {}
+        self._print({"verb": verb, "ok": True, **data, **steps})
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Nothing: the data of the result hold it."""
+
+    def log(self, part: str, line: str, *, named: bool) -> None:  # noqa: ARG002
+        """One object a line."""
+        self._print({"part": part, "line": line}, indent=None)
+
+    def error(self, verb: str, error: OpsError) -> None:
+        """The error with its kind."""
+        told = {"kind": error.kind, "why": error.why, "todo": error.todo, "exit_code": error.exit_code}
+        self._print({"verb": verb, "ok": False, "error": told, "steps": self._steps})
+
+    def _print(self, value: Mapping[str, Any], indent: int | None = 2) -> None:
+        sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+_COLOURS = {
+    "healthy": "green",
+    "ok": "green",
+    "warning": "yellow",
+    "failed": "red",
+    "unhealthy": "red",
+    "stopped": "yellow",
+}
+
+
+def _coloured(cell: str) -> Text:
+    return Text(cell, style=_COLOURS.get(cell.split(":")[0].split(" ")[0], ""))

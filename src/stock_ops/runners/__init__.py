@@ -1,0 +1,1 @@
+"""What changes the world: each kind of step, and the commands they call."""

@@ -1,0 +1,107 @@
+"""Files that are written whole or not at all, and the lock of the data folder."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from stock_ops.errors import BusyError
+from stock_ops.facts.host import Account
+from stock_ops.facts.instance import Memory, Secrets
+from stock_ops.facts.observe import UNFINISHED
+from stock_ops.layout import Layout
+from stock_ops.plans.steps import CopyProgram, NewFile, NewFolder
+
+_NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "*.pyc", "__pycache__")
+
+
+def make_folder(folder: NewFolder) -> None:
+    """Make the folder, or set its permissions right."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    _give(folder.path, folder.owner)
+    folder.path.chmod(folder.mode)
+
+
+def write_whole(file: NewFile) -> None:
+    """Write beside it, flush to disk, then rename: a reader sees the old text or the new one."""
+    unfinished = file.path.with_name(file.path.name + UNFINISHED)
+    with contextlib.suppress(FileNotFoundError):
+        unfinished.unlink()
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        _give(unfinished, file.owner)
+        out.write(file.text)
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.replace(file.path)
+
+
+def write_memory(path: Path, memory: Memory) -> None:
+    """Write instance.json."""
+    write_whole(NewFile(path, json.dumps(asdict(memory), indent=2) + "\n"))
+
+
+def write_secrets(path: Path, secrets: Secrets) -> None:
+    """Write secrets.json."""
+    write_whole(NewFile(path, json.dumps(asdict(secrets), indent=2) + "\n"))
+
+
+def copy_program(step: CopyProgram) -> None:
+    """Copy a server's package and its libraries; older versions of it go."""
+    unfinished = step.target.with_name(step.target.name + UNFINISHED)
+    remove(unfinished)
+    shutil.copytree(
+        step.wheel.package, unfinished / step.wheel.package.name, ignore=_NOT_NEEDED, symlinks=True
+    )
+    if step.wheel.libraries:
+        shutil.copytree(step.wheel.libraries, unfinished / step.wheel.libraries.name)
+    for folder in (unfinished, *(path for path in unfinished.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    unfinished.rename(step.target)
+    for old in step.target.parent.glob(f"{step.wheel.distribution}-*"):
+        if old != step.target:
+            remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive(layout: Layout, verb: str) -> Iterator[None]:
+    """Hold the data folder's lock. Raises BusyError at once when another process holds it.
+
+    The kernel frees the lock when its holder dies, so a lock file that is left over locks nothing.
+    """
+    if not layout.root.exists():
+        make_folder(NewFolder(layout.root, 0o711 if os.geteuid() == 0 else 0o700))
+    handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(handle)
+        os.truncate(handle, 0)
+        os.write(handle, f"stockops {verb}, pid {os.getpid()}, since {time.strftime('%H:%M:%S')}".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(handle, 200).decode("utf-8", "replace").strip()
+        raise BusyError(holder or "it has just begun") from error
+
+
+def _give(path: Path, owner: Account | None) -> None:
+    if owner:
+        os.chown(path, owner.uid, owner.gid)
