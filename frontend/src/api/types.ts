@@ -47,11 +47,11 @@ export interface BarsAnswer {
   adjustment: Adjustment;
   timezone: string;
   t: number[];
-  o: number[];
-  h: number[];
-  l: number[];
-  c: number[];
-  v: number[];
+  o: (number | null)[];
+  h: (number | null)[];
+  l: (number | null)[];
+  c: (number | null)[];
+  v: (number | null)[];
   has_earlier: boolean;
 }
 
@@ -92,7 +92,7 @@ export interface IndicatorDefinition {
   display_name: string;
   group: string;
   overlay: boolean;
-  inputs: string[];
+  inputs: Record<string, string>;
   parameters: IndicatorParameter[];
   outputs: IndicatorOutput[];
   warm_up: number;
@@ -105,10 +105,10 @@ export interface IndicatorCatalogue {
 export interface QuarantinedRow {
   id: number;
   source: string;
-  row_number: number | null;
+  row_number: number;
   reasons: string[];
   row: Record<string, unknown>;
-  state: 'open' | 'replayed' | 'dismissed';
+  state: string;
   created_at: string;
 }
 
@@ -127,17 +127,18 @@ export interface PartHealth {
 }
 
 export interface ImportRun {
-  id: number;
+  id: string;
   source: string;
   status: string;
   started_at: string;
   finished_at: string | null;
-  rows_total: number | null;
+  rows_total: number;
   rows_done: number;
   accepted: number;
   unchanged: number;
   corrected: number;
   quarantined: number;
+  error: string | null;
 }
 
 export interface Operations {

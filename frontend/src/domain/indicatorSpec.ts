@@ -1,6 +1,6 @@
-import type { IndicatorDefinition } from '@/api/types';
+import type { IndicatorDefinition, IndicatorParameter } from '@/api/types';
 
-/** One indicator as the address and the API write it: `rsi(14)`, `bbands(timeperiod=20,nbdevup=2)`, `obv`. */
+/** One indicator as the address and the API write it: `rsi(14)`, `bbands(timeperiod=20,matype=ema)`, `obv`. */
 export interface IndicatorSpec {
   /** Upper case, as in the catalogue. */
   name: string;
@@ -10,11 +10,12 @@ export interface IndicatorSpec {
 export interface SpecArgument {
   /** null = positional. */
   name: string | null;
-  value: number;
+  /** A number, or a word: the kind of an average, the column an input is taken from. */
+  value: number | string;
 }
 
 const SPEC = /^\s*([a-z][a-z0-9_]*)\s*(?:\(([^()]*)\))?\s*$/i;
-const ARGUMENT = /^\s*(?:([a-z][a-z0-9_]*)\s*=)?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i;
+const ARGUMENT = /^\s*(?:([a-z][a-z0-9_]*)\s*=)?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[a-z][a-z0-9_]*)\s*$/i;
 
 /** The spec, or null where the text breaks the grammar (a positional argument after a named one does). */
 export function parseSpec(text: string): IndicatorSpec | null {
@@ -33,9 +34,14 @@ function parseArguments(text: string): SpecArgument[] | null {
     if (match?.[2] === undefined) return null;
     const name = match[1]?.toLowerCase() ?? null;
     if (name === null && args.at(-1)?.name) return null;
-    args.push({ name, value: Number(match[2]) });
+    args.push({ name, value: valueOf(match[2]) });
   }
   return args;
+}
+
+function valueOf(text: string): number | string {
+  const value = Number(text);
+  return Number.isNaN(value) ? text.toLowerCase() : value;
 }
 
 export function formatSpec({ name, args }: IndicatorSpec): string {
@@ -55,9 +61,13 @@ export function resolveArguments(spec: IndicatorSpec, definition: IndicatorDefin
   return definition.parameters.map((parameter, position) => {
     const named = spec.args.find((arg) => arg.name === parameter.name.toLowerCase());
     const positional = spec.args[position];
-    return named?.value ?? (positional?.name === null ? positional.value : parameter.default);
+    const given = named?.value ?? (positional?.name === null ? positional.value : parameter.default);
+    return typeof given === 'number' ? given : (choiceOf(parameter, given) ?? parameter.default);
   });
 }
+
+const choiceOf = (parameter: IndicatorParameter, label: string): number | undefined =>
+  parameter.choices?.find((choice) => choice.label.toLowerCase() === label)?.value;
 
 export function specOf(definition: IndicatorDefinition, values: readonly number[]): string {
   return formatSpec({ name: definition.name, args: values.map((value) => ({ name: null, value })) });

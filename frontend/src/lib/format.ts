@@ -48,16 +48,14 @@ export function formatDecimal(lang: Language, value: number, digits: number): st
   return numbers(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
-/** An indicator's value, whose size is not known: compact from a million, four decimals below one. */
-export function formatValue(lang: Language, value: number | null): string {
+/** An indicator's value, whose size is not known: compact from a million. */
+export function formatValue(lang: Language, value: number | null, digits: number): string {
   if (value === null) return MISSING;
-  const size = Math.abs(value);
-  if (size >= 1e6) return formatCompact(lang, value);
-  return formatDecimal(lang, value, size !== 0 && size < 1 ? 4 : 2);
+  return Math.abs(value) >= 1e6 ? formatCompact(lang, value) : formatDecimal(lang, value, digits);
 }
 
 export function formatCompact(lang: Language, value: number): string {
-  return numbers(lang, { notation: 'compact', maximumFractionDigits: 2 }).format(value);
+  return numbers(lang, { notation: 'compact', maximumSignificantDigits: 4 }).format(value);
 }
 
 export const formatInteger = (lang: Language, value: number): string =>
@@ -88,7 +86,8 @@ export function formatDuration(lang: Language, seconds: number): string {
     ['minute', Math.floor(seconds / 60) % 60],
     ['second', Math.floor(seconds) % 60],
   ] as const;
-  const first = Math.max(0, parts.findIndex(([, count]) => count > 0));
+  const found = parts.findIndex(([, count]) => count > 0);
+  const first = found === -1 ? parts.length - 1 : found;
   return parts
     .slice(first, first + 2)
     .filter(([, count], position) => count > 0 || position === 0)
@@ -103,9 +102,10 @@ export function formatBarTime(lang: Language, t: EpochSeconds, intraday: boolean
   return dates(lang, { ...date, hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone }).format(t * 1000);
 }
 
-export function formatDay(lang: Language, isoDate: string): string {
-  const options = { year: 'numeric', month: 'short', day: 'numeric', timeZone: 'UTC' } as const;
-  return dates(lang, options).format(Date.parse(`${isoDate}T00:00:00Z`));
+/** "Eastern Time" for America/New_York. */
+export function formatTimeZone(lang: Language, timeZone: string): string {
+  const parts = dates(lang, { timeZone, timeZoneName: 'longGeneric' }).formatToParts(0);
+  return parts.find((part) => part.type === 'timeZoneName')?.value ?? timeZone;
 }
 
 /** An instant of the platform's own doing, in the reader's time zone. */

@@ -8,7 +8,7 @@ import { useInstrument, useSomeInstruments } from '@/features/instrument';
 import { QualityBadge } from '@/features/quality';
 import { CompareControl, SymbolSearch } from '@/features/search';
 import { useTranslation } from '@/i18n';
-import { formatChange, formatPrice } from '@/lib/format';
+import { formatChange, formatPrice, formatTimeZone } from '@/lib/format';
 import { Icon } from '@/ui/Icon';
 import { Message } from '@/ui/States';
 import { Header } from './Header';
@@ -19,7 +19,7 @@ type DialogState = { editing: string | null } | null;
 
 export function ChartPage(props: PageProps) {
   const { view, theme, change } = props;
-  const { m } = useTranslation();
+  const { lang, m } = useTranslation();
   const instrument = useInstrument(view.symbol);
   const catalogue = useCatalogue();
   const [dialog, setDialog] = useState<DialogState>(null);
@@ -72,7 +72,7 @@ export function ChartPage(props: PageProps) {
           }}
         />
         <span className="footer-end">
-          {instrument.data !== undefined && <span className="wide-only">{m.chart.timeZone(instrument.data.timezone)}</span>}
+          {instrument.data !== undefined && <span className="wide-only">{formatTimeZone(lang, instrument.data.timezone)}</span>}
           <LogToggle
             on={view.log}
             disabled={view.compare !== null}

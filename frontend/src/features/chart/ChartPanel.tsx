@@ -4,14 +4,14 @@ import type { IndicatorDefinition, InstrumentDetail } from '@/api/types';
 import { isIntraday } from '@/domain/intervals';
 import type { Theme, ViewState } from '@/domain/viewState';
 import { useTranslation } from '@/i18n';
-import { epochSeconds, price } from '@/lib/brand';
+import { epochSeconds } from '@/lib/brand';
 import { Observable, useObservable } from '@/lib/observable';
 import { Failure, Loading, Message } from '@/ui/States';
 import { useChart, useCompareBars } from './api';
 import { CanvasHost, KeyboardReader } from './Canvas';
 import type { ChartView, Look } from './ChartView';
 import { alignCloses } from './compare';
-import { joinPages, type ChartData } from './data';
+import { joinPages, pricesOf, type ChartData } from './data';
 import { Legends, useDescription } from './Legends';
 import { buildModel, type ChartModel } from './model';
 import { rangeSpan } from './ranges';
@@ -65,7 +65,7 @@ function useCompared(state: ViewState, data: ChartData | null) {
   const bars = useCompareBars({ symbol: compare, interval, adjustment, from: data?.t[0] ?? null });
   const closes = useMemo(() => {
     if (compare === null || data === null || bars.data === undefined) return null;
-    return alignCloses(data.t, bars.data.t.map(epochSeconds), bars.data.c.map(price), interval);
+    return alignCloses(data.t, bars.data.t.map(epochSeconds), pricesOf(bars.data.c), interval);
   }, [compare, data, bars.data, interval]);
   return { symbol: compare, closes, error: bars.error, retry: bars.refetch };
 }

@@ -78,6 +78,7 @@ export class ChartView {
   private readonly paneObserver = new ResizeObserver(() => {
     this.measurePanes();
   });
+  private headroom = 0;
   private lines: Line[] = [];
   private shape = '';
   private model: ChartModel | null = null;
@@ -94,7 +95,7 @@ export class ChartView {
       handleScroll: { vertTouchDrag: false },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false });
-    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.22 } });
+    this.makeRoom();
     this.volume = this.chart.addSeries(HistogramSeries, {
       priceScaleId: 'volume',
       priceFormat: { type: 'volume' },
@@ -155,6 +156,18 @@ export class ChartView {
     this.reveal(index);
     this.chart.setCrosshairPosition(close, stamp(time), this.candles);
     this.crosshair.set(index);
+  }
+
+  /** Keeps the prices below a legend of this height, as far as the pane allows. */
+  setHeadroom(height: number): void {
+    this.headroom = height;
+    this.makeRoom();
+  }
+
+  private makeRoom(): void {
+    const pane = this.chart.panes()[0]?.getHeight() ?? 0;
+    const top = Math.min(0.42, Math.max(0.06, (this.headroom + 12) / Math.max(1, pane)));
+    this.candles.priceScale().applyOptions({ scaleMargins: { top, bottom: 0.2 } });
   }
 
   pointNowhere(): void {
@@ -236,7 +249,7 @@ export class ChartView {
   }
 
   private addGuides(model: ChartModel): void {
-    const color = getComputedStyle(this.host).getPropertyValue('--text-quiet').trim();
+    const color = getComputedStyle(this.host).getPropertyValue('--guide').trim();
     model.series.forEach((series, i) => {
       for (const level of series.guides) {
         this.lines[i]?.createPriceLine({ price: level, color, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, title: '' });
@@ -249,8 +262,8 @@ export class ChartView {
     const percent = series.pane === 0 && model.percentBase !== null;
     const common = {
       color: paint(series.color),
-      lastValueVisible: series.pane > 0 || series.key === 'compare',
-      priceFormat: series.pane === 0 ? priceFormat(look, percent) : valueFormat(look),
+      lastValueVisible: series.kind === 'line' && (series.pane > 0 || series.key === 'compare'),
+      priceFormat: series.pane === 0 ? priceFormat(look, percent) : valueFormat(look, series.digits),
     };
     if (series.kind === 'histogram') {
       line.applyOptions(common);
@@ -282,6 +295,7 @@ export class ChartView {
   }
 
   private measurePanes(): void {
+    this.makeRoom();
     const origin = this.host.getBoundingClientRect().top;
     const boxes = this.chart.panes().map((pane) => {
       const box = pane.getHTMLElement()?.getBoundingClientRect();
@@ -328,8 +342,8 @@ function priceFormat({ lang, currency }: Look, percent: boolean) {
   return { type: 'custom', minMove, formatter: (value: number) => formatPrice(lang, currency, value) } as const;
 }
 
-function valueFormat({ lang }: Look) {
-  return { type: 'custom', minMove: 0.0001, formatter: (value: number) => formatValue(lang, value) } as const;
+function valueFormat({ lang }: Look, digits: number) {
+  return { type: 'custom', minMove: 10 ** -digits, formatter: (value: number) => formatValue(lang, value, digits) } as const;
 }
 
 function markerOf(mark: MarkModel, model: ChartModel, paint: (name: string) => string): SeriesMarker<Time> {

@@ -1,3 +1,4 @@
+import { useCallback } from 'react';
 import type { InstrumentItem, Interval } from '@/api/types';
 import { isIntraday } from '@/domain/intervals';
 import type { Language } from '@/domain/viewState';
@@ -29,6 +30,7 @@ export function Legends(props: LegendProps) {
   const panes = useObservable(props.view.panes);
   const last = props.data.t.length - 1;
   const index = Math.min(pointed ?? last, last);
+  const headroom = useHeadroom(props.view);
   return (
     <div className="legends">
       {props.model.legends.map((rows, pane) => {
@@ -41,6 +43,7 @@ export function Legends(props: LegendProps) {
             role="group"
             aria-label={m.chart.legend(pane === 0 ? props.symbol : rows.map((row) => row.label).join(', '))}
             style={{ top: box.top, maxHeight: box.height }}
+            ref={pane === 0 ? headroom : undefined}
           >
             {pane === 0 && <PriceLegend {...props} index={index} />}
             {rows.map((row) => (
@@ -50,6 +53,22 @@ export function Legends(props: LegendProps) {
         );
       })}
     </div>
+  );
+}
+
+/** Tells the view how much of the price pane the legend covers. */
+function useHeadroom(view: ChartView): (legend: HTMLDivElement) => () => void {
+  return useCallback(
+    (legend) => {
+      const observer = new ResizeObserver(() => {
+        view.setHeadroom(legend.offsetHeight);
+      });
+      observer.observe(legend);
+      return () => {
+        observer.disconnect();
+      };
+    },
+    [view],
   );
 }
 
@@ -127,15 +146,17 @@ function Row({ row, index, currency, onEdit, onRemove, onStopComparing }: Legend
   );
 }
 
-function textOf(lang: Language, currency: string, { column, unit }: LegendValue, index: number): string {
+function textOf(lang: Language, currency: string, { column, unit, digits }: LegendValue, index: number): string {
   const value = column[index] ?? null;
   switch (unit) {
     case 'price':
       return formatPrice(lang, currency, value);
     case 'pattern':
       return value === null || value === 0 ? MISSING : value > 0 ? '▲' : '▼';
+    case 'percent':
+      return value === null ? MISSING : formatChange(lang, value / 100);
     case 'value':
-      return formatValue(lang, value);
+      return formatValue(lang, value, digits);
   }
 }
 

@@ -15,7 +15,7 @@ function periodOf(t: EpochSeconds, interval: Interval): number {
 export function alignCloses(
   t: readonly EpochSeconds[],
   otherT: readonly EpochSeconds[],
-  otherClose: readonly Price[],
+  otherClose: readonly (Price | null)[],
   interval: Interval,
 ): (Price | null)[] {
   const closes = new Map<number, Price | null>(

@@ -4,11 +4,11 @@ import { epochSeconds, price, type EpochSeconds, type Price } from '@/lib/brand'
 /** All loaded bars as columns of one length, oldest first. */
 export interface ChartData {
   t: readonly EpochSeconds[];
-  o: readonly Price[];
-  h: readonly Price[];
-  l: readonly Price[];
-  c: readonly Price[];
-  v: readonly number[];
+  o: readonly (Price | null)[];
+  h: readonly (Price | null)[];
+  l: readonly (Price | null)[];
+  c: readonly (Price | null)[];
+  v: readonly (number | null)[];
   indicators: readonly IndicatorColumns[];
   actions: readonly CorporateAction[];
   quarantined: number;
@@ -18,20 +18,23 @@ export interface ChartData {
 /** Joins pages as they were asked for: the newest first, each next one older. */
 export function joinPages(pages: readonly ChartAnswer[]): ChartData {
   const oldestFirst = withoutOverlap(pages).reverse();
-  const numbers = (key: 't' | 'o' | 'h' | 'l' | 'c' | 'v') => oldestFirst.flatMap((page) => page[key]);
+  const prices = (key: 'o' | 'h' | 'l' | 'c') => pricesOf(oldestFirst.flatMap((page) => page[key]));
   return {
-    t: numbers('t').map(epochSeconds),
-    o: numbers('o').map(price),
-    h: numbers('h').map(price),
-    l: numbers('l').map(price),
-    c: numbers('c').map(price),
-    v: numbers('v'),
+    t: oldestFirst.flatMap((page) => page.t).map(epochSeconds),
+    o: prices('o'),
+    h: prices('h'),
+    l: prices('l'),
+    c: prices('c'),
+    v: oldestFirst.flatMap((page) => page.v),
     indicators: joinIndicators(oldestFirst),
     actions: pages[0]?.actions ?? [],
     quarantined: pages[0]?.quarantined ?? 0,
     hasEarlier: pages.at(-1)?.has_earlier ?? false,
   };
 }
+
+export const pricesOf = (column: readonly (number | null)[]): (Price | null)[] =>
+  column.map((value) => (value === null ? null : price(value)));
 
 function joinIndicators(oldestFirst: readonly ChartAnswer[]): IndicatorColumns[] {
   const last = oldestFirst.at(-1);

@@ -21,6 +21,8 @@ export interface SeriesModel {
   width: 1 | 2;
   /** Horizontal lines at levels that the indicator is read by. */
   guides: readonly number[];
+  /** Decimals of its values. */
+  digits: number;
 }
 
 export interface MarkModel {
@@ -32,7 +34,9 @@ export interface LegendValue {
   color: ColorName | null;
   column: Column;
   /** How to write it: as a price, as a plain value, as the sign of a pattern. */
-  unit: 'price' | 'value' | 'pattern';
+  unit: 'price' | 'value' | 'percent' | 'pattern';
+  /** Decimals of a plain value. */
+  digits: number;
 }
 
 export interface LegendRow {
@@ -50,7 +54,7 @@ export interface ChartModel {
   high: Column;
   low: Column;
   close: Column;
-  volume: readonly number[];
+  volume: Column;
   rising: readonly boolean[];
   series: readonly SeriesModel[];
   marks: readonly MarkModel[];
@@ -100,11 +104,11 @@ export function buildModel(input: ModelInput): ChartModel {
     low: scale(data.l),
     close: scale(data.c),
     volume: data.v,
-    rising: data.c.map((close, i) => close >= (data.o[i] ?? close)),
+    rising: data.c.map((close, i) => (close ?? 0) >= (data.o[i] ?? close ?? 0)),
     series: [...compared, ...drawn.series.map((one) => (one.pane === 0 ? { ...one, values: scale(one.values) } : one))],
     marks: [...actionMarks(data.t, data.actions), ...drawn.marks].sort((a, b) => a.index - b.index),
     paneCount: drawn.legends.length,
-    legends: drawn.legends.map((rows, pane) => (pane === 0 && compare ? [compareRow(compare), ...rows] : rows)),
+    legends: drawn.legends.map((rows, pane) => (pane === 0 && compare ? [compareRow(compare, compared), ...rows] : rows)),
     percentBase: base,
   };
 }
@@ -112,12 +116,13 @@ export function buildModel(input: ModelInput): ChartModel {
 function compareSeries(closes: Column, base: number): SeriesModel[] {
   const first = closes[base] ?? 1;
   const values = closes.map((value) => percentFrom(first, value));
-  return [{ key: 'compare', pane: 0, kind: 'line', values, color: 'compare', dash: 'solid', width: 2, guides: [] }];
+  return [{ key: 'compare', pane: 0, kind: 'line', values, color: 'compare', dash: 'solid', width: 2, guides: [], digits: 2 }];
 }
 
-function compareRow(compare: { symbol: string; closes: Column }): LegendRow {
-  const values = [{ color: 'compare', column: compare.closes, unit: 'price' } as const];
-  return { key: 'compare', label: compare.symbol, spec: null, values };
+function compareRow(compare: { symbol: string; closes: Column }, drawn: readonly SeriesModel[]): LegendRow {
+  const closes: LegendValue = { color: 'compare', column: compare.closes, unit: 'value', digits: 2 };
+  const change = drawn.map((series): LegendValue => ({ color: 'compare', column: series.values, unit: 'percent', digits: 2 }));
+  return { key: 'compare', label: compare.symbol, spec: null, values: [closes, ...change] };
 }
 
 interface Drawn {
@@ -147,13 +152,14 @@ function addPattern(drawn: Drawn, columns: IndicatorColumns): void {
   column.forEach((value, i) => {
     if (value !== null && value !== 0) drawn.marks.push({ index: barIndex(i), kind: value > 0 ? 'rise' : 'fall' });
   });
-  drawn.legends[0]?.push(legendRow(columns, [{ color: null, column, unit: 'pattern' }]));
+  drawn.legends[0]?.push(legendRow(columns, [{ color: null, column, unit: 'pattern', digits: 0 }]));
 }
 
 function addLines(drawn: Drawn, columns: IndicatorColumns, definition: IndicatorDefinition, firstColor: number): number {
   const pane = definition.overlay ? 0 : drawn.legends.push([]) - 1;
   const colors = colorsOf(definition, firstColor);
   const values: LegendValue[] = [];
+  const digits = digitsOf(Object.values(columns.outputs));
   definition.outputs.forEach((output, position) => {
     const column = columns.outputs[output.name] ?? [];
     const color = colors.names[position] ?? 'series-1';
@@ -167,11 +173,17 @@ function addLines(drawn: Drawn, columns: IndicatorColumns, definition: Indicator
       dash: output.style === 'dashed' ? 'dashed' : output.style === 'dotted' ? 'dotted' : 'solid',
       width: definition.overlay && definition.outputs.length > 1 ? 1 : 2,
       guides: position === 0 ? (GUIDES[definition.name] ?? []) : [],
+      digits,
     });
-    values.push({ color: histogram ? null : color, column, unit: definition.overlay ? 'price' : 'value' });
+    values.push({ color: histogram ? null : color, column, unit: definition.overlay ? 'price' : 'value', digits });
   });
   drawn.legends[pane]?.push(legendRow(columns, values));
   return colors.next;
+}
+
+/** Four decimals where no value reaches 1, else two: all outputs of an indicator are written alike. */
+function digitsOf(columns: readonly Column[]): number {
+  return columns.some((column) => column.some((value) => value !== null && Math.abs(value) >= 1)) ? 2 : 4;
 }
 
 /** One colour for each output in turn; the two sides of a band share one. */

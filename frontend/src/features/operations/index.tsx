@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { get } from '@/api/client';
+import { ApiError, get } from '@/api/client';
 import type { ImportRun, Operations, PartHealth } from '@/api/types';
 import { term, useTranslation } from '@/i18n';
 import { formatBytes, formatDecimal, formatDuration, formatInstant, formatInteger, formatRatio, MISSING } from '@/lib/format';
@@ -71,7 +71,7 @@ function Outage({ error, at }: { error: Error; at: number }) {
     <div className="verdict bad" role="alert">
       <Icon name="offline" />
       <div>
-        <strong>{m.operations.down}</strong>
+        <strong>{error instanceof ApiError && !error.isUnreachable ? m.operations.unreadable : m.operations.down}</strong>
         <FailureDetail error={error} />
         <span className="fine-print">
           {m.operations.lastKnown(formatInstant(lang, at))} {m.operations.tryingAgain}
@@ -201,9 +201,11 @@ function LastImport({ run }: { run: ImportRun | null }) {
 
   function importFacts(of: ImportRun): [string, ReactNode][] {
     const count = (value: number) => formatInteger(lang, value);
-    const rows = of.rows_total === null ? count(of.rows_done) : `${count(of.rows_done)} / ${count(of.rows_total)}`;
+    const rows = `${count(of.rows_done)} / ${count(of.rows_total)}`;
+    const failure: [string, ReactNode][] = of.error === null ? [] : [[m.operations.error, of.error]];
     return [
       [m.operations.status, term(lang, 'importState', of.status)],
+      ...failure,
       [m.operations.source, <span key="source" className="path">{of.source}</span>],
       [m.operations.started, formatInstant(lang, of.started_at)],
       [m.operations.finished, of.finished_at === null ? m.operations.running : formatInstant(lang, of.finished_at)],

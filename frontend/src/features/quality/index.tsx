@@ -29,7 +29,8 @@ export function QualityBadge({ symbol, count }: { symbol: string; count: number 
         }}
       >
         <Icon name={count === 0 ? 'check' : 'warning'} />
-        <span className="badge-text">{count === 0 ? m.quality.cleanShort : m.quality.short(formatted)}</span>
+        {count > 0 && <span>{formatted}</span>}
+        <span className="wide-only">{count === 0 ? m.quality.cleanShort : m.quality.word}</span>
       </button>
       {open && (
         <Dialog
@@ -113,8 +114,7 @@ function Row({ item }: { item: QuarantinedRow }) {
         ))}
       </dl>
       <p className="fine-print">
-        {item.source}
-        {item.row_number !== null && `, ${m.quality.row(formatInteger(lang, item.row_number))}`}
+        {item.source}, {m.quality.row(formatInteger(lang, item.row_number))}
         {` · ${formatInstant(lang, item.created_at)}`}
       </p>
     </li>

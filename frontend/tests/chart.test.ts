@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'vitest';
+import type { ChartAnswer, IndicatorDefinition } from '@/api/types';
+import { epochSeconds, price } from '@/lib/brand';
+import { alignCloses, commonStart, percentFrom } from '@/features/chart/compare';
+import { joinPages } from '@/features/chart/data';
+import { actionsAt, buildModel, type ModelInput } from '@/features/chart/model';
+import { pageSize, rangeSpan, rangeStart } from '@/features/chart/ranges';
+import { chartTimes } from '@/features/chart/times';
+
+const DAY = 86_400;
+const at = (iso: string) => epochSeconds(Date.parse(iso) / 1000);
+
+/** A page of daily bars on the given days, close = day + 1, with one indicator that is ten times the day. */
+function page(days: readonly number[], hasEarlier: boolean): ChartAnswer {
+  return {
+    symbol: 'X',
+    interval: '1d',
+    adjustment: 'split',
+    timezone: 'America/New_York',
+    t: days.map((day) => day * DAY),
+    o: days.map((day) => day),
+    h: days.map((day) => day + 2),
+    l: days.map((day) => day - 1),
+    c: days.map((day) => day + 1),
+    v: days.map(() => 100),
+    has_earlier: hasEarlier,
+    indicators: [{ spec: 'sma(2)', name: 'SMA', outputs: { real: days.map((day) => day * 10) } }],
+    actions: [{ ex_date: '1970-01-06', kind: 'split', value: 2 }],
+    quarantined: 3,
+  };
+}
+
+const definition = (name: string, more: Partial<IndicatorDefinition> = {}): IndicatorDefinition => ({
+  name,
+  display_name: name,
+  group: 'Overlap Studies',
+  overlay: true,
+  inputs: {},
+  parameters: [],
+  outputs: [{ name: 'real', style: 'line' }],
+  warm_up: 0,
+  ...more,
+});
+
+function input(more: Partial<ModelInput> = {}): ModelInput {
+  const catalogue = new Map([['SMA', definition('SMA')]]);
+  const data = joinPages([page([3, 4, 5, 6], false)]);
+  return { data, interval: '1d', timeZone: 'America/New_York', catalogue, compare: null, visibleStart: 0, ...more };
+}
+
+describe('pages of bars', () => {
+  test('join oldest first, bars and indicators alike', () => {
+    const data = joinPages([page([7, 8], true), page([5, 6], true), page([3, 4], false)]);
+    expect(data.t).toEqual([3, 4, 5, 6, 7, 8].map((day) => day * DAY));
+    expect(data.indicators[0]?.outputs['real']).toEqual([30, 40, 50, 60, 70, 80]);
+    expect(data.hasEarlier).toBe(false);
+    expect(data.quarantined).toBe(3);
+  });
+
+  test('that overlap keep each bar once', () => {
+    const data = joinPages([page([5, 6, 7], true), page([3, 4, 5, 6], false)]);
+    expect(data.t).toEqual([3, 4, 5, 6, 7].map((day) => day * DAY));
+    expect(data.c).toEqual([4, 5, 6, 7, 8]);
+    expect(data.indicators[0]?.outputs['real']).toEqual([30, 40, 50, 60, 70]);
+  });
+
+  test('may be none, or empty', () => {
+    expect(joinPages([]).t).toEqual([]);
+    expect(joinPages([page([], false)]).t).toEqual([]);
+  });
+});
+
+describe('times of the axis', () => {
+  test('of session dates stay', () => {
+    expect(chartTimes([at('2023-03-10T00:00:00Z')], false, 'Asia/Seoul')).toEqual([at('2023-03-10T00:00:00Z')]);
+  });
+
+  test('read as the wall clock of the exchange, in summer and in winter', () => {
+    const t = [at('2023-03-10T14:30:00Z'), at('2023-03-13T13:30:00Z')];
+    expect(chartTimes(t, true, 'America/New_York')).toEqual([at('2023-03-10T09:30:00Z'), at('2023-03-13T09:30:00Z')]);
+  });
+
+  test('increase even through the hour that comes twice', () => {
+    const start = at('2023-11-05T04:30:00Z');
+    const t = Array.from({ length: 16 }, (_, i) => epochSeconds(start + i * 900));
+    const times = chartTimes(t, true, 'America/New_York');
+    expect(times.every((time, i) => i === 0 || time > (times[i - 1] ?? 0))).toBe(true);
+  });
+});
+
+describe('ranges', () => {
+  test('count back from the last bar, not from today', () => {
+    expect(rangeStart(at('2013-03-31T00:00:00Z'), '1M')).toBe(at('2013-02-28T00:00:00Z'));
+    expect(rangeStart(at('2013-03-31T00:00:00Z'), '5Y')).toBe(at('2008-03-31T00:00:00Z'));
+    expect(rangeStart(at('2013-03-31T00:00:00Z'), 'YTD')).toBe(at('2013-01-01T00:00:00Z'));
+  });
+
+  test('say where they begin among the loaded bars, and whether more belong to them', () => {
+    const t = ['2013-01-02', '2013-02-01', '2013-03-01', '2013-03-28'].map((day) => at(`${day}T00:00:00Z`));
+    expect(rangeSpan(t, '1M', true)).toEqual({ first: 2, incomplete: false });
+    expect(rangeSpan(t, '1Y', true)).toEqual({ first: 0, incomplete: true });
+    expect(rangeSpan(t, '1Y', false)).toEqual({ first: 0, incomplete: false });
+    expect(rangeSpan([], 'All', true)).toEqual({ first: 0, incomplete: false });
+  });
+
+  test('ask for enough bars, and never for an unbounded number', () => {
+    expect(pageSize('1d', '5Y')).toBeGreaterThanOrEqual(1260);
+    expect(pageSize('1m', '5Y')).toBe(20_000);
+    expect(pageSize('1d', 'All')).toBe(50_000);
+  });
+});
+
+describe('comparison', () => {
+  test('meets day by day, with a gap where the other has no bar', () => {
+    const t = [1, 2, 3].map((day) => epochSeconds(day * DAY));
+    expect(alignCloses(t, [t[0], t[2]].map((one) => one ?? epochSeconds(0)), [price(5), price(7)], '1d')).toEqual([5, null, 7]);
+  });
+
+  test('meets week by week and month by month though they open on different days', () => {
+    const monday = [at('2023-05-01T00:00:00Z')];
+    const tuesday = [at('2023-05-02T00:00:00Z')];
+    expect(alignCloses(monday, tuesday, [price(9)], '1w')).toEqual([9]);
+    expect(alignCloses(monday, tuesday, [price(9)], '1mo')).toEqual([9]);
+    expect(alignCloses(monday, [at('2023-04-28T00:00:00Z')], [price(9)], '1w')).toEqual([null]);
+  });
+
+  test('starts where both have a price', () => {
+    expect(commonStart([[1, 2, 3, 4], [null, null, 5, 6]], 0)).toBe(2);
+    expect(commonStart([[1, 2, 3, 4], [null, null, 5, 6]], 3)).toBe(3);
+    expect(commonStart([[1], [null]], 0)).toBeNull();
+    expect(percentFrom(50, 60)).toBeCloseTo(20);
+    expect(percentFrom(50, null)).toBeNull();
+  });
+
+  test('draws price, overlay and the other stock in per cent, the overlay of the price’s base', () => {
+    const closes = [price(100), price(110), price(120), price(130)];
+    const model = buildModel(input({ compare: { symbol: 'Y', closes }, visibleStart: 1 }));
+    expect(model.percentBase).toBe(1);
+    expect(model.close[1]).toBe(0);
+    expect(model.close[3]).toBeCloseTo((7 / 5 - 1) * 100);
+    const [other, sma] = model.series;
+    expect(other?.values.map((value) => Math.round(value ?? 0))).toEqual([-9, 0, 9, 18]);
+    expect(sma?.values[1]).toBeCloseTo((40 / 5 - 1) * 100);
+    expect(model.legends[0]?.map((row) => row.label)).toEqual(['Y', 'SMA 2']);
+  });
+});
+
+describe('the chart model', () => {
+  test('leaves prices as they are without a comparison', () => {
+    const model = buildModel(input());
+    expect(model.close).toEqual([4, 5, 6, 7]);
+    expect(model.percentBase).toBeNull();
+    expect(model.rising).toEqual([true, true, true, true]);
+  });
+
+  test('puts overlays on the price and every other indicator in a pane of its own', () => {
+    const catalogue = new Map([
+      ['SMA', definition('SMA')],
+      ['MACD', definition('MACD', {
+        overlay: false,
+        outputs: [{ name: 'macd', style: 'line' }, { name: 'signal', style: 'dashed' }, { name: 'hist', style: 'histogram' }],
+      })],
+      ['RSI', definition('RSI', { overlay: false })],
+    ]);
+    const data = {
+      ...input().data,
+      indicators: [
+        { spec: 'macd', name: 'MACD', outputs: { macd: [1, 2, 3, 4], signal: [0, 1, 2, 3], hist: [1, 1, 1, 1] } },
+        { spec: 'sma(2)', name: 'SMA', outputs: { real: [1, 2, 3, 4] } },
+        { spec: 'rsi(14)', name: 'RSI', outputs: { real: [null, null, 30, 70] } },
+      ],
+    };
+    const model = buildModel(input({ data, catalogue }));
+    expect(model.paneCount).toBe(3);
+    expect(model.series.map((one) => [one.pane, one.kind, one.dash])).toEqual([
+      [1, 'line', 'solid'],
+      [1, 'line', 'dashed'],
+      [1, 'histogram', 'solid'],
+      [0, 'line', 'solid'],
+      [2, 'line', 'solid'],
+    ]);
+    expect(model.series.at(-1)?.guides).toEqual([30, 70]);
+    expect(new Set(model.series.filter((one) => one.kind === 'line').map((one) => one.color)).size).toBe(4);
+  });
+
+  test('gives both sides of a band one colour', () => {
+    const outputs = ['band_upper', 'line', 'band_lower'].map((style, i) => ({ name: String(i), style }));
+    const data = { ...input().data, indicators: [{ spec: 'b', name: 'B', outputs: { 0: [3], 1: [2], 2: [1] } }] };
+    const model = buildModel(input({ data, catalogue: new Map([['B', definition('B', { outputs })]]) }));
+    const colors = model.series.map((one) => one.color);
+    expect(colors[0]).toBe(colors[2]);
+    expect(colors[0]).not.toBe(colors[1]);
+  });
+
+  test('marks the bars of a candle pattern by its sign', () => {
+    const data = { ...input().data, actions: [], indicators: [{ spec: 'cdl', name: 'CDL', outputs: { integer: [0, 100, null, -100] } }] };
+    const pattern = definition('CDL', { group: 'Pattern Recognition', outputs: [{ name: 'integer', style: 'pattern' }] });
+    const model = buildModel(input({ data, catalogue: new Map([['CDL', pattern]]) }));
+    expect(model.marks).toEqual([{ index: 1, kind: 'rise' }, { index: 3, kind: 'fall' }]);
+    expect(model.series).toEqual([]);
+  });
+
+  test('marks a split at the first bar on or after its date, and not when it came before all bars', () => {
+    const model = buildModel(input());
+    expect(model.marks).toEqual([{ index: 2, kind: 'split' }]);
+    const early = { ...input().data, actions: [{ ex_date: '1970-01-01', kind: 'split' as const, value: 2 }] };
+    expect(buildModel(input({ data: early })).marks).toEqual([]);
+  });
+
+  test('tells the actions of a bar', () => {
+    const { data } = input();
+    expect(actionsAt(data, 2)).toHaveLength(1);
+    expect(actionsAt(data, 1)).toHaveLength(0);
+  });
+
+  test('waits with an indicator that the catalogue does not know', () => {
+    expect(buildModel(input({ catalogue: new Map() })).series).toEqual([]);
+  });
+});

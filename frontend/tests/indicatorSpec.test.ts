@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import type { IndicatorDefinition } from '@/api/types';
+import { canonicalSpec, formatSpec, labelOf, parseSpec, resolveArguments, specOf } from '@/domain/indicatorSpec';
+
+const parameter = (name: string, value: number) => ({ name, type: 'integer' as const, default: value, min: 1, max: 100, help: '', choices: [] });
+
+const MACD: IndicatorDefinition = {
+  name: 'MACD',
+  display_name: 'Moving Average Convergence/Divergence',
+  group: 'Momentum Indicators',
+  overlay: false,
+  inputs: { price: 'close' },
+  parameters: [
+    parameter('fastperiod', 12),
+    parameter('slowperiod', 26),
+    { ...parameter('signalmatype', 0), type: 'ma_type', choices: [{ value: 0, label: 'SMA' }, { value: 1, label: 'EMA' }] },
+  ],
+  outputs: [],
+  warm_up: 33,
+};
+
+const resolved = (text: string): number[] => {
+  const spec = parseSpec(text);
+  if (spec === null) throw new Error(`${text} was refused`);
+  return resolveArguments(spec, MACD);
+};
+
+describe('an indicator spec', () => {
+  test.each(['rsi(14)', 'bbands(20,2.5,2,0)', 'bbands(timeperiod=20,nbdevup=2)', 'obv', 'sma(10,price=high)'])(
+    '%s is its own canonical form',
+    (text) => {
+      expect(canonicalSpec(text)).toBe(text);
+    },
+  );
+
+  test.each([
+    ['  RSI ( 14 ) ', 'rsi(14)'],
+    ['obv()', 'obv'],
+    ['sar(.02, 0.20)', 'sar(0.02,0.2)'],
+    ['MA(30, MAType=EMA)', 'ma(30,matype=ema)'],
+  ])('%s becomes %s', (text, canonical) => {
+    expect(canonicalSpec(text)).toBe(canonical);
+  });
+
+  test.each(['', '14', 'rsi(', 'rsi)14(', 'rsi(14', 'rsi(1,,2)', 'macd(fastperiod=5,9)', 'rsi(14)x', 'rsi((14))', 'rsi(1e)'])(
+    '%s is refused',
+    (text) => {
+      expect(parseSpec(text)).toBeNull();
+    },
+  );
+
+  test('takes a value by position, by name, or the default', () => {
+    expect(resolved('macd')).toEqual([12, 26, 0]);
+    expect(resolved('macd(5)')).toEqual([5, 26, 0]);
+    expect(resolved('macd(5,slowperiod=40)')).toEqual([5, 40, 0]);
+  });
+
+  test('takes a choice by its label', () => {
+    expect(resolved('macd(signalmatype=ema)')).toEqual([12, 26, 1]);
+  });
+
+  test('made from values is read back to the same values', () => {
+    expect(resolved(specOf(MACD, [3, 4, 1]))).toEqual([3, 4, 1]);
+  });
+
+  test('is named in a legend by its name and values', () => {
+    expect(labelOf({ name: 'MACD', args: [12, 26].map((value) => ({ name: null, value })) })).toBe('MACD 12 26');
+    expect(formatSpec({ name: 'OBV', args: [] })).toBe('obv');
+  });
+});
