@@ -114,6 +114,12 @@ def open_valkey(settings: Settings) -> Valkey:
     )
 
 
+async def check_valkey(client: Valkey) -> str:
+    """Version of the server. Raises when it cannot be reached."""
+    facts = await client.info("server")
+    return str(facts.get("valkey_version") or facts["redis_version"])
+
+
 def _note_failure(error: Exception) -> None:
     FAILURES.inc()
     log.warning("cache unavailable", error=str(error))

@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -11,7 +12,16 @@ from numpy.typing import NDArray
 
 from stock_analysis.kit.settings import Settings
 
-CONNECTION_ERRORS = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)
+CONNECTION_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
 _STATEMENT = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_TRAILER = struct.pack(">h", -1)
@@ -19,19 +29,30 @@ _COPY_TRAILER = struct.pack(">h", -1)
 
 async def open_pool(settings: Settings, *, application_name: str) -> asyncpg.Pool:
     """A pool that connects on first use, so that a database that is still down does not stop the start."""
-    password = settings.database_password
     return await asyncpg.create_pool(
-        host=settings.database_host,
-        port=settings.database_port,
-        database=settings.database_name,
-        user=settings.database_user,
-        password=password.get_secret_value() if password else None,
+        **_address(settings),
         min_size=0,
         max_size=settings.database_pool_size,
         command_timeout=settings.database_timeout_s,
         timeout=settings.database_timeout_s,
         server_settings={"application_name": application_name, "timezone": "UTC"},
     )
+
+
+async def connect(settings: Settings) -> asyncpg.Connection:
+    """A single connection, for long work: its commands have no time limit."""
+    return await asyncpg.connect(**_address(settings), timeout=settings.database_timeout_s)
+
+
+def _address(settings: Settings) -> dict[str, Any]:
+    password = settings.database_password
+    return {
+        "host": settings.database_host,
+        "port": settings.database_port,
+        "database": settings.database_name,
+        "user": settings.database_user,
+        "password": password.get_secret_value() if password else None,
+    }
 
 
 def load_queries(package: str) -> Mapping[str, str]:
