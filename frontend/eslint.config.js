@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 /** The layers of src/, lowest first: a file may import its own layer's files and the layers beneath. */
 const UPPER = {
   shared: ['@/features/**', '@/pages/**', '@/app/**'],
-  features: ['@/features/**', '@/pages/**', '@/app/**', '../../*'],
+  features: ['@/features/**', '@/pages/**', '@/app/**', '../*'],
   pages: ['@/features/*/**', '@/app/**'],
 };
 

@@ -7,7 +7,7 @@ export const en = {
   actions: { retry: 'Retry', close: 'Close', cancel: 'Cancel', add: 'Add to chart', save: 'Save', loadMore: 'Load more', back: 'Back' },
   search: {
     label: 'Search symbol or company',
-    placeholder: 'Symbol or company',
+    placeholder: 'Search stocks',
     results: 'Stocks',
     none: (query: string) => `No stock matches “${query}”.`,
     noneAtAll: 'No stocks have been imported yet.',
@@ -47,7 +47,7 @@ export const en = {
     '5Y': { short: '5Y', long: 'Last 5 years' },
     All: { short: 'All', long: 'All data' },
   },
-  adjustments: { raw: 'Raw prices', split: 'Splits', dividend: 'Dividends', all: 'Splits + dividends' },
+  adjustments: { raw: 'Raw prices', split: 'Split-adjusted', dividend: 'Dividend-adjusted', all: 'Fully adjusted' },
   chart: {
     label: (symbol: string) => `${symbol} price chart`,
     hint: 'Arrow keys move from bar to bar, plus and minus zoom, Home and End go to the first and last bar.',

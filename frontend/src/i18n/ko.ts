@@ -9,7 +9,7 @@ export const ko: Messages = {
   actions: { retry: '다시 시도', close: '닫기', cancel: '취소', add: '차트에 추가', save: '저장', loadMore: '더 보기', back: '뒤로' },
   search: {
     label: '종목 코드 또는 회사 검색',
-    placeholder: '종목 코드, 회사 이름',
+    placeholder: '종목 검색',
     results: '종목',
     none: (query) => `“${query}”에 맞는 종목이 없습니다.`,
     noneAtAll: '아직 가져온 종목이 없습니다.',
@@ -49,7 +49,7 @@ export const ko: Messages = {
     '5Y': { short: '5년', long: '최근 5년' },
     All: { short: '전체', long: '전체 기간' },
   },
-  adjustments: { raw: '원주가', split: '분할 반영', dividend: '배당 반영', all: '분할 + 배당 반영' },
+  adjustments: { raw: '원주가', split: '분할 수정', dividend: '배당 수정', all: '전체 수정' },
   chart: {
     label: (symbol) => `${symbol} 가격 차트`,
     hint: '화살표 키로 봉을 옮기고, 더하기와 빼기로 확대·축소하며, Home과 End로 처음과 마지막 봉으로 갑니다.',

@@ -26,7 +26,6 @@ export function Segmented<T extends string>({ label, segments, value, onChoose, 
         <label key={segment.value} title={segment.long}>
           <input
             type="radio"
-            className="visually-hidden"
             name={name}
             value={segment.value}
             aria-label={segment.long}

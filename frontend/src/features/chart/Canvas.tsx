@@ -21,7 +21,7 @@ export function CanvasHost({ onView }: CanvasHostProps) {
     },
     [onView],
   );
-  return <div ref={attach} className="canvas" />;
+  return <div ref={attach} className="canvas" aria-hidden="true" />;
 }
 
 interface ReaderProps {

@@ -2,7 +2,7 @@ import { useEffect, useId, useRef, useState, type KeyboardEvent, type MouseEvent
 import type { InstrumentItem } from '@/api/types';
 import { term, useTranslation } from '@/i18n';
 import { Icon } from '@/ui/Icon';
-import { useSearch } from './api';
+import { useSearch, type Search } from './api';
 import { moveIn } from './move';
 
 interface ComboboxProps {
@@ -20,7 +20,6 @@ interface ComboboxProps {
 const keepFocus = (event: MouseEvent): void => {
   event.preventDefault();
 };
-const NONE: readonly InstrumentItem[] = [];
 
 export function Combobox({ label, onChoose, exclude, inputRef, inline = false, shortcut }: ComboboxProps) {
   const { m } = useTranslation();
@@ -30,7 +29,8 @@ export function Combobox({ label, onChoose, exclude, inputRef, inline = false, s
   const listId = useId();
   const open = inline || opened;
   const search = useSearch(text, open);
-  const items = (search.data?.items ?? NONE).filter((item) => item.symbol !== exclude);
+  const others = (found: readonly InstrumentItem[]) => found.filter((item) => item.symbol !== exclude);
+  const items = others(search.items);
 
   function choose(item: InstrumentItem | undefined): void {
     if (item === undefined) return;
@@ -40,12 +40,24 @@ export function Combobox({ label, onChoose, exclude, inputRef, inline = false, s
     onChoose(item.symbol);
   }
 
+  /** The marked result, which may still belong to the text before: then the same place in the new answer. */
+  function chooseActive(): void {
+    search.answer().then(
+      (found) => {
+        choose(others(found)[active]);
+      },
+      () => {
+        setOpened(true);
+      },
+    );
+  }
+
   function onKeyDown(event: KeyboardEvent): void {
     if (event.nativeEvent.isComposing) return;
     const moved = open ? moveIn(items.length, active, event.key) : null;
     if (moved !== null) setActive(moved);
     else if (event.key === 'ArrowDown') setOpened(true);
-    else if (event.key === 'Enter') choose(items[active]);
+    else if (event.key === 'Enter') chooseActive();
     else if (event.key === 'Escape' && !inline) leave();
     else return;
     event.preventDefault();
@@ -100,7 +112,7 @@ export function Combobox({ label, onChoose, exclude, inputRef, inline = false, s
       </div>
       <div className="combobox-popup" hidden={!open}>
         <p className="visually-hidden" role="status">
-          {open && search.isSuccess ? m.search.count(items.length) : ''}
+          {open && search.state === 'answered' ? m.search.count(items.length) : ''}
         </p>
         <Results id={listId} items={items} active={active} onChoose={choose} />
         <Remark search={search} text={text} shown={items.length} />
@@ -147,19 +159,19 @@ function Results({ id, items, active, onChoose }: ResultsProps) {
   );
 }
 
-function Remark({ search, text, shown }: { search: ReturnType<typeof useSearch>; text: string; shown: number }) {
+function Remark({ search, text, shown }: { search: Search; text: string; shown: number }) {
   const { m } = useTranslation();
-  if (search.isError) {
+  if (search.state === 'failed') {
     return (
       <p className="remark" role="alert">
         {m.search.failed}{' '}
-        <button type="button" className="link" onMouseDown={keepFocus} onClick={() => void search.refetch()}>
+        <button type="button" className="link" onMouseDown={keepFocus} onClick={search.retry}>
           {m.actions.retry}
         </button>
       </p>
     );
   }
-  if (search.isPending) return <p className="remark">{m.search.searching}</p>;
+  if (search.state === 'searching') return <p className="remark">{m.search.searching}</p>;
   if (shown > 0) return null;
   return <p className="remark">{text.trim() === '' ? m.search.noneAtAll : m.search.none(text.trim())}</p>;
 }

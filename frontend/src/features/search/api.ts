@@ -1,18 +1,36 @@
-import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { get } from '@/api/client';
-import type { InstrumentPage } from '@/api/types';
+import type { InstrumentItem, InstrumentPage } from '@/api/types';
 
 const TYPING_PAUSE_MS = 120;
+const NONE: readonly InstrumentItem[] = [];
 
-export function useSearch(text: string, enabled: boolean): UseQueryResult<InstrumentPage> {
-  const query = useSettled(text.trim());
-  return useQuery({
+const searchFor = (query: string) =>
+  queryOptions({
     queryKey: ['search', query],
     queryFn: ({ signal }) => get<InstrumentPage>('/api/v1/stocks', { query: query || undefined, limit: 50 }, signal),
-    enabled,
-    placeholderData: keepPreviousData,
   });
+
+export interface Search {
+  /** What is known by now: while typing goes on, still the answer to a text before. */
+  items: readonly InstrumentItem[];
+  state: 'searching' | 'answered' | 'failed';
+  retry: () => void;
+  /** The answer to the text as it stands, for a reader who presses Enter before it has come. */
+  answer: () => Promise<readonly InstrumentItem[]>;
+}
+
+export function useSearch(text: string, enabled: boolean): Search {
+  const client = useQueryClient();
+  const wanted = text.trim();
+  const query = useQuery({ ...searchFor(useSettled(wanted)), enabled, placeholderData: keepPreviousData });
+  return {
+    items: query.data?.items ?? NONE,
+    state: query.isError ? 'failed' : query.isPending ? 'searching' : 'answered',
+    retry: () => void query.refetch(),
+    answer: async () => (await client.query(searchFor(wanted))).items,
+  };
 }
 
 function useSettled(value: string): string {
