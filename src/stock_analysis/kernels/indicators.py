@@ -23,7 +23,7 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 MAX_PERIOD = 5_000
 """Longest period accepted: bounds the work of the functions whose cost is bars times period."""
 
-_SPEC = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,31})(?:\(([^()]{0,200})\))?")
+_SPEC = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,31})(?:\(([^()]{0,400})\))?")
 _STYLES = {
     "Line": "line",
     "Dashed Line": "dashed",
@@ -171,7 +171,10 @@ def _bind(indicator: Indicator, arguments: list[str]) -> Request:
     shown = [_shown(values[name]) for name in known]
     shown += [f"{name}={column}" for name, column in inputs.items() if column != indicator.inputs[name]]
     text = f"{indicator.name.lower()}({','.join(shown)})"
-    return Request(text, indicator, inputs, values)
+    request = Request(text, indicator, inputs, values)
+    if request.warm_up < 0:  # TA-Lib's own sign for parameters that do not fit one another
+        raise IndicatorError("these parameters do not fit together")
+    return request
 
 
 def _named(argument: str, position: int, indicator: Indicator) -> tuple[str, str]:
