@@ -17,8 +17,8 @@ from stock_ops.errors import OpsError
 class Report(Protocol):
     """Where results go."""
 
-    def step(self, title: str, detail: str) -> Any:
-        """A context that lasts as long as one step."""
+    def step(self, title: str, detail: str, *, quiet: bool) -> Any:
+        """A context that lasts as long as one step; a quiet one is shown to people only if it fails."""
 
     def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
         """The steps of a dry run."""
@@ -47,7 +47,7 @@ class ConsoleReport:
         self._err = Console(stderr=True, highlight=False)
 
     @contextmanager
-    def step(self, title: str, detail: str) -> Iterator[None]:
+    def step(self, title: str, detail: str, *, quiet: bool) -> Iterator[None]:
         """Show the step while it runs, then its time."""
         started = time.monotonic()
         try:
@@ -56,7 +56,8 @@ class ConsoleReport:
         except BaseException:
             self._step_line("failed", title, "", time.monotonic() - started)
             raise
-        self._step_line("ok", title, detail, time.monotonic() - started)
+        if not quiet:
+            self._step_line("ok", title, detail, time.monotonic() - started)
 
     def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
         """The steps of a dry run."""
@@ -73,7 +74,7 @@ class ConsoleReport:
         """Name and value on each line; a value that is a path is never broken."""
         for name, value in lines:
             self._out.print(
-                Text.assemble((f"{name:<9} ", "bold"), value), overflow="ignore", no_wrap=True, crop=False
+                Text.assemble((f"{name:<11} ", "bold"), value), overflow="ignore", no_wrap=True, crop=False
             )
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -121,7 +122,7 @@ class JsonReport:
         self._steps: list[dict[str, Any]] = []
 
     @contextmanager
-    def step(self, title: str, detail: str) -> Iterator[None]:
+    def step(self, title: str, detail: str, *, quiet: bool) -> Iterator[None]:  # noqa: ARG002
         """Keep the step for the result."""
         started, ok = time.monotonic(), False
         try:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from stock_ops.facts.health import Health, ask_platform, ask_postgresql, ask_valkey
-from stock_ops.facts.instance import Memory, Secrets
+from stock_ops.facts.health import Health
+from stock_ops.facts.instance import Memory
 from stock_ops.facts.journal import Crashes, read_crashes
 from stock_ops.facts.observe import Facts, public_host
 from stock_ops.facts.processes import Part, Usage, usage
-from stock_ops.layout import LOOPBACK, PARTS
+from stock_ops.layout import PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Condition:
 
 
 def observe_condition(facts: Facts) -> Condition:
-    """Ask every part that runs."""
+    """Look at every part."""
     crashes = read_crashes(facts.layout)
     ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
     pid = facts.supervisor.pid
@@ -48,19 +48,10 @@ def observe_condition(facts: Facts) -> Condition:
 def _part(facts: Facts, name: str, port: int | None, crashes: Crashes) -> PartCondition:
     process = facts.supervisor.part(name)
     size = usage(process.pid) if process and process.pid else None
-    health = _ask(facts, name, port) if process and port else Health(False, "not running")
+    health = facts.health.get(name) or Health(False, "not running", answers=False)
     return PartCondition(name, process, port, size, crashes, health)
 
 
 def _own_usage(pid: int) -> Usage | None:
     """Memory of the supervisor without its children, which are counted as parts."""
     return usage(pid, with_children=False)
-
-
-def _ask(facts: Facts, name: str, port: int) -> Health:
-    if name == "postgresql":
-        return ask_postgresql(facts.isready, LOOPBACK, port)
-    if name == "valkey":
-        password = facts.secrets.valkey if isinstance(facts.secrets, Secrets) else ""
-        return ask_valkey(LOOPBACK, port, password)
-    return ask_platform(public_host(facts.overrides), port)

@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,28 @@ class Health:
 
     ok: bool
     reason: str | None = None
+    answers: bool = True
+    """False when there was no answer at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a part answers, and what is needed to ask it."""
+
+    name: str
+    host: str
+    port: int
+    isready: Path
+    password: str = field(default="", repr=False)
+
+
+def ask(door: Door) -> Health:
+    """Ask the part whether it does its work."""
+    if door.name == "postgresql":
+        return ask_postgresql(door.isready, door.host, door.port)
+    if door.name == "valkey":
+        return ask_valkey(door.host, door.port, door.password)
+    return ask_platform(door.host, door.port)
 
 
 def ask_postgresql(isready: Path, host: str, port: int) -> Health:
@@ -29,9 +51,11 @@ def ask_postgresql(isready: Path, host: str, port: int) -> Health:
             timeout=_TIMEOUT_S,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return Health(False, f"cannot be asked: {error}")
-    reasons = {1: "starting up, or recovering after an unclean stop", 2: f"nobody answers on port {port}"}
-    return Health(True) if done.returncode == 0 else Health(False, reasons.get(done.returncode, "unknown"))
+        return Health(False, f"cannot be asked: {error}", answers=False)
+    if done.returncode == 1:
+        return Health(False, "starting up, or recovering after an unclean stop")
+    reason = None if done.returncode == 0 else f"nobody answers on port {port}"
+    return Health(reason is None, reason, answers=reason is None)
 
 
 def ask_valkey(host: str, port: int, password: str) -> Health:
@@ -41,7 +65,7 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
             connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
             answer = connection.makefile("rb").read(4096).decode("utf-8", "replace").splitlines()
     except OSError as error:
-        return Health(False, f"nobody answers on port {port}: {error.strerror or error}")
+        return Health(False, f"nobody answers on port {port}: {_words(error)}", answers=False)
     if "+PONG" in answer:
         return Health(True)
     return Health(False, next((line[1:] for line in answer if line.startswith("-")), "no answer to PING"))
@@ -55,7 +79,7 @@ def ask_platform(host: str, port: int) -> Health:
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        return Health(False, f"nobody answers on port {port}: {_words(error)}")
+        return Health(False, f"nobody answers on port {port}: {_words(error)}", answers=False)
     finally:
         connection.close()
     return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body))

@@ -97,6 +97,12 @@ def read_text(path: Path) -> str | None:
     return None if isinstance(text, Unreadable) else text
 
 
+def read_pid(path: Path) -> int | None:
+    """The number in a pid file, true or stale."""
+    pid = _read(path, int)
+    return pid if isinstance(pid, int) else None
+
+
 def _read(path: Path, parse: Callable[[str], T]) -> T | Unreadable | None:
     try:
         return parse(path.read_text(encoding="utf-8"))
@@ -109,17 +115,23 @@ def _read(path: Path, parse: Callable[[str], T]) -> T | Unreadable | None:
 
 
 def _parse_memory(text: str) -> Memory:
-    found = json.loads(text)
-    ports = {str(name): _port(value) for name, value in found["ports"].items()}
+    found = _table(json.loads(text))
+    ports = {str(name): _port(value) for name, value in _table(found["ports"]).items()}
     return Memory(int(found["format"]), ports, found.get("sample"), found.get("code"))
 
 
 def _parse_secrets(text: str) -> Secrets:
-    found = json.loads(text)
+    found = _table(json.loads(text))
     values = [found[name] for name in ("superuser", "database", "valkey")]
     if not all(isinstance(value, str) and value.isalnum() for value in values):
         raise ValueError("a password is not made of letters and digits")
     return Secrets(*values)
+
+
+def _table(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("a table was expected")  # noqa: TRY004 - the text is wrong, not the program
+    return value
 
 
 def _port(value: object) -> int:

@@ -2,11 +2,13 @@
 
 import os
 import secrets
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stock_ops.facts.folder import Folder, observe_folder
+from stock_ops.facts.health import Door, Health, ask
 from stock_ops.facts.host import Account, current_account, service_account
 from stock_ops.facts.instance import (
     Cluster,
@@ -17,6 +19,7 @@ from stock_ops.facts.instance import (
     read_cluster,
     read_memory,
     read_overrides,
+    read_pid,
     read_secrets,
     read_text,
 )
@@ -62,10 +65,16 @@ class Facts:
     fingerprints: Fingerprints
     supervisor: Supervisor
     leftovers: tuple[Leftover, ...]
+    stale_pid: int | None
+    """The supervisor that a pid file names although it is gone."""
     taken: Mapping[int, Holder]
     """Holders of those of our ports on which somebody listens, we ourselves included."""
     texts: Mapping[Path, str | None]
     """Generated files as they are now."""
+    health: Mapping[str, Health]
+    """What the parts said that run."""
+    now: float
+    """Epoch seconds."""
     environment: frozenset[str]
     """Names of the STOCK_... variables that are set."""
     spare: Spare
@@ -76,18 +85,27 @@ class Facts:
             return wheel.package
         return self.layout.programs / wheel.copy_name / wheel.package.name
 
-    @property
-    def isready(self) -> Path:
-        """The program that asks PostgreSQL whether it is ready."""
+    def door(self, name: str, port: int) -> Door:
+        """How to ask a part whether it does its work."""
         wheel = self.programs.postgresql
-        return postgresql_bin(self.package(wheel) if wheel else Path("/nonexistent")) / "pg_isready"
+        isready = postgresql_bin(self.package(wheel) if wheel else Path("/nonexistent")) / "pg_isready"
+        host = public_host(self.overrides) if name == "platform" else LOOPBACK
+        password = self.secrets.valkey if isinstance(self.secrets, Secrets) else ""
+        return Door(name, host, port, isready, password)
 
 
 def observe(layout: Layout, *, port: int | None) -> Facts:
-    """Read everything. Changes nothing.
+    """Read everything, then ask the parts that run. Changes nothing.
 
     port: the one the operator asks for, if any.
     """
+    facts = _read_all(layout, port)
+    ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
+    doors = [facts.door(name, number) for name, number in ports.items() if facts.supervisor.runs(name)]
+    return replace(facts, health={door.name: ask(door) for door in doors})
+
+
+def _read_all(layout: Layout, port: int | None) -> Facts:
     service = service_account(layout.postgresql)
     memory, overrides = read_memory(layout), read_overrides(layout)
     supervisor = observe_supervisor(layout)
@@ -105,9 +123,12 @@ def observe(layout: Layout, *, port: int | None) -> Facts:
         copied_programs=_copies(layout.programs),
         fingerprints=fingerprints(),
         supervisor=supervisor,
+        stale_pid=read_pid(layout.supervisor_pid) if supervisor.pid is None else None,
         leftovers=observe_leftovers(layout, supervisor),
         taken=_taken(public_host(overrides), port or remembered.get("platform", 8080), remembered),
         texts={path: read_text(path) for path in generated_files(layout)},
+        health={},
+        now=time.time(),
         environment=frozenset(name for name in os.environ if name.startswith("STOCK_")),
         spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
     )

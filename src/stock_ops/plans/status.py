@@ -1,6 +1,6 @@
 """From what was observed to one word, an exit code, and the lines of `stockops status`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from stock_ops.layout import Layout
 from stock_ops.plans.steps import PART_TITLES
 
 OK, NOT_RUNNING = 0, 3
-COLUMNS = ("Part", "State", "Pid", "Up", "Memory", "Restarts", "Address")
+COLUMNS = ("Part", "State", "Pid", "Up", "Memory", "Restarts", "Port")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def assess(facts: Facts, condition: Condition, now: float) -> Status:
         state=state,
         exit_code=OK if state == "running" else NOT_RUNNING,
         rows=tuple(_row(part, now) for part in condition.parts) if state != "stopped" else (),
-        lines=tuple(_lines(facts, condition, state)),
+        lines=tuple(_lines(facts, condition, state, now)),
         data=_data(facts, condition, state, now),
     )
 
@@ -64,39 +64,45 @@ def duration(seconds: float) -> str:
     return " ".join(words[:2])
 
 
-def part_state(part: PartCondition) -> str:
+def part_state(part: PartCondition) -> tuple[str, str | None]:
     """One word for the part, and the reason when it is not healthy."""
-    if part.process is None or part.process.state in {"STOPPED", "EXITED"}:
-        return "stopped"
-    if part.process.state == "FATAL":
-        return "failed: it ended too often; see its log"
-    if part.process.state == "BACKOFF":
-        return f"failed: ended ({part.crashes.reason or 'unknown'}), is started again"
-    return "healthy" if part.health.ok else f"unhealthy: {part.health.reason}"
+    process, reason = part.process, part.crashes.reason or "unknown"
+    if process is None or process.state in {"STOPPED", "EXITED"}:
+        return "stopped", None
+    if process.state == "FATAL":
+        return "failed", f"it ended too often ({reason}); `stockops up` tries again"
+    if process.state == "BACKOFF":
+        return "failed", f"it ended ({reason}) and is started again"
+    return ("healthy", None) if part.health.ok else ("unhealthy", part.health.reason)
 
 
 def _row(part: PartCondition, now: float) -> tuple[str, ...]:
     size, pid = part.usage, part.process.pid if part.process else None
     return (
         PART_TITLES[part.name],
-        part_state(part),
+        part_state(part)[0],
         str(pid) if size and pid else "-",
         duration(now - size.started) if size else "-",
         megabytes(size.own_bytes) if size else "-",
-        _restarts(part, now),
+        str(part.crashes.restarts),
         str(part.port) if part.port else "-",
     )
 
 
-def _restarts(part: PartCondition, now: float) -> str:
-    crashes = part.crashes
-    if not crashes.restarts or crashes.last is None:
-        return str(crashes.restarts)
-    return f"{crashes.restarts}, last {duration(now - crashes.last)} ago ({crashes.reason})"
+def _remarks(part: PartCondition, now: float) -> Iterator[tuple[str, str]]:
+    """Why the part is not healthy, and how it ended last."""
+    (state, reason), crashes = part_state(part), part.crashes
+    if reason:
+        yield PART_TITLES[part.name], f"{state}: {reason}"
+    if crashes.restarts and crashes.last is not None:
+        times = "once" if crashes.restarts == 1 else f"{crashes.restarts} times"
+        ago = duration(now - crashes.last)
+        yield PART_TITLES[part.name], f"restarted {times}, last {ago} ago: {crashes.reason}"
 
 
-def _lines(facts: Facts, condition: Condition, state: str) -> Sequence[tuple[str, str]]:
+def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequence[tuple[str, str]]:
     lines = [("State", _headline(facts, state))]
+    lines += [remark for part in condition.parts for remark in _remarks(part, now) if state != "stopped"]
     if "platform" in condition.ports and state != "stopped":
         lines.append(("Address", address(condition.host, condition.ports["platform"])))
     lines += places(facts.layout)
@@ -112,6 +118,8 @@ def _headline(facts: Facts, state: str) -> str:
         return f"{state}: the supervisor is gone or does not answer; still there: {left or 'nothing else'}"
     if state == "stopped":
         known = "nothing runs" if facts.folder.exists else "nothing runs, and there is no data folder yet"
+        if facts.stale_pid:
+            known = f"the supervisor (pid {facts.stale_pid}) ended without being told to; nothing runs"
         return f"stopped: {known}. Start it with: stockops up"
     return state
 
@@ -144,8 +152,8 @@ def _part_data(part: PartCondition, now: float) -> dict[str, Any]:
     size, crashes = part.usage, part.crashes
     return {
         "name": part.name,
-        "state": part_state(part).split(":")[0],
-        "reason": None if part.health.ok else part.health.reason,
+        "state": part_state(part)[0],
+        "reason": part_state(part)[1],
         "process_state": part.process.state if part.process else None,
         "pid": part.process.pid if part.process else None,
         "port": part.port,

@@ -234,3 +234,6 @@ Step = (
 )
 
 PART_TITLES = {"postgresql": "PostgreSQL", "valkey": "Valkey", "platform": "Platform"}
+
+QUIET = (Remember, StartPart)
+"""Steps too small to be shown to people; the JSON and a dry run have them."""

@@ -50,6 +50,8 @@ from stock_ops.plans.steps import (
 DEFAULT_PORT = 8080
 FIRST_START_BYTES = 768 * 2**20
 NEXT_START_BYTES = 96 * 2**20
+PATIENCE_S = 30.0
+"""A part that runs longer than this and does not answer is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +206,17 @@ def _cluster(facts: Facts, target: _Target) -> Iterator[Step]:
 
 
 def _start(facts: Facts, target: _Target, *, stopped: bool) -> Iterator[Step]:
-    """Supervisor and servers; a part that gave up is started again."""
+    """Supervisor and servers; a part that gave up, or no longer answers, is started again."""
     if stopped:
         yield StartSupervisor()
     for name in ("postgresql", "valkey"):
         running = not stopped and facts.supervisor.runs(name)
-        if not stopped and not running:
+        hung = running and _hangs(facts, name)
+        if hung:
+            yield StopPart(name)
+        if not stopped and (hung or not running):
             yield StartPart(name)
-        if not running:
+        if not running or not _is_well(facts, name):
             yield AwaitPart(name, LOOPBACK, target.memory.ports[name])
 
 
@@ -220,7 +225,8 @@ def _serve(facts: Facts, target: _Target, *, stopped: bool, changed: tuple[NewFi
     prints, memory = facts.fingerprints, target.memory
     running = not stopped and facts.supervisor.runs("platform")
     new_code = memory.code != prints.code
-    restart = running and (new_code or any(file.path == facts.layout.platform_config for file in changed))
+    new_settings = any(file.path == facts.layout.platform_config for file in changed)
+    restart = running and (new_code or new_settings or _hangs(facts, "platform"))
     if restart:
         yield StopPart("platform")
     if restart or not running:
@@ -231,9 +237,23 @@ def _serve(facts: Facts, target: _Target, *, stopped: bool, changed: tuple[NewFi
         yield Remember(memory, "the sample data are imported")
     if restart or not running:
         yield StartPart("platform")
+    if restart or not running or not _is_well(facts, "platform"):
         yield AwaitPart("platform", target.host, memory.ports["platform"])
     if new_code:
         yield Remember(replace(memory, code=prints.code), "the program that runs")
+
+
+def _is_well(facts: Facts, name: str) -> bool:
+    health = facts.health.get(name)
+    return health is not None and health.ok
+
+
+def _hangs(facts: Facts, name: str) -> bool:
+    """Whether the part runs for long enough to answer, and does not."""
+    health, part = facts.health.get(name), facts.supervisor.part(name)
+    if health is None or health.answers or part is None:
+        return False
+    return part.state == "RUNNING" and facts.now - part.since > PATIENCE_S
 
 
 def _changed_files(facts: Facts, target: _Target) -> tuple[NewFile, ...]:

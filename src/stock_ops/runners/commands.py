@@ -1,5 +1,6 @@
 """Commands that run to their end: as another user if need be, and never longer than we live."""
 
+import json
 import os
 import subprocess
 from collections.abc import Sequence
@@ -54,9 +55,20 @@ def run_to_end(
 
 def last_words(output: str) -> str:
     """The line of an output that most likely says why it failed."""
-    lines = [" ".join(line.split()) for line in output.splitlines() if line.strip()]
+    lines = [_plain(line) for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in _TELLING)]
     return ((telling or lines)[-1] if lines else "it said nothing")[:400]
 
 
 _TELLING = ("FATAL", "PANIC", "ERROR", "rror:", "No space left", "cannot", "could not")
+
+
+def _plain(line: str) -> str:
+    """A line of a log without its JSON."""
+    try:
+        found = json.loads(line)
+        words = [found["message"], found.get("error.message")]
+    except (ValueError, KeyError, TypeError):
+        return " ".join(line.split())
+    prefix = "error: " if found.get("log.level") in {"error", "critical"} else ""
+    return prefix + ": ".join(str(word) for word in words if word)

@@ -6,18 +6,20 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from stock_ops.errors import DiskFullError, FolderError, OpsError, PartError, StoppedByUserError
+from stock_ops.facts.instance import read_secrets
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.layout import PARTS, Layout
 from stock_ops.plans.down import plan_down
 from stock_ops.plans.settings import leashed
 from stock_ops.plans.steps import (
+    QUIET,
     AwaitPart,
     CopyProgram,
     CreateCluster,
@@ -84,7 +86,7 @@ def run_steps(steps: tuple[Step, ...], facts: Facts, report: Report, *, undo: bo
         try:
             for step in steps:
                 during = step.title
-                with report.step(step.title, step.detail):
+                with report.step(step.title, step.detail, quiet=isinstance(step, QUIET)):
                     do(step, work)
         except KeyboardInterrupt as interrupt:
             raise StoppedByUserError(during, _undo(facts, undo)) from interrupt
@@ -201,6 +203,12 @@ def _run_platform(step: RunPlatform, work: Work) -> None:
         raise PartError(f"stock-analysis {step.command} failed: {words}", f"Its log says more: {log}")
 
 
+def _await_part(step: AwaitPart, work: Work) -> None:
+    """The password of the cache may be one that this very run has written."""
+    secrets = read_secrets(work.layout)
+    await_part(step, work.layout, replace(work.facts, secrets=secrets).door(step.name, step.port), work.marks)
+
+
 _DOERS: dict[type, Callable[[Any, Work], None]] = {
     MakeFolders: _make_folders,
     CopyProgram: lambda step, _: copy_program(step),
@@ -214,7 +222,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     StopSupervisor: lambda _, work: stop_supervisor(work.layout),
     StartPart: lambda step, work: start_part(work.layout, step.name),
     StopPart: lambda step, work: stop_part(work.layout, step.name),
-    AwaitPart: lambda step, work: await_part(step, work.layout, work.facts.isready, work.marks),
+    AwaitPart: _await_part,
     RunPlatform: _run_platform,
     Remember: lambda step, work: write_memory(work.layout.memory, step.memory),
 }

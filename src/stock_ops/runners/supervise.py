@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stock_ops.errors import FolderError, PartError
-from stock_ops.facts.health import Health, ask_platform, ask_postgresql, ask_valkey
-from stock_ops.facts.instance import Secrets, read_secrets
+from stock_ops.facts.health import Door, Health, ask
 from stock_ops.facts.journal import read_crashes
 from stock_ops.facts.processes import UNREACHABLE, alive, control, observe_supervisor
 from stock_ops.facts.programs import Programs
@@ -81,7 +80,7 @@ def end_process(step: EndProcess) -> None:
     )
 
 
-def await_part(step: AwaitPart, layout: Layout, isready: Path, marks: Mapping[str, int]) -> None:
+def await_part(step: AwaitPart, layout: Layout, door: Door, marks: Mapping[str, int]) -> None:
     """Wait until the part does its work. Raises PartError when it keeps crashing or takes too long.
 
     marks: where each log ended before this run, so that an old complaint is not taken for a new one.
@@ -90,7 +89,7 @@ def await_part(step: AwaitPart, layout: Layout, isready: Path, marks: Mapping[st
     deadline = time.monotonic() + _WAIT_S[step.name]
     health = Health(False, "not asked yet")
     while time.monotonic() < deadline:
-        health = ask(step, layout, isready)
+        health = ask(door)
         if health.ok and observe_supervisor(layout).runs(step.name):
             return
         if _gave_up(layout, step.name, before):
@@ -103,21 +102,15 @@ def await_part(step: AwaitPart, layout: Layout, isready: Path, marks: Mapping[st
     )
 
 
-def ask(step: AwaitPart, layout: Layout, isready: Path) -> Health:
-    """Whether the part does its work now."""
-    if step.name == "postgresql":
-        return ask_postgresql(isready, step.host, step.port)
-    if step.name == "valkey":
-        secrets = read_secrets(layout)
-        return ask_valkey(step.host, step.port, secrets.valkey if isinstance(secrets, Secrets) else "")
-    return ask_platform(step.host, step.port)
-
-
 _DOCTOR = "Run `stockops doctor`, then try again."
 
 
 def _see(layout: Layout, part: str) -> str:
-    return f"Its log says more: {layout.log(part)}"
+    more = f"Its log says more: {layout.log(part)}"
+    if part == "valkey":
+        files = layout.valkey / "appendonlydir"
+        return f"{more}. It is only a cache: you may delete {files} and run this again."
+    return more
 
 
 def _prepare_socket(layout: Layout) -> None:

