@@ -1,6 +1,7 @@
 """/livez (this process alone), /readyz and /health (its needs; no while stopping), /metrics."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -10,7 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
+from stock_analysis import __version__
+
 CHECK_TIMEOUT_S = 2.0
+REUSE_S = 0.5
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns the part's version, or None where it has none; raises when the part does not do its work."""
@@ -30,6 +34,7 @@ class PartHealth(BaseModel):
 class HealthReport(BaseModel):
     """All parts; ready when every required one is healthy and the process is not stopping."""
 
+    version: str
     ready: bool
     stopping: bool
     parts: list[PartHealth]
@@ -41,13 +46,22 @@ class Health:
     def __init__(self, required: Mapping[str, Check], optional: Mapping[str, Check]) -> None:
         self._checks = [(name, check, True) for name, check in required.items()]
         self._checks += [(name, check, False) for name, check in optional.items()]
+        self._lock = asyncio.Lock()
+        self._parts: list[PartHealth] = []
+        self._checked_at = -math.inf
         self.stopping = False
 
     async def report(self) -> HealthReport:
-        """Run all checks at once, each for CHECK_TIMEOUT_S at most."""
-        parts = await asyncio.gather(*(_run(*check) for check in self._checks))
-        ready = not self.stopping and all(part.healthy for part in parts if part.required)
-        return HealthReport(ready=ready, stopping=self.stopping, parts=list(parts))
+        """Run all checks at once, each for CHECK_TIMEOUT_S at most.
+
+        Asking more often than every REUSE_S, which anyone may, does not ask the parts more often.
+        """
+        async with self._lock:
+            if time.monotonic() - self._checked_at > REUSE_S:
+                self._parts = await asyncio.gather(*(_run(*check) for check in self._checks))
+                self._checked_at = time.monotonic()
+        ready = not self.stopping and all(part.healthy for part in self._parts if part.required)
+        return HealthReport(version=__version__, ready=ready, stopping=self.stopping, parts=self._parts)
 
 
 async def _run(name: str, check: Check, required: bool) -> PartHealth:

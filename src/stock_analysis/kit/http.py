@@ -1,6 +1,7 @@
 """What every HTTP service shares: request ids, logs, metrics, bounds, and errors as problem+json."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +10,6 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +22,21 @@ from stock_analysis.kit.request_id import REQUEST_ID_HEADER, current_request_id,
 from stock_analysis.kit.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+KEY_PREFIX = "stock_analysis.key_prefix"
+"""Where in an ASGI scope the prefix of the caller's API key is, for the log."""
+
+OBSERVED = "stock_analysis.observed"
+"""In an ASGI scope where a layer further out gives the request its id and log line."""
+
+_BOUNDED = "stock_analysis.bounded"
+_PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
+
+_DETAILS = {
+    "Not Found": "there is nothing at this path; /openapi.json lists what there is",
+    "Method Not Allowed": "this path does not take that method; the header Allow lists those it takes",
+}
+"""Starlette's details say no more than the status."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -38,112 +53,198 @@ def create_app(
 
     error_status: HTTP status of each exception that a route may raise; its message is the detail.
     """
-    app = FastAPI(title=service, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    for router in (health_router(health), *routers):
+    app = create_routes(service, (health_router(health), *routers), error_status, lifespan)
+    app.add_middleware(Bounds, settings=settings)
+    app.add_middleware(Observed, service=service)
+    return app
+
+
+def create_routes(
+    service: str,
+    routers: Sequence[APIRouter],
+    error_status: Mapping[type[Exception], int],
+    lifespan: Lifespan | None = None,
+    openapi_url: str | None = "/openapi.json",
+) -> FastAPI:
+    """Routes and error answers alone, for an application that brings its own layers around them."""
+    app = FastAPI(
+        title=service,
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in routers:
         app.include_router(router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     for error, status in error_status.items():
         app.add_exception_handler(error, _answer_with(status))
-    app.add_middleware(_Bounds, settings=settings)
-    app.add_middleware(_Observed, service=service)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
 
-class _Bounds:
-    """Bounds the body's size and the time of a request."""
+class Bounds:
+    """Bounds the body's size and the time of a request, the reading of a slow client included."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._max_bytes = settings.max_request_bytes
         self._timeout_s = settings.request_timeout_s
+        self._too_large = f"the request body is larger than {self._max_bytes} bytes"
+        self._too_slow = (
+            f"no answer within {self._timeout_s:g} s; ask for less (a shorter range, fewer indicators)"
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        """Pass the request on within the bounds, else answer 413 or 504."""
+        if scope["type"] != "http" or _BOUNDED in scope:
             await self._app(scope, receive, send)
             return
-        received = 0
-        started = False
+        scope[_BOUNDED] = True
+        exchange = _BoundedExchange(scope, receive, send, self._max_bytes)
+        if _content_length(scope) > self._max_bytes:
+            await exchange.refuse(413, self._too_large)
+        else:
+            await self._pass_on(scope, exchange)
 
-        async def bounded_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise HTTPException(413, f"the request body is larger than {self._max_bytes} bytes")
-            return message
-
-        async def noting_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+    async def _pass_on(self, scope: Scope, exchange: "_BoundedExchange") -> None:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._app(scope, bounded_receive, noting_send)
+            async with asyncio.timeout(self._timeout_s) as bound:
+                await self._app(scope, exchange.receive, exchange.send)
+        except _BodyTooLargeError:
+            await exchange.refuse(413, self._too_large)
         except TimeoutError:
-            if started:
+            if not bound.expired():
                 raise
-            detail = (
-                f"no answer within {self._timeout_s:g} s; ask for less (a shorter range, fewer indicators)"
-            )
-            await problem(504, detail, instance=scope["path"])(scope, receive, send)
+            await exchange.refuse(504, self._too_slow)
 
 
-class _Observed:
-    """Gives each request its id, log line and metrics, and an answer even to an unforeseen error."""
+class _BoundedExchange:
+    """The two directions of one request: what was received so far, and whether the answer has begun."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._bytes_left = max_bytes
+        self._started = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._bytes_left -= len(message.get("body", b""))
+        if self._bytes_left < 0:
+            raise _BodyTooLargeError(413)
+        return message
+
+    async def send(self, message: Message) -> None:
+        self._started = True
+        await self._send(message)
+
+    async def refuse(self, status: int, detail: str) -> None:
+        """The error answer. One that has begun is left unfinished: the server then closes the connection."""
+        path = self._scope["path"]
+        if self._started:
+            log.warning("answer cut off", path=path, reason=detail)
+            return
+        response = problem(status, detail, instance=path, headers={"connection": "close"})
+        await response(self._scope, self._receive, self._send)
+
+
+class _BodyTooLargeError(HTTPException):
+    """FastAPI lets an HTTPException pass while it reads a body, and no other."""
+
+
+def _content_length(scope: Scope) -> int:
+    given = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(given) if given.isdigit() else 0
+
+
+class Observed:
+    """Gives each request its id, log line and metrics, and an answer even to an unforeseen error.
+
+    Inside another of its kind (a service called in process) it counts for its service and leaves id and
+    log line to the outer one.
+    """
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self._app = app
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and note its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif OBSERVED in scope:
+            await self._measure(scope, receive, send)
+        else:
+            scope[OBSERVED] = True
+            await self._identify(scope, receive, send)
+
+    async def _identify(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = usable_or_new(next((v for k, v in scope["headers"] if k == REQUEST_ID_HEADER), None))
+        header = (REQUEST_ID_HEADER, request_id.encode())
+
+        async def tagging_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
         token = current_request_id.set(request_id)
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status = 0
+        try:
+            status = await self._measure(scope, receive, tagging_send)
+        finally:
+            _log_request(scope, status, time.perf_counter() - started)
+            current_request_id.reset(token)
+
+    async def _measure(self, scope: Scope, receive: Receive, send: Send) -> int:
         started = time.perf_counter()
         status = 0
 
-        async def tagging_send(message: Message) -> None:
+        async def noting_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
         try:
-            await self._app(scope, receive, tagging_send)
+            await self._app(scope, receive, noting_send)
         except Exception:
+            # An answer that has begun is left unfinished: the server then closes the connection.
             log.exception("request failed", path=scope["path"])
-            if status:
-                raise
-            detail = "an error of ours, not of yours; it is in the log under this request_id"
-            await problem(500, detail, instance=scope["path"])(scope, receive, tagging_send)
+            if not status:
+                detail = "an error of ours, not of yours; it is in the log under this request_id"
+                await problem(500, detail, instance=scope["path"])(scope, receive, noting_send)
         finally:
-            self._note(scope, status, time.perf_counter() - started)
-            current_request_id.reset(token)
+            endpoint = getattr(scope.get("route"), "path", "unmatched")
+            seconds = time.perf_counter() - started
+            metrics.observe(self._service, scope["method"], endpoint, status, seconds)
+        return status
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        endpoint = getattr(scope.get("route"), "path", "unmatched")
-        metrics.observe(self._service, scope["method"], endpoint, status, seconds)
-        log.info(
-            "request",
-            service=self._service,
-            method=scope["method"],
-            path=scope["path"],
-            status=status,
-            duration_ms=round(seconds * 1000, 3),
-        )
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    fields = {"key_prefix": scope[KEY_PREFIX]} if KEY_PREFIX in scope else {}
+    log.log(
+        logging.DEBUG if scope["path"] in _PROBES else logging.INFO,
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        duration_ms=round(seconds * 1000, 3),
+        client=scope["client"][0] if scope.get("client") else None,
+        **fields,
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this type alone
     headers = dict(error.headers) if error.headers else None
-    return problem(error.status_code, error.detail, instance=request.url.path, headers=headers)
+    detail = _DETAILS.get(error.detail, error.detail)
+    return problem(error.status_code, detail, instance=request.url.path, headers=headers)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

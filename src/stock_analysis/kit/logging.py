@@ -5,11 +5,28 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
-Event = MutableMapping[str, Any]
+from stock_analysis.kit.request_id import current_request_id
 
-_ECS_NAMES = {"event": "message", "level": "log.level", "logger": "log.logger", "request_id": "trace.id"}
+Event = MutableMapping[str, Any]
+Processor = structlog.typing.Processor
+
+_ECS_NAMES = {
+    "event": "message",
+    "level": "log.level",
+    "logger": "log.logger",
+    "method": "http.request.method",
+    "path": "url.path",
+    "status": "http.response.status_code",
+    "client": "client.address",
+    "error": "error.message",
+    "exception": "error.stack_trace",
+    "@timestamp": "@timestamp",
+}
+_OURS = "stock_analysis"
+_TOO_TALKATIVE = ("uvicorn", "aiohttp", "httpx", "httpcore", "asyncio")
 
 
 def configure_logging(service: str, log_format: str, level: str) -> None:
@@ -17,38 +34,69 @@ def configure_logging(service: str, log_format: str, level: str) -> None:
 
     service: `service.name` of each line. log_format: console or json (Elastic Common Schema).
     """
-    shared: list[structlog.typing.Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="@timestamp"),
+        _add_request_id,
     ]
-    renderer = _console() if log_format == "console" else _ecs(service)
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    renderers = [_plain_console()] if log_format == "console" else _ecs(service)
+    _configure_libraries(shared, renderers, level)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *renderers, _encode],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
 
 
-def _console() -> list[structlog.typing.Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="@timestamp")]
+def _configure_libraries(shared: list[Processor], renderers: list[Processor], level: str) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name in _TOO_TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-def _ecs(service: str) -> list[structlog.typing.Processor]:
+def _add_request_id(_logger: object, _method: str, event: Event) -> Event:
+    request_id = current_request_id.get()
+    if request_id:
+        event["request_id"] = request_id
+    return event
+
+
+def _plain_console() -> Processor:
+    # Not the formatter that structlog takes where Rich is installed: it prints local variables, so secrets.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        timestamp_key="@timestamp",
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _ecs(service: str) -> list[Processor]:
     def rename(_logger: object, _method: str, event: Event) -> Event:
-        named = {_ECS_NAMES.get(key, key): value for key, value in event.items()}
-        return {"ecs.version": "8.11", "service.name": service, **named}
+        """ECS's own names; what ECS does not know stands under our name, so that no field changes type."""
+        line: Event = {"@timestamp": event.pop("@timestamp"), "ecs.version": "8.11", "service.name": service}
+        if "request_id" in event:
+            line["http.request.id"] = line["trace.id"] = event.pop("request_id")
+        if "duration_ms" in event:
+            line["event.duration"] = round(event.pop("duration_ms") * 1_000_000)
+        for key, value in event.items():
+            line[_ECS_NAMES.get(key) or f"{_OURS}.{key}"] = value
+        return line
 
-    return [structlog.processors.format_exc_info, rename, structlog.processors.JSONRenderer(default=str)]
+    return [structlog.processors.format_exc_info, rename, _to_json]
+
+
+def _to_json(_logger: object, _method: str, event: Event) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _encode(_logger: object, _method: str, line: Any) -> bytes:
+    return str(line).encode()

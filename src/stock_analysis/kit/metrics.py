@@ -1,5 +1,7 @@
 """Metrics of HTTP servers: the route template is the label, never a symbol."""
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Histogram
 
 _LABELS = ["service", "method", "endpoint", "status"]
@@ -14,7 +16,13 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def observe(service: str, method: str, endpoint: str, status: int, seconds: float) -> None:
-    """Count one answered request; methods that HTTP does not know share one label."""
-    labels = (service, method if method in _METHODS else "other", endpoint, str(status))
-    REQUESTS.labels(*labels).inc()
-    DURATION.labels(*labels).observe(seconds)
+    """Count one request; methods that HTTP does not know share one label, status 0 = never answered."""
+    count, duration = _series(service, method if method in _METHODS else "other", endpoint, status)
+    count.inc()
+    duration.observe(seconds)
+
+
+@lru_cache(maxsize=4096)
+def _series(service: str, method: str, endpoint: str, status: int) -> tuple[Counter, Histogram]:
+    labels = (service, method, endpoint, str(status))
+    return REQUESTS.labels(*labels), DURATION.labels(*labels)

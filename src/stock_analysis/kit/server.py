@@ -2,17 +2,26 @@
 
 import asyncio
 import contextlib
+import errno
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+KEEP_ALIVE_S = 75
+_BACKLOG = 2048
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says why and what to do."""
 
 
 class _Server(uvicorn.Server):
@@ -27,25 +36,64 @@ class _Server(uvicorn.Server):
 async def serve(app: ASGIApp, health: Health, settings: Settings, *, port: int) -> None:
     """Serve until SIGTERM or SIGINT: first /readyz says no for drain_s, then the door closes.
 
-    Requests under way get shutdown_timeout_s to finish. A second signal ends the draining at once.
+    Requests under way get shutdown_timeout_s to finish. A second signal ends at once.
+    Raises ListenError when the port cannot be had.
     """
-    config = uvicorn.Config(
+    listener = listen(settings.host, port)
+    server = _Server(_config(_Draining(app, health), settings))
+    async with _on_signals(server, health, settings.drain_s):
+        log.info("serving", address=settings.host, port=listener.getsockname()[1])
+        await server.serve(sockets=[listener])
+    log.info("stopped")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes any free one. Raises ListenError."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ListenError(_explain(error, host, port)) from error
+
+
+def _explain(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken by another program; stop it or choose another port"
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} needs more rights than this user has; choose one above 1023"
+    return f"cannot listen on {host} port {port}: {error.strerror}"
+
+
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
-        host=settings.host,
-        port=port,
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
-        timeout_graceful_shutdown=int(settings.shutdown_timeout_s),
-        timeout_keep_alive=75,
+        # uvicorn itself would believe X-Forwarded-For from anyone on loopback.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
+        timeout_keep_alive=KEEP_ALIVE_S,
         h11_max_incomplete_event_size=16 * 1024,
     )
-    server = _Server(config)
-    async with _on_signals(server, health, settings.drain_s):
-        log.info("serving", host=settings.host, port=port)
-        await server.serve()
-    log.info("stopped")
+
+
+class _Draining:
+    """Closes each connection with its next answer while stopping, so that clients move on by themselves."""
+
+    def __init__(self, app: ASGIApp, health: Health) -> None:
+        self._app = app
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing_send(message: Message) -> None:
+            if self._health.stopping and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, closing_send)
 
 
 @contextlib.asynccontextmanager
@@ -61,7 +109,7 @@ async def _on_signals(server: _Server, health: Health, drain_s: float) -> AsyncI
 
     def on_signal() -> None:
         if draining:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True
         else:
             draining.append(asyncio.create_task(drain()))
 

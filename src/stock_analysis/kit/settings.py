@@ -63,6 +63,10 @@ class Settings(BaseModel):
         ("127.0.0.1", "localhost", "[::1]", "testserver"),
         description="Host names the gateway answers to when no API key is required (stops DNS rebinding).",
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses or networks of proxies whose X-Forwarded-For is believed; none by default.",
+    )
     max_request_bytes: int = Field(1 * 2**20, ge=1024, description="Largest request body that is read.")
     request_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest that one request may take.")
     upstream_timeout_s: float = Field(

@@ -1,0 +1,131 @@
+"""Who may use the API, and how often."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
+from stock_analysis.gateway.keys import KeyRing
+from stock_analysis.gateway.limits import WINDOW_S, Allowance, Limiter, client_of_address
+from stock_analysis.gateway.ports import ApiKey, KeyScope
+from stock_analysis.kit.http import KEY_PREFIX
+from stock_analysis.kit.problems import problem
+
+_CREDENTIALS = (b"authorization", b"x-api-key")
+_METRICS = "/metrics"
+_FOR_OPERATORS = frozenset({"/api/v1/operations", _METRICS})
+
+
+class _RefusedError(StockAnalysisError):
+    """The request may not pass."""
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str]) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers
+
+
+class Access:
+    """Asks for a key where one is required, and counts the requests of each client.
+
+    ring: None where no key is required. limiter: None where nothing is limited.
+    """
+
+    def __init__(self, app: ASGIApp, ring: KeyRing | None, limiter: Limiter | None) -> None:
+        self._app = app
+        self._ring = ring
+        self._limiter = limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what may pass."""
+        if not self._guards(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            allowance = await self._admit(scope)
+        except _RefusedError as error:
+            refusal = problem(error.status, str(error), instance=scope["path"], headers=error.headers)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, _telling(send, allowance) if allowance else send)
+
+    async def _admit(self, scope: Scope) -> Allowance | None:
+        address = "address:" + client_of_address(scope["client"][0] if scope.get("client") else "unknown")
+        if self._ring is None:
+            return await self._count(address)
+        token = _take_token(scope)
+        if token is None:
+            await self._count(address)
+            raise _unauthorized("this address asks for an API key: Authorization: Bearer sa_...", "")
+        key = self._ring.recall(token)
+        if key is None:
+            # Counted by address before the database is asked, so that guessing keys does not load it.
+            await self._count(address)
+            key = await _verify(self._ring, token)
+        _check_scope(key, scope["path"])
+        scope[KEY_PREFIX] = key.prefix
+        return await self._count(f"key:{key.prefix}") if scope["path"] != _METRICS else None
+
+    def _guards(self, scope: Scope) -> bool:
+        path = scope.get("path", "")
+        return path.startswith("/api/") or (path == _METRICS and self._ring is not None)
+
+    async def _count(self, client: str) -> Allowance | None:
+        if self._limiter is None:
+            return None
+        allowance = await self._limiter.take(client)
+        if not allowance.granted:
+            detail = f"more than {allowance.limit} requests in a minute; wait {allowance.reset_s} s"
+            headers = {"retry-after": str(allowance.reset_s)}
+            headers |= {name.decode(): value.decode() for name, value in _limit_headers(allowance)}
+            raise _RefusedError(429, detail, headers)
+        return allowance
+
+
+def _take_token(scope: Scope) -> str | None:
+    """The key that the request carries, taken out of it, so that no service behind us ever sees it."""
+    given: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _CREDENTIALS}
+    if not given:
+        return None
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _CREDENTIALS]
+    kind, _, token = given.get(b"authorization", b"").partition(b" ")
+    if kind.lower() == b"bearer":
+        return token.strip().decode("latin-1")
+    return given.get(b"x-api-key", b"").decode("latin-1") or None
+
+
+async def _verify(ring: KeyRing, token: str) -> ApiKey:
+    try:
+        key = await ring.verify(token)
+    except UnavailableError as error:
+        detail = f"API keys cannot be checked: {error}"
+        raise _RefusedError(503, detail, {"retry-after": "1"}) from error
+    if key is None:
+        raise _unauthorized("this API key is unknown, expired or revoked", ', error="invalid_token"')
+    return key
+
+
+def _check_scope(key: ApiKey, path: str) -> None:
+    needed = KeyScope.OPERATE if path in _FOR_OPERATORS else KeyScope.READ
+    if needed not in key.scopes:
+        challenge = f'Bearer realm="stock-analysis", error="insufficient_scope", scope="{needed}"'
+        raise _RefusedError(403, f"this key lacks the scope {needed}", {"www-authenticate": challenge})
+
+
+def _unauthorized(detail: str, reason: str) -> _RefusedError:
+    return _RefusedError(401, detail, {"www-authenticate": f'Bearer realm="stock-analysis"{reason}'})
+
+
+def _limit_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
+    """RateLimit header fields of the IETF's httpapi working group."""
+    return [
+        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (allowance.limit, WINDOW_S)),
+        (b"ratelimit", b'"default";r=%d;t=%d' % (allowance.remaining, allowance.reset_s)),
+    ]
+
+
+def _telling(send: Send, allowance: Allowance) -> Send:
+    async def telling_send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *_limit_headers(allowance)]
+        await send(message)
+
+    return telling_send

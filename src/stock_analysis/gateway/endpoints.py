@@ -1,0 +1,129 @@
+"""The one public door: what it lets through to which service, and what it answers itself."""
+
+import re
+from dataclasses import dataclass
+
+import asyncpg
+import orjson
+from fastapi import APIRouter, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from valkey.asyncio import Valkey
+
+from stock_analysis.domain.errors import UnavailableError
+from stock_analysis.gateway import schemas
+from stock_analysis.gateway.access import Access
+from stock_analysis.gateway.keys import KeyRing
+from stock_analysis.gateway.layers import KnownHosts, SecurityHeaders, requires_key
+from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
+from stock_analysis.gateway.pages import Pages
+from stock_analysis.gateway.ports import Upstream
+from stock_analysis.gateway.repository import PostgresKeyStore
+from stock_analysis.gateway.service import Operator, merged_contract
+from stock_analysis.kit.health import Health, health_router
+from stock_analysis.kit.http import Bounds, Observed, create_routes
+from stock_analysis.kit.resources import resource
+from stock_analysis.kit.settings import Settings
+
+STOCK_PATHS = (
+    "/api/v1/stocks",
+    "/api/v1/stocks/{symbol}",
+    "/api/v1/stocks/{symbol}/bars",
+    "/api/v1/stocks/{symbol}/indicators",
+    "/api/v1/stocks/{symbol}/chart",
+    "/api/v1/stocks/{symbol}/quarantine",
+    "/api/v1/indicators",
+)
+"""What the stock-service shows to the public; its other paths are for the gateway alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path template, which is also the label of its metrics, and who answers it."""
+
+    path: str
+    app: ASGIApp
+
+
+class Door:
+    """Sends each request to the route of its path, everything under /api that has none to `own`."""
+
+    def __init__(self, routes: list[Route], own: ASGIApp, pages: ASGIApp) -> None:
+        patterns = (re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route.path)) for route in routes)
+        self._pattern = re.compile("|".join(f"({pattern})" for pattern in patterns))
+        self._routes = routes
+        self._own = own
+        self._pages = Route("/{page}", pages)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        match = self._pattern.fullmatch(scope.get("path", ""))
+        if match is not None and match.lastindex is not None:
+            route = self._routes[match.lastindex - 1]
+        elif scope["type"] != "http" or scope["path"].startswith("/api/"):
+            await self._own(scope, receive, send)
+            return
+        else:
+            route = self._pages
+        scope["route"] = route
+        await route.app(scope, receive, send)
+
+
+def create_app(
+    settings: Settings,
+    stock: Upstream,
+    health: Health,
+    pool: asyncpg.Pool,
+    valkey: Valkey,
+    *,
+    target: str = "gateway",
+) -> ASGIApp:
+    """The gateway in front of the stock-service. target: what this process was started as."""
+    routers = (health_router(health), _gateway_router(Operator(target, stock, health), stock))
+    own = create_routes("stock-analysis", routers, {UnavailableError: 503}, openapi_url=None)
+    routes = [Route(path, stock) for path in STOCK_PATHS]
+    routes += [Route(path, own) for path in (*own.openapi()["paths"], "/openapi.json")]
+    app: ASGIApp = Door(routes, own, Pages(resource("frontend")))
+    app = Access(Bounds(app, settings), _ring(settings, pool), _limiter(settings, valkey))
+    if settings.cors_origins:
+        app = _cors(app, settings.cors_origins)
+    if not requires_key(settings):
+        app = KnownHosts(app, settings.trusted_hosts)
+    return Observed(SecurityHeaders(app), "gateway")
+
+
+def _gateway_router(operator: Operator, stock: Upstream) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/api/v1/operations", summary="State of the platform", tags=["operations"])
+    async def operations() -> schemas.Operations:
+        return await operator.report()
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def contract(request: Request) -> Response:
+        document = await merged_contract(request.app.openapi(), stock, frozenset(STOCK_PATHS))
+        return Response(orjson.dumps(document), media_type="application/json")
+
+    return router
+
+
+def _ring(settings: Settings, pool: asyncpg.Pool) -> KeyRing | None:
+    return KeyRing(PostgresKeyStore(pool)) if requires_key(settings) else None
+
+
+def _limiter(settings: Settings, valkey: Valkey) -> Limiter | None:
+    if not settings.rate_limit_per_minute:
+        return None
+    counter = FallbackCounter(ValkeyCounter(valkey), InMemoryCounter())
+    return Limiter(counter, settings.rate_limit_per_minute)
+
+
+def _cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["Authorization", "X-API-Key", "X-Request-ID", "If-None-Match"],
+        expose_headers=["ETag", "X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
+    )

@@ -1,0 +1,123 @@
+"""The front end's files, read once at the start and sent as ready bytes."""
+
+import hashlib
+import mimetypes
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from stock_analysis.kit.problems import problem
+
+_INDEX = "/index.html"
+_DOCS = "/docs/index.html"
+_HASHED = "/assets/"
+_FOR_EVER = b"public, max-age=31536000, immutable"
+_ASK_EACH_TIME = b"no-cache"
+_COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml")
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
+_NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Stock Analysis</title>
+<h1>The front end is not built</h1>
+<p>The API works: <a href="/openapi.json">/openapi.json</a>. To build the pages, in the checkout:</p>
+<pre>cd frontend &amp;&amp; npm ci &amp;&amp; npm run build</pre>
+<p>then start again. A wheel of stock-analysis brings them built.</p>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """One encoding of a file, ready to be sent."""
+
+    body: bytes
+    etag: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    plain: _Variant
+    gzipped: _Variant | None
+
+    def variant(self, accept_encoding: bytes) -> _Variant:
+        return self.gzipped if self.gzipped and b"gzip" in accept_encoding else self.plain
+
+
+class Pages:
+    """Serves a folder: hashed assets for ever, anything else revalidated, unknown paths as the application.
+
+    The files are those of the moment of the start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        found = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+        self._files = {f"/{path.relative_to(folder).as_posix()}": path for path in found}
+        self._ready = {name: _read(name, path) for name, path in self._files.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] not in ("GET", "HEAD"):
+            await self._refuse(405, "pages are only read", {"allow": "GET, HEAD"}, scope, receive, send)
+        elif (file := self._find(scope["path"])) is not None:
+            await _send_file(file, scope, send)
+        elif scope["path"].startswith(_HASHED) and _INDEX in self._ready:
+            await self._refuse(404, "no such file in this version", {}, scope, receive, send)
+        else:
+            await HTMLResponse(_NOT_BUILT, 503)(scope, receive, send)
+
+    def _find(self, path: str) -> _File | None:
+        if path in ("/docs", "/docs/"):
+            return self._ready.get(_DOCS)
+        if path.startswith(_HASHED):
+            return self._ready.get(path)
+        return self._ready.get(path) or self._ready.get(_INDEX)
+
+    async def _refuse(
+        self, status: int, detail: str, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        response: Response = problem(status, detail, instance=scope["path"], headers=headers)
+        await response(scope, receive, send)
+
+
+def _read(name: str, path: Path) -> _File:
+    body = path.read_bytes()
+    media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if not media_type.startswith(_COMPRESSIBLE):
+        return _File(_variant(name, media_type, body, None), None)
+    packer = zlib.compressobj(6, wbits=zlib.MAX_WBITS | 16)
+    gzipped = packer.compress(body) + packer.flush()
+    return _File(_variant(name, media_type, body, None), _variant(name, media_type, gzipped, b"gzip"))
+
+
+def _variant(name: str, media_type: str, body: bytes, encoding: bytes | None) -> _Variant:
+    etag = b'"%s"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode()
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    headers = [
+        (b"content-type", f"{media_type}{charset}".encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", _FOR_EVER if name.startswith(_HASHED) else _ASK_EACH_TIME),
+        (b"vary", b"accept-encoding"),
+        (b"etag", etag),
+    ]
+    if encoding:
+        headers.append((b"content-encoding", encoding))
+    return _Variant(body, etag, tuple(headers))
+
+
+async def _send_file(file: _File, scope: Scope, send: Send) -> None:
+    given = dict(scope["headers"])
+    variant = file.variant(given.get(b"accept-encoding", b""))
+    if _has_it(given.get(b"if-none-match"), variant.etag):
+        unchanged = [one for one in variant.headers if not one[0].startswith(b"content-")]
+        await send({"type": "http.response.start", "status": 304, "headers": unchanged})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": list(variant.headers)})
+    await send({"type": "http.response.body", "body": variant.body if scope["method"] == "GET" else b""})
+
+
+def _has_it(if_none_match: bytes | None, etag: bytes) -> bool:
+    tags = [tag.strip().removeprefix(b"W/") for tag in (if_none_match or b"").split(b",")]
+    return etag in tags or b"*" in tags

@@ -1,0 +1,103 @@
+"""What the gateway composes out of the services behind it: the operations answer and the contract."""
+
+import time
+from typing import Any
+
+import orjson
+import structlog
+
+from stock_analysis import __version__
+from stock_analysis.domain.errors import UnavailableError
+from stock_analysis.gateway import schemas
+from stock_analysis.gateway.ports import Upstream
+from stock_analysis.gateway.upstream import fetch
+from stock_analysis.kit.health import Health, PartHealth
+from stock_analysis.kit.problems import problem_responses
+
+log = structlog.get_logger(__name__)
+
+_REFUSALS = problem_responses(401, 403, 413, 421, 429)
+
+
+class Operator:
+    """Knows the state of the platform."""
+
+    def __init__(self, target: str, stock: Upstream, health: Health) -> None:
+        self._target = target
+        self._stock = stock
+        self._health = health
+        self._started = time.monotonic()
+
+    async def report(self) -> schemas.Operations:
+        """The state now; a part that is down leaves its figures out."""
+        report = await self._health.report()
+        facts = await self._facts()
+        return schemas.Operations.model_validate(
+            {
+                "version": __version__,
+                "uptime_s": round(time.monotonic() - self._started, 1),
+                "target": self._target,
+                "parts": [_gateway(stopping=report.stopping), *(part.model_dump() for part in report.parts)],
+                "database": facts.get("database"),
+                "cache": facts.get("cache"),
+                "last_import": facts.get("last_import"),
+            }
+        )
+
+    async def _facts(self) -> dict[str, Any]:
+        answer = await fetch(self._stock, "/api/v1/data")
+        if answer.status == 200:
+            found: dict[str, Any] = orjson.loads(answer.body)
+            return found
+        log.warning("figures unavailable", status=answer.status)
+        return {}
+
+
+def _gateway(*, stopping: bool) -> dict[str, Any]:
+    part = PartHealth(
+        name="gateway",
+        healthy=not stopping,
+        required=True,
+        reason="it is stopping" if stopping else None,
+        version=__version__,
+        latency_ms=0.0,
+    )
+    return part.model_dump()
+
+
+async def merged_contract(own: dict[str, Any], stock: Upstream, public: frozenset[str]) -> dict[str, Any]:
+    """One OpenAPI document of the gateway's own paths and the public ones of the service.
+
+    Raises UnavailableError when the service does not give its own.
+    """
+    answer = await fetch(stock, "/openapi.json")
+    if answer.status != 200:
+        raise UnavailableError("the stock-service's contract", f"it answers {answer.status}")
+    theirs = orjson.loads(answer.body)
+    paths = {path: item for path, item in theirs["paths"].items() if path in public} | own["paths"]
+    schemas_of = [document.get("components", {}).get("schemas", {}) for document in (theirs, own)]
+    return {
+        **own,
+        "paths": {path: _guarded(path, item) for path, item in paths.items()},
+        "components": {"schemas": schemas_of[0] | schemas_of[1], "securitySchemes": _SECURITY_SCHEMES},
+    }
+
+
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where one is required."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def _guarded(path: str, item: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path with the answers that the gateway itself may give in their place."""
+    if not path.startswith("/api/"):
+        return item
+    return {
+        method: {
+            **operation,
+            "responses": _REFUSALS | operation["responses"],
+            "security": [{}, {"bearer": []}, {"header": []}],
+        }
+        for method, operation in item.items()
+    }
