@@ -200,7 +200,7 @@ async def test_wildcards_in_a_search_are_letters(api: httpx.AsyncClient, pool: a
         ("/stocks/%20/bars", 400, "is not a symbol"),
         ("/stocks?cursor=nonsense", 400, "cursor"),
         ("/stocks?query=%00", 400, "NUL"),
-        ("/nowhere", 404, "Not Found"),
+        ("/nowhere", 404, "nothing at this path"),
     ],
 )
 async def test_bad_input_is_a_problem_that_says_what_is_wrong(
