@@ -1,5 +1,6 @@
 """What runs in one process: modules started after their needs and stopped before them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,14 +12,10 @@ import asyncpg
 from fastapi import FastAPI
 from valkey.asyncio import Valkey
 
-from stock_analysis.kit.cache import (
-    Cache,
-    InMemoryCache,
-    LayeredCache,
-    ValkeyCache,
-    check_valkey,
-    open_valkey,
-)
+from stock_analysis.gateway.endpoints import create_app as create_gateway
+from stock_analysis.gateway.ports import Upstream
+from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
+from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache, check_valkey, open_valkey
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.http import create_app
@@ -26,6 +23,7 @@ from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.endpoints import ERROR_STATUS, stock_router
 from stock_analysis.stock.repository import PostgresBarStore
+from stock_analysis.stock.service import warm_calendars
 
 Opened = Mapping[str, Any]
 
@@ -78,9 +76,11 @@ async def _stock_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
 @asynccontextmanager
 async def _stock(settings: Settings, opened: Opened) -> AsyncIterator[FastAPI]:
     far = ValkeyCache(opened["valkey"], settings.cache_ttl_s)
-    cache: Cache = LayeredCache(InMemoryCache(settings.cache_local_bytes), far)
-    router = stock_router(PostgresBarStore(opened["database"]), cache)
-    yield create_app("stock", settings, opened["stock-health"], [router], ERROR_STATUS)
+    cache = LayeredCache(InMemoryCache(settings.cache_local_bytes), far)
+    store = PostgresBarStore(opened["database"])
+    warming = asyncio.create_task(warm_calendars(store))
+    yield create_app("stock", settings, opened["stock-health"], [stock_router(store, cache)], ERROR_STATUS)
+    warming.cancel()
 
 
 @asynccontextmanager
@@ -89,11 +89,36 @@ async def _stock_server(settings: Settings, opened: Opened) -> AsyncIterator[Non
     yield
 
 
+@asynccontextmanager
+async def _gateway_alone(settings: Settings, opened: Opened) -> AsyncIterator[None]:
+    async with open_http_upstream("stock", settings.stock_url, settings) as stock:
+        await _serve_gateway(settings, opened, stock, "gateway")
+        yield
+
+
+@asynccontextmanager
+async def _gateway_of_all(settings: Settings, opened: Opened) -> AsyncIterator[None]:
+    await _serve_gateway(settings, opened, AsgiUpstream(opened["stock"]), "all")
+    yield
+
+
+async def _serve_gateway(settings: Settings, opened: Opened, stock: Upstream, target: str) -> None:
+    valkey = opened["valkey"]
+    database = PostgresBarStore(opened["database"])
+    health = Health(
+        {"stock": stock.check, "postgresql": database.check}, {"valkey": partial(check_valkey, valkey)}
+    )
+    app = create_gateway(settings, stock, health, opened["database"], valkey, target=target)
+    await serve(app, health, settings, port=settings.port)
+
+
 MODULES = {
     "database": Module(_database),
     "valkey": Module(_valkey),
     "stock-health": Module(_stock_health, ("database", "valkey")),
     "stock": Module(_stock, ("stock-health", "database", "valkey")),
     "stock-server": Module(_stock_server, ("stock", "stock-health")),
+    "gateway-server": Module(_gateway_alone, ("database", "valkey")),
+    "all-server": Module(_gateway_of_all, ("stock", "database", "valkey")),
 }
-TARGETS = {"stock": "stock-server"}
+TARGETS = {"stock": "stock-server", "gateway": "gateway-server", "all": "all-server"}

@@ -76,5 +76,8 @@ class BarStore(Protocol):
     async def quarantine(self, symbol: str, before: int, limit: int) -> tuple[int, Sequence[QuarantinedRow]]:
         """How many rows of this symbol are open, and those with an id below `before`, newest first."""
 
+    async def calendars(self) -> Sequence[str]:
+        """Names of the calendars of all instruments."""
+
     async def facts(self) -> dict[str, Any]:
         """Size and contents of the store, and the last import."""

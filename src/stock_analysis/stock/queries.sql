@@ -77,3 +77,7 @@ FROM import_run ORDER BY started_at DESC LIMIT 1;
 -- name: version
 -- Version of the server.
 SHOW server_version;
+
+-- name: calendars
+-- The calendars of all instruments.
+SELECT DISTINCT e.calendar FROM exchange e JOIN instrument i ON i.exchange = e.mic;

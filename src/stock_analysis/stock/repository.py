@@ -67,6 +67,10 @@ class PostgresBarStore:
             for row in rows
         ]
 
+    async def calendars(self) -> Sequence[str]:
+        """Names of the calendars of all instruments."""
+        return [row["calendar"] for row in await self._fetch("calendars")]
+
     async def facts(self) -> dict[str, Any]:
         """Size and contents of the database, and the last import."""
         database = await self._fetchrow("database_facts")

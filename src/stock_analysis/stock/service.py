@@ -1,5 +1,6 @@
 """Bars and indicators out of a snapshot: what the endpoints answer, without HTTP."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +9,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import structlog
 
 from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Adjustment, Bars, FloatArray, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S, load_calendar
-from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
 from stock_analysis.kernels.adjustment import Events, dividend_factors, split_factors
 from stock_analysis.kernels.resampling import intraday_labels, iso_weeks, months, resample
-from stock_analysis.stock.ports import Snapshot
+from stock_analysis.stock.ports import BarStore, Snapshot
+
+log = structlog.get_logger(__name__)
 
 MAX_INDICATORS = 20
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -114,6 +118,17 @@ def adjust(snapshot: Snapshot, adjustment: Adjustment) -> Bars:
         dividends = _events(snapshot.actions, ActionKind.DIVIDEND, zone)
         price = price * dividend_factors(bars.t, bars.close, dividends, splits)
     return Bars(bars.t, bars.open * price, bars.high * price, bars.low * price, bars.close * price, volume)
+
+
+async def warm_calendars(store: BarStore) -> None:
+    """Build the calendars of the stored instruments ahead of the first request for weeks or months."""
+    try:
+        names = await store.calendars()
+    except UnavailableError as error:
+        log.warning("calendars not warmed", reason=str(error))
+        return
+    for name in names:
+        await asyncio.to_thread(load_calendar, name)
 
 
 def available_intervals(bars: Mapping[str, int]) -> list[Interval]:
