@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { IndicatorDefinition } from '@/api/types';
-import { canonicalSpec, formatSpec, labelOf, parseSpec, resolveArguments, specOf } from '@/domain/indicatorSpec';
+import { byName, canonicalSpec, formatSpec, fullSpec, labelOf, parseSpec, resolveArguments, specOf } from '@/domain/indicatorSpec';
 
 const parameter = (name: string, value: number) => ({ name, type: 'integer' as const, default: value, min: 1, max: 100, help: '', choices: [] });
 
@@ -61,6 +61,15 @@ describe('an indicator spec', () => {
 
   test('made from values is read back to the same values', () => {
     expect(resolved(specOf(MACD, [3, 4, 1]))).toEqual([3, 4, 1]);
+  });
+
+  test('is the same in full however it was asked for', () => {
+    const known = byName([MACD]);
+    for (const text of ['macd', 'macd(12)', 'macd(12,26,0)', 'macd(slowperiod=26)', 'macd(signalmatype=sma)']) {
+      expect(fullSpec(text, known)).toBe('macd(12,26,0)');
+    }
+    expect(fullSpec('macd(price=high)', known)).toBe('macd(12,26,0,price=high)');
+    expect(fullSpec('unheard(3)', known)).toBe('unheard(3)');
   });
 
   test('is named in a legend by its name and values', () => {

@@ -69,9 +69,31 @@ export function resolveArguments(spec: IndicatorSpec, definition: IndicatorDefin
 const choiceOf = (parameter: IndicatorParameter, label: string): number | undefined =>
   parameter.choices?.find((choice) => choice.label.toLowerCase() === label)?.value;
 
-export function specOf(definition: IndicatorDefinition, values: readonly number[]): string {
-  return formatSpec({ name: definition.name, args: values.map((value) => ({ name: null, value })) });
+/** Columns that inputs are taken from other than usually, as in `sma(10,price=high)`. */
+export function inputsOf(spec: IndicatorSpec, definition: IndicatorDefinition): SpecArgument[] {
+  const parameters = new Set(definition.parameters.map((parameter) => parameter.name.toLowerCase()));
+  return spec.args.filter((arg) => arg.name !== null && !parameters.has(arg.name));
 }
+
+export function specOf(
+  definition: IndicatorDefinition,
+  values: readonly number[],
+  inputs: readonly SpecArgument[] = [],
+): string {
+  const args = values.map((value) => ({ name: null, value }));
+  return formatSpec({ name: definition.name, args: [...args, ...inputs] });
+}
+
+/** The text with every parameter written out, in which two ways of asking for the same are alike. */
+export function fullSpec(text: string, definitions: ReadonlyMap<string, IndicatorDefinition>): string {
+  const spec = parseSpec(text);
+  const definition = spec === null ? undefined : definitions.get(spec.name);
+  if (spec === null || definition === undefined) return text;
+  return specOf(definition, resolveArguments(spec, definition), inputsOf(spec, definition));
+}
+
+export const byName = (items: readonly IndicatorDefinition[]): ReadonlyMap<string, IndicatorDefinition> =>
+  new Map(items.map((item) => [item.name, item]));
 
 /** How a legend names it: `RSI 14`, `MACD 12 26 9`. */
 export function labelOf(spec: IndicatorSpec): string {

@@ -23,6 +23,9 @@ export interface ViewState {
   lang: Language | null;
 }
 
+/** The API takes no more at once. */
+export const MOST_INDICATORS = 20;
+
 /** What an address without a symbol opens. */
 export const FIRST_VIEW: ViewState = {
   symbol: 'AAPL',
@@ -83,5 +86,5 @@ function symbolOf(text: string | null): string | null {
 
 function uniqueSpecs(texts: readonly string[]): string[] {
   const specs = texts.map(canonicalSpec).filter((spec) => spec !== null);
-  return [...new Set(specs)];
+  return [...new Set(specs)].slice(0, MOST_INDICATORS);
 }

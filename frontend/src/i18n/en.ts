@@ -105,6 +105,7 @@ export const en = {
     pattern: 'Marks on the price',
     choose: 'Choose an indicator to see its settings.',
     noParameters: 'This indicator has no settings.',
+    most: (n: number) => `There is room for ${String(n)} indicators: remove one first.`,
     alreadyThere: 'This indicator with these settings is on the chart already.',
     warmUp: (bars: number) => (bars === 1 ? 'First value after 1 bar' : `First value after ${String(bars)} bars`),
     inputs: 'Inputs',

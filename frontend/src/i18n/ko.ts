@@ -106,6 +106,7 @@ export const ko: Messages = {
     pattern: '가격 위에 표식',
     choose: '지표를 고르면 설정이 나옵니다.',
     noParameters: '이 지표에는 설정이 없습니다.',
+    most: (n) => `지표는 ${String(n)}개까지 둘 수 있습니다. 먼저 하나를 제거하세요.`,
     alreadyThere: '같은 설정의 지표가 이미 차트에 있습니다.',
     warmUp: (bars) => `${String(bars)}봉 뒤부터 값이 나옵니다`,
     inputs: '입력',

@@ -4,25 +4,23 @@ import type { Language } from '@/domain/viewState';
 type Terms = Record<string, Record<Language, string>>;
 
 const REASONS: Terms = {
-  ohlc_order: { en: 'High and low do not enclose open and close', ko: '고가·저가 범위를 시가·종가가 벗어남' },
-  negative: { en: 'Negative value', ko: '음수 값' },
-  negative_price: { en: 'Negative price', ko: '음수 가격' },
-  negative_volume: { en: 'Negative volume', ko: '음수 거래량' },
-  non_positive_price: { en: 'Price is zero or negative', ko: '가격이 0 이하' },
-  missing: { en: 'Missing value', ko: '값 없음' },
-  missing_value: { en: 'Missing value', ko: '값 없음' },
-  not_finite: { en: 'Not a number', ko: '숫자가 아님' },
-  duplicate: { en: 'Duplicate of another row', ko: '다른 행과 중복' },
-  out_of_order: { en: 'Out of order in time', ko: '시간 순서가 어긋남' },
-  unknown_session: { en: 'No trading session on this date', ko: '거래일이 아닌 날짜' },
-  absurd_jump: { en: 'Absurd price jump', ko: '비정상적인 가격 급변' },
-  unreadable: { en: 'The row cannot be read', ko: '읽을 수 없는 행' },
-  unknown_symbol: { en: 'Unknown symbol', ko: '알 수 없는 종목' },
+  unparsable: { en: 'The row cannot be read', ko: '읽을 수 없는 행' },
+  missing: { en: 'A value is missing', ko: '빠진 값이 있음' },
+  not_finite: { en: 'A value is infinite', ko: '무한대 값이 있음' },
+  not_positive: { en: 'A price is zero or negative', ko: '가격이 0 이하' },
+  negative_volume: { en: 'The volume is negative', ko: '거래량이 음수' },
+  ohlc_order: { en: 'High and low do not enclose open and close', ko: '시가·종가가 고가·저가 범위를 벗어남' },
+  future: { en: 'The date lies in the future', ko: '미래의 날짜' },
+  unknown_session: { en: 'The exchange was closed on this date', ko: '휴장일의 날짜' },
+  outside_session: { en: 'The time lies outside trading hours', ko: '거래 시간 밖의 시각' },
+  misaligned: { en: 'The time is not the start of a bar', ko: '봉의 시작 시각이 아님' },
+  duplicate: { en: 'Another row has the same time', ko: '같은 시각의 행이 또 있음' },
+  jump: { en: 'The price jumps and comes straight back', ko: '가격이 튀었다가 바로 돌아옴' },
+  unknown_instrument: { en: 'The stock is not known', ko: '알 수 없는 종목' },
 };
 
 const ROW_STATES: Terms = {
   open: { en: 'Open', ko: '처리 전' },
-  repaired: { en: 'Repaired', ko: '수정됨' },
   replayed: { en: 'Replayed', ko: '다시 반영됨' },
   dismissed: { en: 'Dismissed', ko: '제외됨' },
 };
@@ -36,12 +34,8 @@ const PARTS: Terms = {
 
 const IMPORT_STATES: Terms = {
   running: { en: 'Running', ko: '진행 중' },
-  finished: { en: 'Finished', ko: '완료' },
-  completed: { en: 'Finished', ko: '완료' },
   done: { en: 'Finished', ko: '완료' },
-  succeeded: { en: 'Finished', ko: '완료' },
   failed: { en: 'Failed', ko: '실패' },
-  interrupted: { en: 'Interrupted', ko: '중단됨' },
 };
 
 const FIELDS: Terms = {

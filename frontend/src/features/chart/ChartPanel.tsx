@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { ApiError } from '@/api/client';
 import type { IndicatorDefinition, InstrumentDetail } from '@/api/types';
+import { byName, fullSpec } from '@/domain/indicatorSpec';
 import { isIntraday } from '@/domain/intervals';
 import type { Theme, ViewState } from '@/domain/viewState';
 import { useTranslation } from '@/i18n';
@@ -80,7 +81,7 @@ function useModel(
   const { interval, compare } = state;
   const comparing = compare !== null && closes !== null;
   const visibleStart = useObservable(comparing && view !== null ? view.restingStart : NOTHING);
-  const known = useMemo(() => new Map((catalogue ?? []).map((item) => [item.name, item])), [catalogue]);
+  const known = useMemo(() => byName(catalogue ?? []), [catalogue]);
   return useMemo(() => {
     if (data === null) return null;
     const other = compare !== null && closes !== null ? { symbol: compare, closes } : null;
@@ -153,7 +154,7 @@ interface ReadingProps extends ChartPanelProps {
   timeZone: string;
 }
 
-function Reading({ view: state, chartView, data, model, timeZone, instrument, onChange, onEditIndicator }: ReadingProps) {
+function Reading({ view: state, chartView, data, model, timeZone, instrument, catalogue, onChange, onEditIndicator }: ReadingProps) {
   const currency = instrument?.currency ?? 'USD';
   const describe = useDescription({ data, interval: state.interval, currency, timeZone });
   return (
@@ -169,7 +170,8 @@ function Reading({ view: state, chartView, data, model, timeZone, instrument, on
         currency={currency}
         onEdit={onEditIndicator}
         onRemove={(spec) => {
-          onChange({ indicators: state.indicators.filter((other) => other !== spec) });
+          const definitions = byName(catalogue ?? []);
+          onChange({ indicators: state.indicators.filter((other) => fullSpec(other, definitions) !== fullSpec(spec, definitions)) });
         }}
         onStopComparing={() => {
           onChange({ compare: null });

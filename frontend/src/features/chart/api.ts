@@ -23,22 +23,16 @@ export function useChart(request: ChartRequest, range: Range | null) {
   return useInfiniteQuery({
     queryKey: [...barsKey(request), indicators],
     initialPageParam: null as number | null,
-    queryFn: async ({ pageParam, signal }) => {
+    queryFn: ({ pageParam, signal }) => {
       const wanted = pageSize(interval, range);
       const limit = pageParam === null ? Math.max(wanted, loadedBars(client, request)) : wanted;
       const query = { interval, adjustment, limit, to: pageParam ?? undefined, i: indicators };
-      return namedAsAsked(await get<ChartAnswer>(pathOf(symbol, 'chart'), query, signal), indicators);
+      return get<ChartAnswer>(pathOf(symbol, 'chart'), query, signal);
     },
     getNextPageParam: (page) => (page.has_earlier && page.t[0] !== undefined ? page.t[0] - 1 : null),
     // Only the same bars may stand in while an indicator is added: never one stock's under another's name.
     placeholderData: (previous: Pages | undefined) => (matches(previous, request) ? previous : undefined),
   });
-}
-
-/** The server answers with specs in its own canonical form; the address and its buttons know what was asked. */
-function namedAsAsked(page: ChartAnswer, asked: readonly string[]): ChartAnswer {
-  const indicators = page.indicators.map((columns, position) => ({ ...columns, spec: asked[position] ?? columns.spec }));
-  return { ...page, indicators };
 }
 
 function matches(pages: Pages | undefined, { symbol, interval, adjustment }: ChartRequest): boolean {

@@ -1,6 +1,7 @@
 import { useRef, useState, type KeyboardEvent, type RefObject } from 'react';
 import type { IndicatorDefinition } from '@/api/types';
-import { labelOf, parseSpec, resolveArguments } from '@/domain/indicatorSpec';
+import { byName, fullSpec, inputsOf, labelOf, parseSpec, resolveArguments } from '@/domain/indicatorSpec';
+import { MOST_INDICATORS } from '@/domain/viewState';
 import { term, useTranslation } from '@/i18n';
 import { Dialog } from '@/ui/Dialog';
 import { Icon } from '@/ui/Icon';
@@ -51,20 +52,23 @@ interface EditorProps extends IndicatorDialogProps {
 
 function Editor({ items, editing, present, onChange, onClose, firstInput }: EditorProps) {
   const { m } = useTranslation();
+  const definitions = byName(items);
+  const full = (text: string) => fullSpec(text, definitions);
   const spec = editing === null ? null : parseSpec(editing);
-  const definition = items.find((item) => item.name === spec?.name);
-  if (spec === null || definition === undefined) return <p className="remark">{m.indicators.none(editing ?? '')}</p>;
+  const definition = spec === null ? undefined : definitions.get(spec.name);
+  if (editing === null || spec === null || definition === undefined) return <p className="remark">{m.indicators.none(editing ?? '')}</p>;
   return (
     <div className="dialog-body">
       <p className="explain">{definition.display_name}</p>
       <ParameterForm
         definition={definition}
         initial={resolveArguments(spec, definition)}
-        taken={present.filter((other) => other !== editing)}
+        inputs={inputsOf(spec, definition)}
+        taken={present.map(full).filter((other) => other !== full(editing))}
         submitLabel={m.actions.save}
         firstInputRef={firstInput}
         onSubmit={(changed) => {
-          onChange(present.map((other) => (other === editing ? changed : other)));
+          onChange(present.map((other) => (full(other) === full(editing) ? changed : other)));
           onClose();
         }}
       />
@@ -164,7 +168,8 @@ function Chooser({ items, present, onChange, onEdit, onClose, searchInput }: Cho
               key={chosen.name}
               definition={chosen}
               initial={chosen.parameters.map((parameter) => parameter.default)}
-              taken={present}
+              taken={present.map((spec) => fullSpec(spec, byName(items)))}
+              refusal={present.length < MOST_INDICATORS ? null : m.indicators.most(MOST_INDICATORS)}
               submitLabel={m.actions.add}
               firstInputRef={firstInput}
               onSubmit={(spec) => {

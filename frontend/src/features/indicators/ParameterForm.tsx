@@ -1,6 +1,6 @@
 import { useId, useState, type RefObject } from 'react';
 import type { IndicatorDefinition, IndicatorParameter } from '@/api/types';
-import { specOf } from '@/domain/indicatorSpec';
+import { specOf, type SpecArgument } from '@/domain/indicatorSpec';
 import { term, useTranslation, type Messages } from '@/i18n';
 import { localeOf } from '@/lib/format';
 import { boundsOf, check, type Fault } from './parameters';
@@ -8,28 +8,32 @@ import { boundsOf, check, type Fault } from './parameters';
 interface FormProps {
   definition: IndicatorDefinition;
   initial: readonly number[];
-  /** Specs on the chart that the result may not repeat. */
+  /** Columns for inputs, which the form keeps as they are. */
+  inputs?: readonly SpecArgument[];
+  /** Specs on the chart, in full, that the result may not repeat. */
   taken: readonly string[];
+  /** Why nothing can be submitted at all. */
+  refusal?: string | null;
   submitLabel: string;
   onSubmit: (spec: string) => void;
   firstInputRef: RefObject<HTMLElement | null>;
 }
 
-export function ParameterForm({ definition, initial, taken, submitLabel, onSubmit, firstInputRef }: FormProps) {
+export function ParameterForm({ definition, initial, inputs = [], taken, refusal = null, submitLabel, onSubmit, firstInputRef }: FormProps) {
   const { m } = useTranslation();
   const [texts, setTexts] = useState(() => initial.map(String));
   const checked = definition.parameters.map((parameter, position) => check(parameter, texts[position] ?? ''));
   const values = checked.map((one) => ('value' in one ? one.value : null)).filter((value) => value !== null);
   const valid = values.length === checked.length;
-  const spec = valid ? specOf(definition, values) : null;
-  const repeated = spec !== null && taken.includes(spec);
+  const spec = valid ? specOf(definition, values, inputs) : null;
+  const objection = refusal ?? (spec !== null && taken.includes(spec) ? m.indicators.alreadyThere : null);
   return (
     <form
       className="parameters"
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        if (spec !== null && !repeated) onSubmit(spec);
+        if (spec !== null && objection === null) onSubmit(spec);
       }}
     >
       {definition.parameters.length === 0 && <p className="explain">{m.indicators.noParameters}</p>}
@@ -48,9 +52,9 @@ export function ParameterForm({ definition, initial, taken, submitLabel, onSubmi
           />
         );
       })}
-      {repeated && (
-        <p className="fault" role="alert">
-          {m.indicators.alreadyThere}
+      {objection !== null && (
+        <p className="objection" role="status">
+          {objection}
         </p>
       )}
       <div className="form-actions">
@@ -68,7 +72,7 @@ export function ParameterForm({ definition, initial, taken, submitLabel, onSubmi
         <button
           type="submit"
           className="button primary"
-          disabled={spec === null || repeated}
+          disabled={spec === null || objection !== null}
           ref={(element) => {
             if (definition.parameters.length === 0) firstInputRef.current = element;
           }}
