@@ -184,7 +184,7 @@ describe('the chart model', () => {
   });
 
   test('gives both sides of a band one colour', () => {
-    const outputs = ['band_upper', 'line', 'band_lower'].map((style, i) => ({ name: String(i), style }));
+    const outputs = (['band_upper', 'line', 'band_lower'] as const).map((style, i) => ({ name: String(i), style }));
     const data = { ...input().data, indicators: [{ spec: 'b', name: 'B', outputs: { 0: [3], 1: [2], 2: [1] } }] };
     const model = buildModel(input({ data, catalogue: new Map([['B', definition('B', { outputs })]]) }));
     const colors = model.series.map((one) => one.color);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { IndicatorDefinition, IndicatorParameter } from '@/api/types';
-import { searchOf } from '@/api/client';
+import { addressOf } from '@/api/client';
 import { barsInRange, intervalFor, rangeFor } from '@/domain/intervals';
 import { sectionsOf } from '@/features/indicators/catalogue';
 import { boundsOf, check } from '@/features/indicators/parameters';
@@ -86,9 +86,10 @@ describe('small parts', () => {
     expect(moveIn(3, 0, 'a')).toBeNull();
   });
 
-  test('a query repeats a key for each of several values and leaves out what is not given', () => {
-    expect(searchOf({ a: 1, b: undefined, i: ['rsi(14)', 'obv'] })).toBe('?a=1&i=rsi%2814%29&i=obv');
-    expect(searchOf({})).toBe('');
+  test('an address fills its path, repeats a key for each of several values and leaves out what is not given', () => {
+    const given = { path: { symbol: 'BF/B' }, query: { limit: 1, to: null, from: undefined, i: ['rsi(14)', 'obv'] } };
+    expect(addressOf('/stocks/{symbol}/chart', given)).toBe('/stocks/BF%2FB/chart?limit=1&i=rsi%2814%29&i=obv');
+    expect(addressOf('/stocks', {})).toBe('/stocks');
   });
 
   test('a quarantined row keeps every digit', () => {

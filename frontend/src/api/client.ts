@@ -1,4 +1,11 @@
-import type { Problem } from './types';
+import type { Answer, Arguments, GetPath } from './types';
+
+/** RFC 9457, as far as it is shown. */
+interface Problem {
+  title?: string;
+  detail?: string;
+  request_id?: string;
+}
 
 /** Why a request failed: the server's problem document, or what stands for one when no server answered. */
 export class ApiError extends Error {
@@ -29,12 +36,14 @@ export class ApiError extends Error {
   }
 }
 
-export type QueryValue = string | number | readonly string[] | undefined;
-
-export async function get<T>(path: string, query: Record<string, QueryValue>, signal: AbortSignal): Promise<T> {
-  const response = await send(path + searchOf(query), signal);
+export async function get<Path extends GetPath>(
+  path: Path,
+  given: Arguments<Path>,
+  signal: AbortSignal,
+): Promise<Answer<Path>> {
+  const response = await send(addressOf(path, given), signal);
   if (!response.ok) throw await failureOf(response);
-  return (await response.json()) as T;
+  return (await response.json()) as Answer<Path>;
 }
 
 async function send(address: string, signal: AbortSignal): Promise<Response> {
@@ -52,22 +61,27 @@ async function failureOf(response: Response): Promise<ApiError> {
   return new ApiError(response.status, problem.title ?? response.statusText, problem.detail ?? null, requestId);
 }
 
-async function problemOf(response: Response): Promise<Partial<Problem>> {
+async function problemOf(response: Response): Promise<Problem> {
   if (!response.headers.get('content-type')?.includes('json')) return {};
   try {
-    return (await response.json()) as Partial<Problem>;
+    return (await response.json()) as Problem;
   } catch {
     return {};
   }
 }
 
-export function searchOf(query: Record<string, QueryValue>): string {
+type Value = string | number | boolean | readonly string[] | null | undefined;
+
+/** The path with its parameters filled in; what is null or undefined is left out of the query, a list repeats its key. */
+export function addressOf(path: string, given: { path?: unknown; query?: unknown }): string {
+  const filled = Object.entries((given.path ?? {}) as Record<string, string>).reduce(
+    (address, [name, value]) => address.replace(`{${name}}`, encodeURIComponent(value)),
+    path,
+  );
   const params = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) {
-    if (value === undefined) continue;
-    const values = typeof value === 'object' ? value : [String(value)];
-    for (const one of values) params.append(key, one);
+  for (const [key, value] of Object.entries((given.query ?? {}) as Record<string, Value>)) {
+    if (value === null || value === undefined) continue;
+    for (const one of typeof value === 'object' ? value : [String(value)]) params.append(key, one);
   }
-  const text = params.toString();
-  return text === '' ? '' : `?${text}`;
+  return params.size === 0 ? filled : `${filled}?${params.toString()}`;
 }

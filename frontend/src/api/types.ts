@@ -1,152 +1,34 @@
-export type Interval = '1m' | '5m' | '15m' | '30m' | '1h' | '1d' | '1w' | '1mo';
-export type Adjustment = 'raw' | 'split' | 'dividend' | 'all';
+import type { components, paths } from './schema';
 
-export interface Problem {
-  type?: string;
-  title: string;
-  status: number;
-  detail?: string;
-  instance?: string;
-  request_id?: string;
+type Schemas = components['schemas'];
+
+export type Interval = Schemas['Interval'];
+export type Adjustment = Schemas['Adjustment'];
+export type InstrumentItem = Schemas['StockItem'];
+export type InstrumentDetail = Schemas['StockDetail'];
+export type CorporateAction = Schemas['Action'];
+export type BarsAnswer = Schemas['BarsAnswer'];
+export type ChartAnswer = Schemas['ChartAnswer'];
+export type IndicatorColumns = Schemas['IndicatorColumns'];
+export type IndicatorDefinition = Schemas['IndicatorItem'];
+export type IndicatorParameter = Schemas['ParameterItem'];
+export type QuarantinedRow = Schemas['QuarantineItem'];
+export type Operations = Schemas['Operations'];
+export type PartHealth = Schemas['Part'];
+export type ImportRun = Schemas['LastImport'];
+
+/** The paths that answer a GET with JSON. */
+export type GetPath = {
+  [Path in keyof paths]: paths[Path] extends JsonGet ? Path : never;
+}[keyof paths];
+
+interface JsonGet {
+  get: { parameters: { query?: unknown; path?: unknown }; responses: { 200: { content: { 'application/json': unknown } } } };
 }
 
-export interface InstrumentItem {
-  symbol: string;
-  name: string;
-  exchange: string;
-  currency: string;
-  timezone: string;
-  kind: string;
-  first: string | null;
-  last: string | null;
-  bars: Record<string, number>;
-  quarantined: number;
-}
+type Get<Path extends GetPath> = paths[Path] extends JsonGet ? paths[Path]['get'] : never;
 
-export interface InstrumentPage {
-  items: InstrumentItem[];
-  next_cursor: string | null;
-}
+export type Answer<Path extends GetPath> = Get<Path>['responses'][200]['content']['application/json'];
 
-export interface CorporateAction {
-  ex_date: string;
-  kind: 'split' | 'dividend';
-  value: number;
-}
-
-export interface InstrumentDetail extends InstrumentItem {
-  actions: CorporateAction[];
-  last_close: number | null;
-  previous_close: number | null;
-  intervals: Interval[];
-}
-
-export interface BarsAnswer {
-  symbol: string;
-  interval: Interval;
-  adjustment: Adjustment;
-  timezone: string;
-  t: number[];
-  o: (number | null)[];
-  h: (number | null)[];
-  l: (number | null)[];
-  c: (number | null)[];
-  v: (number | null)[];
-  has_earlier: boolean;
-}
-
-export interface IndicatorColumns {
-  spec: string;
-  name: string;
-  outputs: Record<string, (number | null)[]>;
-}
-
-export interface ChartAnswer extends BarsAnswer {
-  indicators: IndicatorColumns[];
-  actions: CorporateAction[];
-  quarantined: number;
-}
-
-export interface ParameterChoice {
-  value: number;
-  label: string;
-}
-
-export interface IndicatorParameter {
-  name: string;
-  type: 'integer' | 'real' | 'ma_type';
-  default: number;
-  min: number | null;
-  max: number | null;
-  help: string;
-  choices?: ParameterChoice[] | null;
-}
-
-export interface IndicatorOutput {
-  name: string;
-  style: string;
-}
-
-export interface IndicatorDefinition {
-  name: string;
-  display_name: string;
-  group: string;
-  overlay: boolean;
-  inputs: Record<string, string>;
-  parameters: IndicatorParameter[];
-  outputs: IndicatorOutput[];
-  warm_up: number;
-}
-
-export interface IndicatorCatalogue {
-  items: IndicatorDefinition[];
-}
-
-export interface QuarantinedRow {
-  id: number;
-  source: string;
-  row_number: number;
-  reasons: string[];
-  row: Record<string, unknown>;
-  state: string;
-  created_at: string;
-}
-
-export interface QuarantinePage {
-  items: QuarantinedRow[];
-  next_cursor: string | null;
-  total: number;
-}
-
-export interface PartHealth {
-  name: string;
-  healthy: boolean;
-  reason: string | null;
-  version: string | null;
-  latency_ms: number | null;
-}
-
-export interface ImportRun {
-  id: string;
-  source: string;
-  status: string;
-  started_at: string;
-  finished_at: string | null;
-  rows_total: number;
-  rows_done: number;
-  accepted: number;
-  unchanged: number;
-  corrected: number;
-  quarantined: number;
-  error: string | null;
-}
-
-export interface Operations {
-  version: string;
-  uptime_s: number;
-  target: string;
-  parts: PartHealth[];
-  database: { size_bytes: number; bars: number; instruments: number; quarantined: number } | null;
-  cache: { hits: number; misses: number; hit_rate: number | null } | null;
-  last_import: ImportRun | null;
-}
+/** What the path takes, as the contract says: `{ path: { symbol }, query: { interval } }`. */
+export type Arguments<Path extends GetPath> = Pick<Get<Path>['parameters'], 'query' | 'path'>;

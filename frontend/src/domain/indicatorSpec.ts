@@ -67,7 +67,7 @@ export function resolveArguments(spec: IndicatorSpec, definition: IndicatorDefin
 }
 
 const choiceOf = (parameter: IndicatorParameter, label: string): number | undefined =>
-  parameter.choices?.find((choice) => choice.label.toLowerCase() === label)?.value;
+  parameter.choices.find((choice) => choice.label.toLowerCase() === label)?.value;
 
 /** Columns that inputs are taken from other than usually, as in `sma(10,price=high)`. */
 export function inputsOf(spec: IndicatorSpec, definition: IndicatorDefinition): SpecArgument[] {

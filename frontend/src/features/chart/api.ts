@@ -14,7 +14,6 @@ export interface ChartRequest {
 type Pages = InfiniteData<ChartAnswer, number | null>;
 
 const barsKey = ({ symbol, interval, adjustment }: ChartRequest) => ['chart', symbol, interval, adjustment] as const;
-const pathOf = (symbol: string, what: string) => `/api/v1/stocks/${encodeURIComponent(symbol)}/${what}`;
 
 /** Bars and indicators, the newest page first; an older page ends just before the oldest bar loaded. */
 export function useChart(request: ChartRequest, range: Range | null) {
@@ -26,8 +25,9 @@ export function useChart(request: ChartRequest, range: Range | null) {
     queryFn: ({ pageParam, signal }) => {
       const wanted = pageSize(interval, range);
       const limit = pageParam === null ? Math.max(wanted, loadedBars(client, request)) : wanted;
-      const query = { interval, adjustment, limit, to: pageParam ?? undefined, i: indicators };
-      return get<ChartAnswer>(pathOf(symbol, 'chart'), query, signal);
+      const to = pageParam === null ? null : String(pageParam);
+      const query = { interval, adjustment, limit, to, i: [...indicators] };
+      return get('/api/v1/stocks/{symbol}/chart', { path: { symbol }, query }, signal);
     },
     getNextPageParam: (page) => (page.has_earlier && page.t[0] !== undefined ? page.t[0] - 1 : null),
     // Only the same bars may stand in while an indicator is added: never one stock's under another's name.
@@ -60,8 +60,8 @@ export function useCompareBars({ symbol, interval, adjustment, from }: CompareRe
     queryKey: ['compare', symbol, interval, adjustment, from],
     queryFn: ({ signal }) => {
       // A week or month may open on another day there: ask from a little before.
-      const query = { interval, adjustment, from: (from ?? 0) - 31 * 86_400, limit: 50_000 };
-      return get<BarsAnswer>(pathOf(symbol ?? '', 'bars'), query, signal);
+      const query = { interval, adjustment, from: String((from ?? 0) - 31 * 86_400), limit: 50_000 };
+      return get('/api/v1/stocks/{symbol}/bars', { path: { symbol: symbol ?? '' }, query }, signal);
     },
     enabled: symbol !== null && from !== null,
     placeholderData: (previous) =>

@@ -95,7 +95,7 @@ interface FieldProps {
 function ParameterField({ parameter, text, fault, inputRef, onChange }: FieldProps) {
   const { lang, m } = useTranslation();
   const id = useId();
-  const choices = parameter.choices ?? [];
+  const { choices } = parameter;
   const { min, max } = boundsOf(parameter);
   const common = {
     id,

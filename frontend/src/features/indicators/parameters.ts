@@ -7,8 +7,7 @@ export type Fault = { kind: 'empty' | 'integer' } | { kind: 'below' | 'above'; b
 export type Checked = { value: number } | { fault: Fault };
 
 export function boundsOf(parameter: IndicatorParameter): { min: number | null; max: number | null } {
-  const bound = (value: number | null | undefined) =>
-    value === null || value === undefined || Math.abs(value) >= UNBOUNDED ? null : value;
+  const bound = (value: number) => (Math.abs(value) >= UNBOUNDED ? null : value);
   return { min: bound(parameter.min), max: bound(parameter.max) };
 }
 

@@ -12,7 +12,7 @@ const REFRESH_MS = 5000;
 function useOperations() {
   return useQuery({
     queryKey: ['operations'],
-    queryFn: ({ signal }) => get<Operations>('/api/v1/operations', {}, signal),
+    queryFn: ({ signal }) => get('/api/v1/operations', {}, signal),
     refetchInterval: REFRESH_MS,
     staleTime: 0,
     retry: false,
@@ -105,7 +105,7 @@ function Parts({ parts }: { parts: PartHealth[] }) {
 
 function Part({ part }: { part: PartHealth }) {
   const { lang, m } = useTranslation();
-  const latency = part.latency_ms === null ? null : m.operations.milliseconds(formatDecimal(lang, part.latency_ms, 1));
+  const latency = part.healthy ? m.operations.milliseconds(formatDecimal(lang, part.latency_ms, 1)) : null;
   return (
     <li className={part.healthy ? 'part good' : 'part bad'}>
       <span className="part-state">

@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { get } from '@/api/client';
-import type { QuarantinedRow, QuarantinePage } from '@/api/types';
+import type { QuarantinedRow } from '@/api/types';
 import { term, useTranslation } from '@/i18n';
 import { formatInstant, formatInteger } from '@/lib/format';
 import { Dialog } from '@/ui/Dialog';
@@ -52,11 +52,7 @@ function useQuarantine(symbol: string) {
     queryKey: ['quarantine', symbol],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
-      get<QuarantinePage>(
-        `/api/v1/stocks/${encodeURIComponent(symbol)}/quarantine`,
-        { limit: PAGE, cursor: pageParam ?? undefined },
-        signal,
-      ),
+      get('/api/v1/stocks/{symbol}/quarantine', { path: { symbol }, query: { limit: PAGE, cursor: pageParam } }, signal),
     getNextPageParam: (page) => page.next_cursor,
     staleTime: 0,
   });

@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { get } from '@/api/client';
-import type { InstrumentItem, InstrumentPage } from '@/api/types';
+import type { InstrumentItem } from '@/api/types';
 
 const TYPING_PAUSE_MS = 120;
 const NONE: readonly InstrumentItem[] = [];
@@ -9,7 +9,7 @@ const NONE: readonly InstrumentItem[] = [];
 const searchFor = (query: string) =>
   queryOptions({
     queryKey: ['search', query],
-    queryFn: ({ signal }) => get<InstrumentPage>('/api/v1/stocks', { query: query || undefined, limit: 50 }, signal),
+    queryFn: ({ signal }) => get('/api/v1/stocks', { query: { query, limit: 50 } }, signal),
   });
 
 export interface Search {
