@@ -1,0 +1,325 @@
+"""`make bench`: prints the table of DESIGN's numbers, each measured beside a peer in the same run.
+
+The machine is shared and noisy: read the ratios before the times.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import numpy as np
+import pandas as pd
+import pandas_ta_classic
+import psutil
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ta
+import talib
+from rich.console import Console
+from rich.table import Table
+
+from stock_analysis.domain.bars import Adjustment, Interval
+from stock_analysis.kit.db import connect, open_pool
+from stock_analysis.kit.settings import Settings
+from stock_analysis.stock.repository import PostgresBarStore
+from stock_analysis.stock.service import Window, draw, parse_indicators
+from stock_analysis.testing.builders import environment, random_bars, sessions
+from stock_analysis.testing.postgres import PostgresCluster
+from stock_analysis.testing.processes import free_port
+from stock_analysis.testing.valkey import ValkeyServer
+from tests.bench.http import etag_of, request_bytes, saturate, time_requests
+
+SYMBOLS, BARS = 500, 3000
+SPECS = ("rsi(14)", "macd(12,26,9)", "bbands(20)", "atr(14)", "sma(50)")
+CHART = "/api/v1/stocks/B{}/chart?limit=3000" + "".join(f"&i={spec}" for spec in SPECS)
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    goal: str
+    ours: str
+    peer: str
+    met: bool
+
+
+def main() -> None:
+    """Measure everything, print the table, end with 1 if a goal is missed."""
+    postgres = PostgresCluster(fsync=True)
+    valkey = ValkeyServer()
+    try:
+        settings = valkey.add_to(postgres.create_database())
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [*measure_import(settings, Path(folder))]
+        rows += [*asyncio.run(measure_indicators(settings)), *measure_chart(settings)]
+    finally:
+        valkey.remove()
+        postgres.remove()
+    show(rows)
+    sys.exit(0 if all(row.met for row in rows) else 1)
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table."""
+    table = Table(title=f"{psutil.cpu_count()} cores, Python {sys.version.split()[0]}")
+    for heading in ("what", "goal", "ours", "peer", "met"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row.what, row.goal, row.ours, row.peer, "yes" if row.met else "NO")
+    Console(width=max(120, Console().width)).print(table)
+
+
+def measure_import(settings: Settings, folder: Path) -> Iterator[Row]:
+    """Import of a Parquet file through the quality gate, and the same file once more."""
+    path = folder / "bars_1d_bench.parquet"
+    write_bars(path)
+    first = run_import(settings, path)
+    again = run_import(settings, path)
+    total = SYMBOLS * BARS
+    rowwise = asyncio.run(insert_row_by_row(settings, 20_000))
+    batched = insert_many(settings, 100_000)
+    rate = total / first
+    yield Row(
+        f"import {total:,} bars, gate included",
+        ">= 150,000 bars/s, >= 10x",
+        f"{rate:,.0f} bars/s ({rate / rowwise:.1f}x)",
+        f"row-wise INSERT {rowwise:,.0f}/s, executemany {batched:,.0f}/s",
+        rate >= 150_000 and rate >= 10 * rowwise,
+    )
+    yield Row("the same file again: nothing to do", "-", f"{again:.1f} s", "-", True)
+
+
+def write_bars(path: Path) -> None:
+    """A file of SYMBOLS random walks of BARS sessions each."""
+    t = sessions("2012-01-03", BARS)
+    days = pa.array(np.tile(t // 86_400, SYMBOLS).astype(np.int32), pa.int32()).cast(pa.date32())
+    walks = [random_bars(t, seed=seed) for seed in range(SYMBOLS)]
+    symbols = pa.array(np.repeat([f"B{number}" for number in range(SYMBOLS)], BARS)).dictionary_encode()
+    columns = {
+        name: np.concatenate([getattr(walk, name) for walk in walks])
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    pq.write_table(pa.table({"symbol": symbols, "session": days, **columns}), path, compression="zstd")
+
+
+def run_import(settings: Settings, path: Path) -> float:
+    """Seconds of the whole command, the start of Python included."""
+    command = [str(BIN / "stock-analysis"), "import", str(path), "--json"]
+    started = time.perf_counter()
+    done = subprocess.run(command, env=os.environ | environment(settings), check=True, capture_output=True)
+    seconds = time.perf_counter() - started
+    Console(stderr=True).print(f"import: {seconds:.1f} s {json.loads(done.stdout)}", highlight=False)
+    return seconds
+
+
+async def insert_row_by_row(settings: Settings, count: int) -> float:
+    """Rows a second of one INSERT a row, all in one transaction, into a table of the same shape."""
+    connection = await connect(settings)
+    await connection.execute("CREATE TABLE peer_bar (LIKE bar_1d INCLUDING ALL)")
+    bars = random_bars(sessions("1995-01-03", 5000))
+    values = [column.tolist() for column in bars.columns()[1:]]
+    days = pd.to_datetime(bars.t, unit="s").date
+    records = [
+        (symbol, day, *row)
+        for symbol in range(count // 5000)
+        for day, row in zip(days, zip(*values, strict=True), strict=True)
+    ]
+    statement = await connection.prepare("INSERT INTO peer_bar VALUES ($1, $2, $3, $4, $5, $6, $7)")
+    started = time.perf_counter()
+    async with connection.transaction():
+        for record in records:
+            await statement.fetch(*record)
+    seconds = time.perf_counter() - started
+    await connection.close()
+    return len(records) / seconds
+
+
+def insert_many(settings: Settings, count: int) -> float:
+    """Rows a second of psycopg's executemany, in one transaction."""
+    bars = random_bars(sessions("1995-01-03", 5000))
+    values = [column.tolist() for column in bars.columns()[1:]]
+    days = pd.to_datetime(bars.t, unit="s").date
+    records = [
+        (1_000 + symbol, day, *row)
+        for symbol in range(count // 5000)
+        for day, row in zip(days, zip(*values, strict=True), strict=True)
+    ]
+    with psycopg.connect(url(settings)) as connection, connection.cursor() as cursor:
+        started = time.perf_counter()
+        cursor.executemany("INSERT INTO peer_bar VALUES (%s, %s, %s, %s, %s, %s, %s)", records)
+        connection.commit()
+        return len(records) / (time.perf_counter() - started)
+
+
+async def measure_indicators(settings: Settings) -> list[Row]:
+    """RSI, MACD, Bollinger bands and ATR of every symbol, from the database to arrays."""
+    async with await open_pool(settings, application_name="bench") as pool:
+        ours = await compute_from_database(pool)
+    bars = [random_bars(sessions("2012-01-03", BARS), seed=seed) for seed in range(SYMBOLS)]
+    started = time.perf_counter()
+    for one in bars:
+        talib.RSI(one.close, 14)
+        talib.MACD(one.close)
+        talib.BBANDS(one.close, 20)
+        talib.ATR(one.high, one.low, one.close, 14)
+    bare = time.perf_counter() - started
+    frame = pd.DataFrame({"high": bars[0].high, "low": bars[0].low, "close": bars[0].close})
+    with_ta, with_pandas_ta = (
+        SYMBOLS * time_one(function, frame) for function in (compute_with_ta, compute_with_pandas_ta)
+    )
+    return [
+        Row(
+            f"RSI+MACD+BBANDS+ATR, {SYMBOLS} x {BARS:,} bars from the database",
+            "<= 2x bare TA-Lib",
+            f"{ours:.2f} s ({ours / bare:.1f}x)",
+            f"without reading: TA-Lib {bare:.2f} s, ta {with_ta:.1f} s, pandas-ta {with_pandas_ta:.1f} s",
+            ours <= 2 * bare,
+        )
+    ]
+
+
+async def compute_from_database(pool: asyncpg.Pool) -> float:
+    """Seconds for reading and computing all symbols, one after the other."""
+    store = PostgresBarStore(pool)
+    requests = parse_indicators(("rsi(14)", "macd", "bbands(20)", "atr(14)"))
+    window = Window(None, None, BARS)
+    await store.snapshot("B0", Interval.D1)
+    started = time.perf_counter()
+    for number in range(SYMBOLS):
+        snapshot = await store.snapshot(f"B{number}", Interval.D1)
+        draw(snapshot, Interval.D1, Adjustment.SPLIT, window, requests)
+    return time.perf_counter() - started
+
+
+def compute_with_ta(frame: pd.DataFrame) -> None:
+    """The four indicators by `ta`."""
+    close = frame["close"]
+    ta.momentum.RSIIndicator(close).rsi()
+    macd = ta.trend.MACD(close)
+    bands = ta.volatility.BollingerBands(close)
+    for column in (macd.macd, macd.macd_signal, macd.macd_diff, bands.bollinger_hband, bands.bollinger_lband):
+        column()
+    ta.volatility.AverageTrueRange(frame["high"], frame["low"], close).average_true_range()
+
+
+def compute_with_pandas_ta(frame: pd.DataFrame) -> None:
+    """The four indicators by pandas-ta-classic, without its own use of TA-Lib."""
+    close = frame["close"]
+    pandas_ta_classic.rsi(close, talib=False)
+    pandas_ta_classic.macd(close, talib=False)
+    pandas_ta_classic.bbands(close, length=20, talib=False)
+    pandas_ta_classic.atr(frame["high"], frame["low"], close, talib=False)
+
+
+def time_one(function: object, frame: pd.DataFrame, rounds: int = 10) -> float:
+    """Seconds of one call."""
+    assert callable(function)
+    function(frame)
+    started = time.perf_counter()
+    for _ in range(rounds):
+        function(frame)
+    return (time.perf_counter() - started) / rounds
+
+
+def measure_chart(settings: Settings) -> Iterator[Row]:
+    """A chart of 3,000 bars and five indicators: first, repeated, unchanged; memory of the process."""
+    with platform(settings) as (port, process), peer(settings) as peer_port:
+        time_requests(port, [request_bytes(CHART.format(0))] * 20)
+        first = time_requests(port, [request_bytes(CHART.format(number)) for number in range(1, 301)])
+        hot = request_bytes(CHART.format(1))
+        repeated = time_requests(port, [hot] * 2000)
+        unchanged = time_requests(
+            port, [request_bytes(CHART.format(1), If_None_Match=etag_of(port, CHART.format(1)))] * 2000, 304
+        )
+        full = saturate(port, hot, clients=2, count=3000)
+        theirs = time_requests(peer_port, [request_bytes("/chart/B1")] * 30)
+        memory = process.memory_info().rss / 2**20
+    plain = f"SQLAlchemy + pandas p99 {theirs.p99_ms:.0f} ms, {theirs.per_second:.0f}/s"
+    chart = f"chart, {BARS:,} bars + 5 indicators"
+    yield Row(f"{chart}: first", "p99 <= 25 ms", latency(first), plain, first.p99_ms <= 25)
+    yield Row(f"{chart}: repeated", "p99 <= 5 ms", latency(repeated), plain, repeated.p99_ms <= 5)
+    yield Row(f"{chart}: unchanged (304)", "p99 <= 1 ms", latency(unchanged), plain, unchanged.p99_ms <= 1)
+    yield Row(
+        f"{chart}: repeated, two clients",
+        ">= 1,500 requests/s",
+        f"{full.per_second:,.0f}/s of {full.size_bytes / 1000:.0f} kB, p99 {full.p99_ms:.1f} ms",
+        plain,
+        full.per_second >= 1500,
+    )
+    yield Row("memory of the platform's process after this", "-", f"{memory:.0f} MiB", "-", True)
+
+
+def latency(timing: object) -> str:
+    """A timing as text."""
+    return f"p99 {timing.p99_ms:.2f} ms, p50 {timing.p50_ms:.2f} ms"  # type: ignore[attr-defined]
+
+
+@contextmanager
+def platform(settings: Settings) -> Iterator[tuple[int, psutil.Process]]:
+    """The platform as one process on a free port, without limits per client."""
+    port = free_port()
+    extra = {"STOCK_PORT": str(port), "STOCK_RATE_LIMIT_PER_MINUTE": "0", "STOCK_DRAIN_S": "0"}
+    command = [str(BIN / "stock-analysis"), "serve"]
+    with process(command, environment(settings) | extra, f"http://127.0.0.1:{port}/readyz") as started:
+        yield port, started
+
+
+@contextmanager
+def peer(settings: Settings) -> Iterator[int]:
+    """The peer's endpoint on a free port."""
+    port = free_port()
+    extra = {"PEER_PORT": str(port), "PEER_DATABASE": url(settings, "postgresql+psycopg")}
+    with process([sys.executable, "-m", "tests.bench.peer"], extra, f"http://127.0.0.1:{port}/docs"):
+        yield port
+
+
+@contextmanager
+def process(command: list[str], variables: dict[str, str], ready: str) -> Iterator[psutil.Process]:
+    """A process that answers at the address `ready`; stopped at the end."""
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(command, env=os.environ | variables, stderr=log) as child,
+    ):
+        try:
+            wait_for(ready, child)
+            yield psutil.Process(child.pid)
+        finally:
+            child.send_signal(signal.SIGTERM)
+
+
+def wait_for(address: str, child: subprocess.Popen[bytes], patience_s: float = 60) -> None:
+    """Return when the address answers 200."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and child.poll() is None:
+        try:
+            if httpx.get(address).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"{address} does not answer")
+
+
+def url(settings: Settings, scheme: str = "postgresql") -> str:
+    """The database's address for the peers' drivers; the password is that of a test server."""
+    password = settings.database_password.get_secret_value() if settings.database_password else ""
+    place = f"{settings.database_host}:{settings.database_port}/{settings.database_name}"
+    return f"{scheme}://{settings.database_user}:{password}@{place}"
+
+
+if __name__ == "__main__":
+    main()
