@@ -18,10 +18,9 @@ from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache, check_valkey, open_valkey
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
-from stock_analysis.kit.http import create_app
 from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
-from stock_analysis.stock.endpoints import ERROR_STATUS, stock_router
+from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import warm_calendars
 
@@ -79,7 +78,7 @@ async def _stock(settings: Settings, opened: Opened) -> AsyncIterator[FastAPI]:
     cache = LayeredCache(InMemoryCache(settings.cache_local_bytes), far)
     store = PostgresBarStore(opened["database"])
     warming = asyncio.create_task(warm_calendars(store))
-    yield create_app("stock", settings, opened["stock-health"], [stock_router(store, cache)], ERROR_STATUS)
+    yield create_stock_app(settings, opened["stock-health"], store, cache)
     warming.cancel()
 
 

@@ -108,6 +108,7 @@ def catalogue() -> Mapping[str, Indicator]:
     return {name: _describe(name) for name in talib.get_functions()}
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Request:
     """An indicator as text: `rsi`, `rsi(14)`, `bbands(20, nbdevup=2.5)`, `sma(10, price=high)`.
 

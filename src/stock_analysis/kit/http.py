@@ -11,6 +11,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,13 +48,17 @@ def create_app(
     health: Health,
     routers: Sequence[APIRouter],
     error_status: Mapping[type[Exception], int],
-    lifespan: Lifespan | None = None,
+    *,
+    inner: Sequence[Middleware] = (),
 ) -> FastAPI:
     """A service with the shared routes, bounds and error answers.
 
     error_status: HTTP status of each exception that a route may raise; its message is the detail.
+    inner: the service's own layers, between the shared ones and the routes, outermost last.
     """
-    app = create_routes(service, (health_router(health), *routers), error_status, lifespan)
+    app = create_routes(service, (health_router(health), *routers), error_status)
+    for layer in inner:
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.add_middleware(Bounds, settings=settings)
     app.add_middleware(Observed, service=service)
     return app

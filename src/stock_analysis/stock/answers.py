@@ -1,5 +1,6 @@
 """Ready answers: bytes computed once for each version of the data, then served from the cache or as 304."""
 
+import asyncio
 import hashlib
 import zlib
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request, Response
+from starlette.datastructures import Headers
 
 from stock_analysis import __version__
 from stock_analysis.kit.cache import Cache
@@ -29,15 +31,26 @@ async def answer(
     key: fingerprint of the answer as far as it is known before reading the data.
     make: reads the data; returns the fingerprint of what it read and the answer's content.
     """
-    gzipped = "gzip" in request.headers.get("accept-encoding", "")
-    if _matches(request.headers.get("if-none-match"), _etag(key, gzipped=gzipped)):
+    ready = await ready_answer(request.headers, cache, key)
+    if ready is not None:
+        return ready
+    key, content = await make()
+    body = await asyncio.to_thread(_pack, content)
+    await cache.put(key, body)
+    return _respond(body, key, gzipped=_takes_gzip(request.headers))
+
+
+async def ready_answer(headers: Headers, cache: Cache, key: str) -> Response | None:
+    """304 if the client has this answer, else its bytes from the cache, else None."""
+    gzipped = _takes_gzip(headers)
+    if _matches(headers.get("if-none-match"), _etag(key, gzipped=gzipped)):
         return Response(status_code=304, headers=_HEADERS | {"etag": _etag(key, gzipped=gzipped)})
     body = await cache.get(key)
-    if body is None:
-        key, content = await make()
-        body = _pack(content)
-        await cache.put(key, body)
-    return _respond(body, key, gzipped=gzipped)
+    return None if body is None else _respond(body, key, gzipped=gzipped)
+
+
+def _takes_gzip(headers: Headers) -> bool:
+    return "gzip" in headers.get("accept-encoding", "")
 
 
 def _pack(content: dict[str, Any]) -> bytes:

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from prometheus_client import REGISTRY
+from starlette.middleware import Middleware
 
 from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import Adjustment, Interval
@@ -19,8 +20,12 @@ from stock_analysis.domain.errors import InvalidInputError, UnavailableError, Un
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.kernels.indicators import catalogue
 from stock_analysis.kit.cache import Cache
+from stock_analysis.kit.health import Health
+from stock_analysis.kit.http import create_app
+from stock_analysis.kit.settings import Settings
 from stock_analysis.stock import schemas
 from stock_analysis.stock.answers import answer, fingerprint
+from stock_analysis.stock.hot import HotPath, HotQuestions
 from stock_analysis.stock.ports import BarStore, Snapshot, Summary
 from stock_analysis.stock.service import (
     Chart,
@@ -71,7 +76,15 @@ class _Question:
         return self.interval, self.adjustment, self.start, self.end, self.limit
 
 
-def stock_router(store: BarStore, cache: Cache) -> APIRouter:
+def create_stock_app(settings: Settings, health: Health, store: BarStore, cache: Cache) -> FastAPI:
+    """The stock-service."""
+    questions = HotQuestions()
+    hot_path = Middleware(HotPath, questions=questions, store=store, cache=cache)
+    router = stock_router(store, cache, questions)
+    return create_app("stock", settings, health, [router], ERROR_STATUS, inner=[hot_path])
+
+
+def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIRouter:
     """The routes of the public API that this service answers."""
     router = APIRouter(prefix="/api/v1", tags=["stocks"])
 
@@ -82,6 +95,7 @@ def stock_router(store: BarStore, cache: Cache) -> APIRouter:
         name = parse_symbol(symbol)
         asked = (part, name, *question.key(), *(one.text for one in requests))
         listing = await store.listing(name)
+        questions.remember(request, name, asked)
 
         async def make() -> tuple[str, dict[str, Any]]:
             snapshot = await store.snapshot(name, question.interval)

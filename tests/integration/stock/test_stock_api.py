@@ -13,9 +13,8 @@ from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Interval
 from stock_analysis.kit.cache import InMemoryCache
 from stock_analysis.kit.health import Health
-from stock_analysis.kit.http import create_app
 from stock_analysis.kit.settings import Settings
-from stock_analysis.stock.endpoints import ERROR_STATUS, stock_router
+from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.testing.builders import (
     epoch,
@@ -34,8 +33,7 @@ SPLIT = CorporateAction(date(2020, 8, 31), ActionKind.SPLIT, 4.0, "test")
 
 @pytest.fixture
 async def api(pool: asyncpg.Pool, database: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    router = stock_router(PostgresBarStore(pool), InMemoryCache(2**24))
-    app = create_app("stock", database, Health({}, {}), [router], ERROR_STATUS)
+    app = create_stock_app(database, Health({}, {}), PostgresBarStore(pool), InMemoryCache(2**24))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

@@ -1,0 +1,85 @@
+"""The short way for a question that was asked before: no routing, no validation, the same answer."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stock_analysis.domain.errors import StockAnalysisError
+from stock_analysis.kit.cache import Cache
+from stock_analysis.stock.answers import fingerprint, ready_answer
+from stock_analysis.stock.ports import BarStore
+
+MAX_QUESTIONS = 4096
+Target = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the endpoint made of a request: the symbol, all that names the answer, the route for the metrics."""
+
+    symbol: str
+    asked: tuple[object, ...]
+    route: Any
+
+
+class HotQuestions:
+    """The questions asked last, by the bytes of path and query that asked them."""
+
+    def __init__(self) -> None:
+        self._questions: OrderedDict[Target, Question] = OrderedDict()
+
+    def remember(self, request: Request, symbol: str, asked: tuple[object, ...]) -> None:
+        """Note a request that was found valid."""
+        self._questions[_target(request.scope)] = Question(symbol, asked, request.scope["route"])
+        if len(self._questions) > MAX_QUESTIONS:
+            self._questions.popitem(last=False)
+
+    def recall(self, scope: Scope) -> Question | None:
+        """What this request was found to ask."""
+        return (
+            self._questions.get(_target(scope))
+            if scope["type"] == "http" and scope["method"] == "GET"
+            else None
+        )
+
+
+class HotPath:
+    """Answers a remembered question from the cache or with 304; all else goes to the application.
+
+    The version of the data is read each time, as the endpoint does.
+    """
+
+    def __init__(self, app: ASGIApp, questions: HotQuestions, store: BarStore, cache: Cache) -> None:
+        self._app = app
+        self._questions = questions
+        self._store = store
+        self._cache = cache
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        question = self._questions.recall(scope)
+        if question is None:
+            await self._app(scope, receive, send)
+            return
+        answer = await self._ready(question, Headers(scope=scope))
+        if answer is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = question.route
+        await answer(scope, receive, send)
+
+    async def _ready(self, question: Question, headers: Headers) -> Response | None:
+        try:
+            listing = await self._store.listing(question.symbol)
+        except StockAnalysisError:
+            return None  # the endpoint will meet the same error, and answers it
+        key = fingerprint(listing.version, listing.id, *question.asked)
+        return await ready_answer(headers, self._cache, key)
+
+
+def _target(scope: Scope) -> Target:
+    return scope["path"], scope["query_string"]
