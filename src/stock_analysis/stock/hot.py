@@ -19,7 +19,7 @@ Target = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the endpoint made of a request: the symbol, all that names the answer, the route for the metrics."""
+    """What the endpoint made of a request: the symbol, all that names the answer, the metrics' route."""
 
     symbol: str
     asked: tuple[object, ...]
