@@ -6,10 +6,10 @@ WHERE = $(if $(DATA),--data "$(DATA)")
 ON = $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test check bench lock clean
+.PHONY: help up down status logs doctor install test check bench lock generate clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "up, down, status, logs and doctor take DATA=FOLDER and PORT=N where they make sense, and ARGS=..."
 
@@ -33,6 +33,7 @@ install: ## Only install, start nothing
 
 test: ## All tests, on real servers
 	@$(BOOTSTRAP) dev
+	@$(BIN)/python tools/test_parts.py
 	@$(BOOTSTRAP) npm test
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -51,5 +52,9 @@ bench: ## The table of numbers, with peers in the same run
 lock: ## Write requirements/*.txt anew (UPGRADE=1: with the newest versions)
 	@$(BOOTSTRAP) lock $(if $(UPGRADE),--upgrade)
 
+generate: ## Write migrations/schema.sql and docs/settings.md anew
+	@$(BOOTSTRAP) dev
+	$(BIN)/python tools/generate.py
+
 clean: ## Remove what was installed and built; the data are kept
-	rm -rf .venv build dist frontend/node_modules frontend/dist
+	rm -rf .venv build dist frontend/node_modules frontend/dist tests/node_modules

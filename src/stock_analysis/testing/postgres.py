@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from stock_analysis.testing.processes import Server, free_port, user_group
 PASSWORD = "only-for-tests"  # noqa: S105 - of a server on loopback that lives as long as the test run
 ROLE = "stock_analysis"
 TEMPLATE = "migrated"
+_SESSION_LINE = re.compile(r"--|SET |SELECT pg_catalog\.set_config|\\(un)?restrict ")
 
 
 class PostgresCluster:
@@ -88,6 +90,14 @@ class PostgresCluster:
         """Remove the database, also while someone is connected."""
         self._sql(f"DROP DATABASE IF EXISTS {settings.database_name} WITH (FORCE)")
 
+    def dump_schema(self, database: str = TEMPLATE) -> str:
+        """The schema as statements, without what depends on the server's version or owner."""
+        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database]
+        options = ["--schema-only", "--no-owner", "--no-privileges"]
+        dump = self._run([self._bin / "pg_dump", *options, *address])
+        kept = (line for line in dump.splitlines() if not _SESSION_LINE.match(line))
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
+
     def settings(self, database: str) -> Settings:
         """Settings of the platform for a database of this cluster."""
         return Settings.model_validate(
@@ -125,7 +135,7 @@ class PostgresCluster:
         address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
         self._run([self._bin / "psql", "-qX", "-v", "ON_ERROR_STOP=1", *address, "-c", statement])
 
-    def _run(self, command: list[str | Path]) -> None:
+    def _run(self, command: list[str | Path]) -> str:
         done = subprocess.run(
             command,
             check=False,
@@ -139,6 +149,7 @@ class PostgresCluster:
         )
         if done.returncode:
             raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr or done.stdout}")
+        return done.stdout
 
 
 async def connect(settings: Settings) -> asyncpg.Connection:

@@ -1,0 +1,75 @@
+"""For each statement of the platform, arguments that find the rows of seed.sql."""
+
+import hashlib
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+RUN = UUID(int=1)
+CONTENT = hashlib.sha256(b"content").digest()
+DAY = date(2024, 1, 3)
+MINUTE = datetime(2024, 1, 2, 14, 40, tzinfo=UTC)
+KEY_MADE = datetime(2024, 1, 2, tzinfo=UTC)
+
+BEFORE = {
+    "ingest.correct_1d": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
+    " SELECT instrument_id, session, open, high + 9 AS high, low, close, volume FROM bar_1d",
+    "ingest.correct_1m": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
+    " SELECT instrument_id, ts, open, high + 9 AS high, low, close, volume FROM bar_1m",
+}
+"""What a statement needs to be there, beside the rows of seed.sql."""
+
+_NEW = (["MSFT"], ["Microsoft"], ["XNAS"], ["USD"], ["stock"])
+_RENAMED = (["AAPL"], ["Apple"], ["XNAS"], ["USD"], ["stock"])
+_ROW = '{"open": 2}'
+
+ARGUMENTS: dict[str, tuple[object, ...]] = {
+    "gateway.add_key": (UUID(int=3), "new", "def", b"\1", ["read"], KEY_MADE, None),
+    "gateway.all_keys": (),
+    "gateway.find_key": ("abc",),
+    "gateway.note_use": ("abc",),
+    "gateway.revoke_key": ("abc",),
+    "ingest.add_instruments": _NEW,
+    "ingest.add_run": (UUID(int=4), "new.csv", b"\1", "1d", 5),
+    "ingest.advance": (RUN, 4, 1, 1, 1, 1),
+    "ingest.bump": ([1],),
+    "ingest.close_run": (RUN, None),
+    "ingest.correct_1d": (),
+    "ingest.correct_1m": (),
+    "ingest.doubt_again": ([1], ["jump,ohlc_order"], [MINUTE]),
+    "ingest.doubted": ("1d", [1], [datetime(2024, 1, 1, tzinfo=UTC)], [datetime(2024, 1, 9, tzinfo=UTC)]),
+    "ingest.edit_aside": (1, _ROW),
+    "ingest.exchanges": (),
+    "ingest.is_done": (CONTENT,),
+    "ingest.keep_aside": (RUN, "seed.csv", CONTENT, "1d", [2], ["AAPL"], [None], [_ROW], ["missing_value"]),
+    "ingest.list_aside": (None, "AAPL", "jump", "open", 0, 10),
+    "ingest.listed": (["AAPL", "NONE"],),
+    "ingest.lock_instruments": ([1],),
+    "ingest.lock_run": (RUN,),
+    "ingest.numbers_aside": (CONTENT,),
+    "ingest.put_actions": (
+        [1, 1],
+        [DAY, date(2024, 1, 5)],
+        ["dividend", "split"],
+        [0.24, 3.0],
+        ["new", "new"],
+    ),
+    "ingest.resume_run": (RUN, 9),
+    "ingest.settle_aside": ([1], "dismissed"),
+    "ingest.splits": ([1],),
+    "ingest.stored_1d": ([1], [DAY], [date(2024, 2, 1)], 2),
+    "ingest.stored_1m": ([1], [MINUTE], [MINUTE], 2),
+    "ingest.unfinished_run": (CONTENT,),
+    "ingest.update_instruments": _RENAMED,
+    "stock.actions": (1,),
+    "stock.bars_1d": (1,),
+    "stock.bars_1m": (1,),
+    "stock.calendars": (),
+    "stock.database_facts": (),
+    "stock.has_sessions": (1,),
+    "stock.instrument": ("AAPL",),
+    "stock.last_import": (),
+    "stock.quarantine_page": ("AAPL", 2**62, 10),
+    "stock.quarantined": ("AAPL",),
+    "stock.search": ("app", "app%", "%app%", "XNAS", -1, "", 10),
+    "stock.version": (),
+}

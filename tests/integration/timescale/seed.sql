@@ -1,0 +1,29 @@
+-- A small platform: one instrument with bars of both kinds, a split, an import, a row kept aside, a key.
+
+ALTER TABLE instrument ALTER id RESTART 100;
+ALTER TABLE quarantine ALTER id RESTART 100;
+
+INSERT INTO instrument (id, symbol, name, exchange, currency, kind) OVERRIDING SYSTEM VALUE
+VALUES (1, 'AAPL', 'Apple Inc.', 'XNAS', 'USD', 'stock');
+
+INSERT INTO bar_1d
+SELECT 1, date '2024-01-01' + n, 100 + n, 102 + n, 99 + n, 101 + n, 1000 * n FROM generate_series(1, 60) AS n;
+
+INSERT INTO bar_1m
+SELECT 1, timestamptz '2024-01-02 14:30Z' + n * interval '1 minute', 100 + n, 102 + n, 99 + n, 101 + n, 10 * n
+FROM generate_series(0, 59) AS n;
+
+INSERT INTO corporate_action VALUES (1, '2024-01-05', 'split', 2, 'seed');
+
+INSERT INTO import_run (id, source, sha256, interval, status, rows_total)
+VALUES ('00000000-0000-0000-0000-000000000001', 'seed.csv', sha256('content'), '1d', 'failed', 9);
+
+INSERT INTO quarantine
+    (id, source_sha256, row_number, import_id, source, symbol, interval, bar_time, raw, reasons)
+OVERRIDING SYSTEM VALUE
+SELECT 1, sha256, 1, id, source, 'AAPL', '1d', '2024-01-03 00:00Z',
+       '{"open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}', '{jump}'
+FROM import_run;
+
+INSERT INTO api_key (id, name, prefix, hash, scopes)
+VALUES ('00000000-0000-0000-0000-000000000002', 'seed', 'abc', '\x00', '{read}');
