@@ -165,5 +165,6 @@ def describe_settings() -> str:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else field.default
         shown = ",".join(default) if isinstance(default, tuple) else default
-        rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | `{shown}` | {field.description} |")
+        cell = "" if shown == "" else f"`{shown}`"
+        rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | {cell} | {field.description} |")
     return "\n".join(rows) + "\n"
