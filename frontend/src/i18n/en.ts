@@ -25,7 +25,7 @@ export const en = {
     compareWith: 'Compare with another stock',
     stopComparing: (symbol: string) => `Stop comparing with ${symbol}`,
     log: 'Log',
-    logLabel: 'Logarithmic price scale',
+    logLabel: 'Log price scale',
     logWhileComparing: 'Not while two stocks are compared in per cent',
   },
   intervals: {
@@ -124,8 +124,6 @@ export const en = {
   quality: {
     badge: (n: number, formatted: string) => (n === 1 ? '1 quarantined row' : `${formatted} quarantined rows`),
     clean: 'No quarantined rows',
-    word: 'quarantined',
-    cleanShort: 'Data clean',
     title: (symbol: string) => `Data quality of ${symbol}`,
     explain: 'These rows failed the checks on import. They are kept apart and are not in the chart.',
     cleanDetail: 'Every imported row of this stock passed the checks.',

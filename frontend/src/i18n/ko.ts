@@ -4,7 +4,7 @@ export const ko: Messages = {
   appName: '주식 분석',
   skipToChart: '차트로 건너뛰기',
   navigation: { label: '페이지', chart: '차트', operations: '운영' },
-  language: { label: '언어', switchTo: 'View in English', short: 'English' },
+  language: { label: '언어', switchTo: 'EN: view in English', short: 'English' },
   theme: { toDark: '어두운 테마로 전환', toLight: '밝은 테마로 전환' },
   actions: { retry: '다시 시도', close: '닫기', cancel: '취소', add: '차트에 추가', save: '저장', loadMore: '더 보기', back: '뒤로' },
   search: {
@@ -125,8 +125,6 @@ export const ko: Messages = {
   quality: {
     badge: (_n, formatted) => `격리된 행 ${formatted}개`,
     clean: '격리된 행 없음',
-    word: '행 격리',
-    cleanShort: '데이터 정상',
     title: (symbol) => `${symbol} 데이터 품질`,
     explain: '가져올 때 검사를 통과하지 못한 행입니다. 따로 보관되며 차트에는 나오지 않습니다.',
     cleanDetail: '이 종목에서 가져온 모든 행이 검사를 통과했습니다.',

@@ -46,7 +46,7 @@ export function ChartPage(props: PageProps) {
           setDialog({ editing: null });
         }}
       />
-      <main className="stage">
+      <main id="chart" className="stage" tabIndex={-1}>
         {unknown ? (
           <UnknownSymbol {...props} />
         ) : (
@@ -112,7 +112,7 @@ interface ToolbarProps extends PageProps {
 function Toolbar({ view, change, instrument, onIndicators }: ToolbarProps) {
   const { m } = useTranslation();
   return (
-    <div className="toolbar" role="group" aria-label={m.toolbar.label}>
+    <section className="toolbar" aria-label={m.toolbar.label}>
       <IntervalPicker
         value={view.interval}
         available={instrument?.intervals ?? null}
@@ -146,7 +146,7 @@ function Toolbar({ view, change, instrument, onIndicators }: ToolbarProps) {
         />
         {instrument !== undefined && <QualityBadge symbol={instrument.symbol} count={instrument.quarantined} />}
       </div>
-    </div>
+    </section>
   );
 }
 

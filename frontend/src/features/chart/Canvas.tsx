@@ -62,7 +62,6 @@ export function KeyboardReader({ view, symbol, count, describe }: ReaderProps) {
         {m.chart.hint}
       </p>
     <div
-      id="chart"
       className="reader"
       role="slider"
       tabIndex={0}

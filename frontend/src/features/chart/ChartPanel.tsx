@@ -31,7 +31,7 @@ export interface ChartPanelProps {
 /** Room for the price and, below it, for every pane to be read; a page that is too short scrolls. */
 const minHeight = (panes: number): number => 300 + (panes - 1) * 96;
 const NOTHING = new Observable(0);
-/** Bars left of the view at which the next older page is fetched. */
+/** The next older page is fetched when fewer bars than this, or than half a view, are left of the view. */
 const MARGIN_BARS = 60;
 
 export function ChartPanel(props: ChartPanelProps) {
@@ -141,7 +141,7 @@ function useOlderBars(view: ChartView | null, chart: ChartQuery): void {
     if (view === null || !hasNextPage || isFetching || isFetchNextPageError) return;
     const look = () => {
       const bars = view.visible.get();
-      if (bars !== null && bars.from < MARGIN_BARS) void fetchNextPage();
+      if (bars !== null && bars.from < Math.max(MARGIN_BARS, (bars.to - bars.from) / 2)) void fetchNextPage();
     };
     return view.visible.subscribe(look);
   }, [view, hasNextPage, isFetching, isFetchNextPageError, fetchNextPage]);

@@ -79,6 +79,8 @@ export class ChartView {
     this.measurePanes();
   });
   private headroom = 0;
+  /** Time of the bar that the keyboard points at; it stays there when older bars move its index. */
+  private pointedTime: ChartSeconds | null = null;
   private lines: Line[] = [];
   private shape = '';
   private model: ChartModel | null = null;
@@ -124,6 +126,7 @@ export class ChartView {
       this.drawLine(this.lines[i], series, model, look, paint);
     });
     this.marks.setMarkers(model.marks.map((mark) => markerOf(mark, model, paint)));
+    if (this.pointedTime !== null) this.pointAgain(model);
     this.measurePanesSoon();
   }
 
@@ -153,9 +156,16 @@ export class ChartView {
     const time = this.model?.times[index];
     const close = this.model?.close[index] ?? null;
     if (time === undefined || close === null) return;
+    this.pointedTime = time;
     this.reveal(index);
     this.chart.setCrosshairPosition(close, stamp(time), this.candles);
     this.crosshair.set(index);
+  }
+
+  private pointAgain(model: ChartModel): void {
+    const index = this.pointedTime === null ? -1 : model.times.indexOf(this.pointedTime);
+    if (index >= 0) this.pointAt(barIndex(index));
+    else this.pointNowhere();
   }
 
   /** Keeps the prices below a legend of this height, as far as the pane allows. */
@@ -171,6 +181,7 @@ export class ChartView {
   }
 
   pointNowhere(): void {
+    this.pointedTime = null;
     this.chart.clearCrosshairPosition();
     this.crosshair.set(null);
   }
@@ -184,7 +195,9 @@ export class ChartView {
   }
 
   private listen(): void {
-    this.chart.subscribeCrosshairMove(({ logical, time }) => {
+    this.chart.subscribeCrosshairMove(({ logical, time, sourceEvent }) => {
+      if (sourceEvent === undefined && this.pointedTime !== null) return;
+      this.pointedTime = null;
       const known = logical !== undefined && time !== undefined && this.model?.times[logical] !== undefined;
       this.crosshair.set(known ? barIndex(logical) : null);
     });

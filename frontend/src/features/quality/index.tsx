@@ -29,8 +29,8 @@ export function QualityBadge({ symbol, count }: { symbol: string; count: number 
         }}
       >
         <Icon name={count === 0 ? 'check' : 'warning'} />
-        {count > 0 && <span>{formatted}</span>}
-        <span className="wide-only">{count === 0 ? m.quality.cleanShort : m.quality.word}</span>
+        <span className="wide-only">{label}</span>
+        {count > 0 && <span className="narrow-only">{formatted}</span>}
       </button>
       {open && (
         <Dialog
