@@ -30,13 +30,20 @@ CREATE TABLE quarantine (
     source        text NOT NULL,
     symbol        text,
     interval      text NOT NULL,
-    raw           jsonb NOT NULL,
+    bar_time      timestamptz,
+    raw           json NOT NULL,
+    repaired      json,
     reasons       text[] NOT NULL CHECK (cardinality(reasons) > 0),
     state         text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'replayed', 'dismissed')),
     created_at    timestamptz NOT NULL DEFAULT now(),
     resolved_at   timestamptz,
     UNIQUE (source_sha256, row_number)
 );
+COMMENT ON COLUMN quarantine.raw IS
+    'The row as the source has it, in its order: the same text is the same row, also in a longer copy of the file.';
+COMMENT ON COLUMN quarantine.repaired IS 'The row as edited by hand; it goes through the gate in the place of raw.';
+COMMENT ON COLUMN quarantine.bar_time IS
+    'Start of the bar (of a daily one, 00:00 UTC of its session); NULL where the row does not say.';
 CREATE INDEX quarantine_symbol ON quarantine (symbol, state, id);
 
 CREATE TABLE api_key (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -49,16 +50,26 @@ class Calendar:
 
 @lru_cache(maxsize=32)
 def load_calendar(name: str) -> Calendar:
-    """The calendar of this name, from 1990 to about a year ahead; built once in a process (0.1-0.5 s).
+    """The calendar of this name, from 1990 (or where it begins) to about a year ahead.
+
+    Built once in a process: 0.1-0.5 s, XKRX 3 s, for its holidays follow the moon.
 
     Raises exchange_calendars.errors.InvalidCalendarName if the name is unknown.
     """
-    import exchange_calendars
-
-    schedule = exchange_calendars.get_calendar(name, start=FIRST_DATE).schedule
+    schedule = _schedule(name)
     return Calendar(
         name=name,
         sessions=schedule.index.to_numpy().astype("datetime64[s]").astype(np.int64),
         opens=schedule["open"].dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64),
         closes=schedule["close"].dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64),
     )
+
+
+def _schedule(name: str) -> Any:
+    import exchange_calendars
+
+    try:
+        return exchange_calendars.get_calendar(name, start=FIRST_DATE).schedule
+    except ValueError:  # this one begins later, and tells only once it is built
+        first = type(exchange_calendars.get_calendar(name)).bound_min()
+        return exchange_calendars.get_calendar(name, start=first).schedule

@@ -1,12 +1,21 @@
 """What the import needs of others."""
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
+from uuid import UUID
 
 from stock_analysis.domain.actions import CorporateAction
-from stock_analysis.domain.bars import Bars, Interval
-from stock_analysis.domain.instruments import Instrument
+from stock_analysis.domain.bars import Bars, IntArray, Interval
+from stock_analysis.domain.errors import UnavailableError
+from stock_analysis.domain.instruments import Exchange, Instrument
+from stock_analysis.ingest.rows import Counts, KeptAside, Listed, Rejected, RowBatch, Rows, Run, Selection
+
+
+class StoreInterruptedError(UnavailableError):
+    """The store went away in the middle; the same call may work in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +34,150 @@ class Fetched:
 class Provider(Protocol):
     """A source of prices."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
     def fetch(self, symbol: str, interval: Interval, start: date, end: date) -> Fetched:
         """The bars from start to end, both inclusive.
 
         Raises ProviderError, saying why and what to do.
         """
+        ...
+
+
+class RowSource(Protocol):
+    """Rows of prices to import, read in batches in the order of the source."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def sha256(self) -> bytes:
+        """Fingerprint of the content and of all that changes its meaning; the same rows, the same value."""
+        ...
+
+    @property
+    def interval(self) -> Interval:
+        """Interval.D1 or Interval.M1."""
+        ...
+
+    @property
+    def rows_total(self) -> int:
+        """How many rows it has, as far as one can tell beforehand."""
+        ...
+
+    def batches(self) -> Iterator[RowBatch]:
+        """The rows from the first on; may raise InvalidInputError in the middle."""
+        ...
+
+
+class PriceWriter(Protocol):
+    """One transaction: all that is done through it lands together, or none of it."""
+
+    async def lock_run(self, run_id: UUID) -> int:
+        """Keep other importers of this run away; returns its rows_done."""
+        ...
+
+    async def lock_instruments(self, ids: Sequence[int]) -> None:
+        """Keep other writers of these instruments away."""
+        ...
+
+    async def stored(self, interval: Interval, ranges: Rows, beside: int) -> Rows:
+        """The stored bars of these RANGEs, with so many beside each, as BAR, ascending, none twice."""
+        ...
+
+    async def doubted(self, interval: Interval, ranges: Rows) -> Rows:
+        """Bars in the quarantine for nothing but a jump, in and around the RANGEs, as BAR in any order."""
+        ...
+
+    async def splits(self, ids: Collection[int]) -> Rows:
+        """The splits of these instruments as SPLIT, ascending by instrument and time."""
+        ...
+
+    async def insert(self, interval: Interval, bars: Rows) -> None:
+        """Write new BARs; none of them may be stored yet."""
+        ...
+
+    async def correct(self, interval: Interval, bars: Rows) -> None:
+        """Overwrite the stored bars that have these BARs' instruments and times."""
+        ...
+
+    async def put_actions(self, actions: Sequence[tuple[int, CorporateAction]]) -> tuple[int, int, list[int]]:
+        """Write actions by instrument id; returns how many were new, how many changed, and whose they are."""
+        ...
+
+    async def keep_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> list[str]:
+        """Write rows to the quarantine unless they are there; returns the symbols of those that were written.
+
+        A row is there if its source and row number are, or if the same row of another source is.
+        """
+        ...
+
+    async def advance(self, run_id: UUID, counts: Counts) -> Run:
+        """Record that so many more rows are safe."""
+        ...
+
+    async def bump(self, ids: Sequence[int]) -> None:
+        """Give these instruments a new version."""
+        ...
+
+    async def select_aside(self, selection: Selection) -> list[KeptAside]:
+        """Rows of the quarantine, by id, kept away from other writers."""
+        ...
+
+    async def edit_aside(self, row_id: int, row: dict[str, object]) -> None:
+        """Replace a quarantined row by an edited one."""
+        ...
+
+    async def settle_aside(self, ids: Sequence[int], state: str) -> None:
+        """Close rows of the quarantine: replayed or dismissed."""
+        ...
+
+    async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
+        """Give rows that stay in the quarantine their reasons, and their times where known."""
+        ...
+
+
+class PriceStore(Protocol):
+    """Where prices are kept. Every method may raise UnavailableError, or StoreInterruptedError
+    when asking again may help."""
+
+    async def exchanges(self) -> dict[str, Exchange]:
+        """All exchanges by MIC."""
+        ...
+
+    async def listed(self, symbols: Collection[str]) -> dict[str, Listed]:
+        """The stored instruments among these symbols."""
+        ...
+
+    async def add_instruments(self, instruments: Sequence[Instrument], *, update: bool = False) -> list[str]:
+        """Store those that are missing; update: also change those that differ. Returns whom it touched."""
+        ...
+
+    async def open_run(self, source: str, sha256: bytes, interval: str, rows_total: int) -> Run:
+        """The newest run of the same content if it was not finished, else a new one."""
+        ...
+
+    async def close_run(self, run_id: UUID, error: str | None = None) -> Run:
+        """Record that the import is done, or why it failed."""
+        ...
+
+    async def is_done(self, sha256: bytes) -> bool:
+        """Whether this content was imported to its end before."""
+        ...
+
+    async def numbers_aside(self, sha256: bytes) -> IntArray:
+        """The row numbers of this content that are in the quarantine, ascending."""
+        ...
+
+    async def list_aside(self, selection: Selection) -> list[KeptAside]:
+        """Rows of the quarantine, by id."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[PriceWriter]:
+        """A transaction, committed at the end of the block, undone if an exception leaves it."""
         ...

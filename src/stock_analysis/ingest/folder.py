@@ -1,0 +1,75 @@
+"""What `import` is given: a file, or a folder with instruments, actions and bars in this order."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.ingest.files import FileOptions, fingerprint, open_rows, read_actions, read_instruments
+from stock_analysis.ingest.rows import Report
+from stock_analysis.ingest.service import ImportService, Listing
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet", ".pq")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of one import."""
+
+    instruments: list[Path] = field(default_factory=list)
+    actions: list[Path] = field(default_factory=list)
+    bars: list[Path] = field(default_factory=list)
+
+
+def look_into(path: Path) -> Contents:
+    """Sort out the files of a folder by their names; a file alone is bars unless its name says otherwise.
+
+    Raises InvalidInputError if there is nothing to import.
+    """
+    if not path.exists():
+        raise InvalidInputError(f"{path}: no such file or folder")
+    contents = Contents()
+    for file in _files(path):
+        stem = file.name.split(".")[0].lower()
+        getattr(contents, stem if stem in {"instruments", "actions"} else "bars").append(file)
+    if not (contents.instruments or contents.actions or contents.bars):
+        raise InvalidInputError(f"{path} holds no file that ends in {', '.join(SUFFIXES)}")
+    return contents
+
+
+async def import_path(
+    service: ImportService,
+    path: Path,
+    options: FileOptions,
+    listing: Listing,
+    *,
+    skip_done: bool = False,
+    on_report: Callable[[Report], None] = lambda _: None,
+) -> list[Report]:
+    """Import a file, or all files of a folder; returns a report for each file of actions and bars.
+
+    skip_done: leave out files of actions and bars that were imported to their end before.
+    """
+    contents = look_into(path)
+    for file in contents.instruments:
+        await service.put_instruments(read_instruments(file))
+    reports = []
+    for file in [*contents.actions, *contents.bars]:
+        if skip_done and await service.is_done(fingerprint(file, options)):
+            continue
+        if file in contents.actions:
+            digest, actions, rejected = read_actions(file)
+            reports.append(await service.import_actions(file.name, digest, actions, rejected))
+        else:
+            reports.append(await service.import_rows(open_rows(file, options), listing))
+        on_report(reports[-1])
+    return reports
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.iterdir()):
+        if file.is_file() and not file.name.startswith(".") and file.name.lower().endswith(SUFFIXES):
+            yield file

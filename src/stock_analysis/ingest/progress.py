@@ -1,0 +1,157 @@
+"""How an import shows itself: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from stock_analysis.domain.errors import UnavailableError
+from stock_analysis.ingest.rows import Report, Run
+
+
+class _Pace:
+    """Rows a second of the import that runs now."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._first = 0
+
+    def restart(self, rows_done: int) -> None:
+        """A new import, with so many rows done before."""
+        self._since, self._first = time.monotonic(), rows_done
+
+    def per_second(self, rows_done: int) -> float:
+        """Rows a second so far."""
+        return (rows_done - self._first) / max(time.monotonic() - self._since, 1e-9)
+
+
+class LineProgress:
+    """A line on standard error for every batch that is safe: printed after the commit, never before."""
+
+    def __init__(self) -> None:
+        self._pace = _Pace()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def started(self, run: Run) -> None:
+        """An import begins, or goes on."""
+        self._pace.restart(run.rows_done)
+        if run.rows_done:
+            _say(f"{run.source}: goes on after row {run.rows_done:,}")
+
+    def advanced(self, run: Run) -> None:
+        """More rows are safe."""
+        pace = self._pace.per_second(run.rows_done)
+        _say(f"{run.source}: {run.rows_done:,} of {run.rows_total:,} rows safe, {pace:,.0f} rows/s")
+
+    def waiting(self, error: UnavailableError, delay_s: float) -> None:
+        """The store is away."""
+        _say(f"{error}; trying again in {delay_s:.1f} s")
+
+
+class BarProgress:
+    """A progress bar with rows/s and the time left."""
+
+    def __init__(self) -> None:
+        self._pace = _Pace()
+        self._task = TaskID(0)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def started(self, run: Run) -> None:
+        """An import begins, or goes on."""
+        self._pace.restart(run.rows_done)
+        if self._progress.tasks:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(
+            run.source, total=max(run.rows_total, 1), completed=run.rows_done, note=""
+        )
+
+    def advanced(self, run: Run) -> None:
+        """More rows are safe."""
+        note = f"{self._pace.per_second(run.rows_done):,.0f} rows/s"
+        self._progress.update(self._task, total=run.rows_total, completed=run.rows_done, note=note)
+
+    def waiting(self, error: UnavailableError, delay_s: float) -> None:
+        """The store is away."""
+        self._progress.update(self._task, note=f"{error.part} is away, next try in {delay_s:.1f} s")
+
+
+def open_progress() -> LineProgress | BarProgress:
+    """A bar where a person watches."""
+    return BarProgress() if sys.stderr.isatty() else LineProgress()
+
+
+def summary(report: Report) -> str:
+    """What one import came to, in words."""
+    counts = report.run.counts
+    pace = f", {report.rows_here / report.seconds:,.0f} rows/s" if report.seconds else ""
+    lines = [
+        f"{report.run.source}: {counts.rows:,} rows read: {counts.accepted:,} accepted, "
+        f"{counts.unchanged:,} unchanged, {counts.corrected:,} corrected, {counts.quarantined:,} quarantined"
+        f"{pace}"
+    ]
+    if report.created:
+        shown = ", ".join(report.created[:5]) + (", ..." if len(report.created) > 5 else "")
+        lines.append(f"  new instruments: {len(report.created)} ({shown})")
+    if counts.quarantined:
+        by_reason = ", ".join(f"{name} {count:,}" for name, count in sorted(report.reasons.items()))
+        lines.append(f"  quarantined by reason: {by_reason or 'see the list'}")
+    return "\n".join(lines)
+
+
+def as_json(report: Report) -> dict[str, object]:
+    """What one import came to, for programs."""
+    counts = report.run.counts
+    return {
+        "id": str(report.run.id),
+        "source": report.run.source,
+        "interval": report.run.interval,
+        "status": report.run.status,
+        "rows": counts.rows,
+        "accepted": counts.accepted,
+        "unchanged": counts.unchanged,
+        "corrected": counts.corrected,
+        "quarantined": counts.quarantined,
+        "reasons": report.reasons,
+        "created": report.created,
+        "rows_this_time": report.rows_here,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,276 @@
+"""Rows kept aside: listed, repaired by hand, sent through the gate again, dismissed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import groupby
+
+import numpy as np
+
+from stock_analysis.domain.bars import PRICE_COLUMNS, Bars, IntArray, Interval
+from stock_analysis.domain.calendars import DAY_S
+from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.domain.instruments import parse_symbol
+from stock_analysis.ingest.cells import parse_number, parse_when
+from stock_analysis.ingest.files import parse_action
+from stock_analysis.ingest.gate import BESIDE, Prepared, Verdict, judge, prepare, spans
+from stock_analysis.ingest.ports import PriceStore, PriceWriter
+from stock_analysis.ingest.rows import BAR, NO_TIME, KeptAside, Listed, RowBatch, Selection, time_cell
+from stock_analysis.ingest.service import UNKNOWN_INSTRUMENT, Listing, count_reasons, utc_now
+from stock_analysis.kernels.quality import Defect
+
+_PAGE = 5000
+_ACTION_FIELDS: tuple[str, ...] = ("symbol", "ex_date", "kind", "value", "source")
+
+
+@dataclass
+class ReplayReport:
+    """What became of rows that were sent through the gate again; reasons: of those that stay."""
+
+    accepted: int = 0
+    unchanged: int = 0
+    corrected: int = 0
+    stayed: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+class QuarantineService:
+    """What can be done with rows that the gate turned down."""
+
+    def __init__(self, store: PriceStore, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._now = now
+
+    async def list(self, selection: Selection) -> list[KeptAside]:
+        """Rows of the quarantine, by id."""
+        return await self._store.list_aside(selection)
+
+    async def repair(self, row_id: int, changes: Mapping[str, str]) -> KeptAside:
+        """Change cells of an open row; it stays aside until it is replayed.
+
+        Raises InvalidInputError if there is no such open row or no such cell.
+        """
+        async with self._store.transaction() as writer:
+            found = await writer.select_aside(Selection(ids=(row_id,)))
+            if not found:
+                raise InvalidInputError(f"no open row {row_id} is in the quarantine")
+            edited = _edited(found[0], changes)
+            await writer.edit_aside(row_id, edited.row)
+            await self._bump(writer, [found[0], edited])
+        return edited
+
+    async def dismiss(self, selection: Selection) -> int:
+        """Close open rows for good without storing them; returns how many."""
+        async with self._store.transaction() as writer:
+            found = await writer.select_aside(replace(selection, state="open", limit=1_000_000))
+            await writer.settle_aside([one.id for one in found], "dismissed")
+            await self._bump(writer, found)
+        return len(found)
+
+    async def replay(
+        self, selection: Selection, *, accept_jumps: bool = False, listing: Listing | None = None
+    ) -> ReplayReport:
+        """Send open rows through the gate again: they land, or stay with the reasons of now.
+
+        accept_jumps: the user knows these prices to be true. A row that was kept aside as a duplicate never
+        overwrites the bar that came first.
+        """
+        report, last_id = ReplayReport(), selection.after_id
+        while True:
+            page = replace(selection, state="open", after_id=last_id, limit=_PAGE)
+            rows = await self._store.list_aside(page)
+            if not rows:
+                return report
+            last_id = rows[-1].id
+            await self._replay_page([one.id for one in rows], report, accept_jumps, listing or Listing())
+
+    async def _replay_page(
+        self, ids: Sequence[int], report: ReplayReport, accept_jumps: bool, listing: Listing
+    ) -> None:
+        listed = await self._list(ids, listing)
+        async with self._store.transaction() as writer:
+            await writer.lock_instruments(sorted(one.id for one in listed.values()))
+            rows = await writer.select_aside(Selection(ids=tuple(ids), limit=len(ids)))
+            for interval, group in groupby(sorted(rows, key=_interval_of), key=_interval_of):
+                if interval == "actions":
+                    await self._replay_actions(writer, list(group), listed, report)
+                    continue
+                for batch in _batches(list(group), Interval(interval)):
+                    await self._replay_bars(writer, batch, listed, report, accept_jumps)
+            await self._bump(writer, rows)
+
+    async def _list(self, ids: Sequence[int], listing: Listing) -> dict[str, Listed]:
+        """The instruments of these rows, those of bars created where they are missing."""
+        rows = await self._store.list_aside(Selection(ids=tuple(ids), limit=len(ids)))
+        symbols = {symbol for row in rows if (symbol := _symbol(row)) is not None}
+        of_bars = {_symbol(row) for row in rows if row.interval != "actions"}
+        listed = await self._store.listed(symbols)
+        missing = sorted(symbol for symbol in symbols - listed.keys() if symbol in of_bars)
+        if missing:
+            exchanges = await self._store.exchanges()
+            await self._store.add_instruments([listing.instrument(one, exchanges) for one in missing])
+            listed = await self._store.listed(symbols)
+        return listed
+
+    async def _replay_bars(
+        self,
+        writer: PriceWriter,
+        batch: "_Batch",
+        listed: dict[str, Listed],
+        report: ReplayReport,
+        accept_jumps: bool,
+    ) -> None:
+        interval = batch.interval
+        exchanges = await self._store.exchanges()
+        prepared = prepare(batch.rows, interval, listed, exchanges, self._now())
+        stored = await writer.stored(interval, spans(prepared, interval), BESIDE)
+        verdict = judge(
+            prepared,
+            interval,
+            stored=stored,
+            doubted=await writer.doubted(interval, spans(prepared, interval, wider=True)),
+            following=np.empty(0, BAR),
+            splits=await writer.splits(prepared.instruments),
+            accept_jumps=accept_jumps,
+            may_correct=~batch.duplicate[prepared.index],
+        )
+        if len(verdict.new):
+            await writer.insert(interval, verdict.new)
+        if len(verdict.corrected):
+            await writer.correct(interval, verdict.corrected)
+        await _settle(writer, batch, prepared, verdict)
+        report.accepted += len(verdict.new)
+        report.unchanged += verdict.unchanged
+        report.corrected += len(verdict.corrected)
+        report.stayed += len(verdict.rejected)
+        for defects in verdict.defects[verdict.rejected].tolist():
+            count_reasons(report.reasons, Defect(defects).reasons)
+
+    async def _replay_actions(
+        self,
+        writer: PriceWriter,
+        rows: Sequence[KeptAside],
+        listed: dict[str, Listed],
+        report: ReplayReport,
+    ) -> None:
+        reasons: dict[int, list[str]] = {}
+        for row in rows:
+            try:
+                symbol, action = parse_action(row.row, row.source)
+            except (InvalidInputError, ValueError, KeyError):
+                reasons[row.id] = ["unparsable"]
+                continue
+            if symbol not in listed:
+                reasons[row.id] = [UNKNOWN_INSTRUMENT]
+                continue
+            new, changed, _ = await writer.put_actions([(listed[symbol].id, action)])
+            report.accepted += new
+            report.corrected += changed
+            report.unchanged += 1 - new - changed
+        await writer.settle_aside([row.id for row in rows if row.id not in reasons], "replayed")
+        await writer.doubt_again(reasons, {})
+        report.stayed += len(reasons)
+        for names in reasons.values():
+            count_reasons(report.reasons, names)
+
+    async def _bump(self, writer: PriceWriter, rows: Sequence[KeptAside]) -> None:
+        symbols = {one for row in rows for one in (row.symbol, _symbol(row)) if one is not None}
+        listed = await self._store.listed(symbols)
+        if listed:
+            await writer.bump(sorted(one.id for one in listed.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Quarantined rows as rows of a source. duplicate: which were kept aside as repeats of others."""
+
+    rows: RowBatch
+    interval: Interval
+    ids: IntArray
+    duplicate: "np.typing.NDArray[np.bool_]"
+
+
+def _batches(rows: Sequence[KeptAside], interval: Interval) -> list[_Batch]:
+    """The rows parsed; those on the exchange's clock apart from those on UTC."""
+    parsed = [(_bar(row, interval), row) for row in rows]
+    found = []
+    for naive in (False, True):
+        own = [(bar, row) for bar, row in parsed if bar.naive is naive]
+        if own:
+            found.append(_batch([bar for bar, _ in own], [row for _, row in own], interval, naive=naive))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    symbol: str | None
+    t: int
+    naive: bool
+    values: list[float | None]
+
+
+def _bar(row: KeptAside, interval: Interval) -> _Bar:
+    when = parse_when(str(row.row.get(time_cell(interval)) or ""))
+    values = [_value(row.row.get(name)) for name in PRICE_COLUMNS]
+    if when is None:
+        return _Bar(_symbol(row), NO_TIME, False, values)
+    wall, offset = when
+    if interval is Interval.D1:
+        return _Bar(_symbol(row), wall - wall % DAY_S, False, values)
+    return _Bar(_symbol(row), wall - (0 if offset == NO_TIME else offset), offset == NO_TIME, values)
+
+
+def _value(cell: object) -> float | None:
+    """A cell's number, NaN for nothing, None if it is no number."""
+    return parse_number("" if cell is None else str(cell))
+
+
+def _batch(bars: Sequence[_Bar], rows: Sequence[KeptAside], interval: Interval, *, naive: bool) -> _Batch:
+    symbols = sorted({bar.symbol for bar in bars if bar.symbol is not None})
+    code = {symbol: number for number, symbol in enumerate(symbols)}
+    codes = np.array([-1 if bar.symbol is None else code[bar.symbol] for bar in bars], np.int64)
+    t = np.array([bar.t for bar in bars], np.int64)
+    values = np.array([[np.nan if one is None else one for one in bar.values] for bar in bars], np.float64)
+    unreadable = np.array([None in bar.values for bar in bars]) | (codes < 0) | (t == NO_TIME)
+    defects = np.where(unreadable, np.uint16(Defect.UNPARSABLE), np.uint16(0))
+    number = np.arange(1, len(bars) + 1, dtype=np.int64)
+    return _Batch(
+        RowBatch(number, codes, symbols, Bars(t, *values.T.copy()), defects, lambda _: [], naive),
+        interval,
+        np.array([row.id for row in rows], np.int64),
+        np.array(["duplicate" in row.reasons and not row.is_repaired for row in rows]),
+    )
+
+
+async def _settle(writer: PriceWriter, batch: _Batch, prepared: Prepared, verdict: Verdict) -> None:
+    ids = batch.ids[prepared.index]
+    await writer.settle_aside(ids[verdict.landed].tolist(), "replayed")
+    stay = verdict.rejected.tolist()
+    reasons = {int(ids[row]): Defect(int(verdict.defects[row])).reasons for row in stay}
+    times = {
+        int(ids[row]): int(prepared.bars["t"][row]) for row in stay if prepared.bars["t"][row] != NO_TIME
+    }
+    await writer.doubt_again(reasons, times)
+
+
+def _edited(row: KeptAside, changes: Mapping[str, str]) -> KeptAside:
+    known = (
+        _ACTION_FIELDS
+        if row.interval == "actions"
+        else ("symbol", time_cell(Interval(row.interval)), *PRICE_COLUMNS)
+    )
+    for name in changes:
+        if name not in known:
+            raise InvalidInputError(f"the row has no cell {name!r}; it has {', '.join(known)}")
+    return replace(row, row={name: row.row.get(name) for name in known} | dict(changes), is_repaired=True)
+
+
+def _interval_of(row: KeptAside) -> str:
+    return row.interval
+
+
+def _symbol(row: KeptAside) -> str | None:
+    try:
+        return parse_symbol(str(row.row.get("symbol") or row.symbol or ""))
+    except InvalidInputError:
+        return None

@@ -1,0 +1,182 @@
+-- name: exchanges
+-- All exchanges.
+SELECT mic, name, calendar, timezone, currency FROM exchange;
+
+-- name: listed
+-- The stored instruments among these symbols.
+SELECT id, symbol, exchange FROM instrument WHERE symbol = ANY ($1::text[]);
+
+-- name: add_instruments
+-- Missing instruments, in the order of their symbols, so that two importers never wait for one another.
+INSERT INTO instrument (symbol, name, exchange, currency, kind)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (symbol, name, exchange, currency, kind)
+ORDER BY symbol COLLATE "C"
+ON CONFLICT (symbol) DO NOTHING
+RETURNING symbol;
+
+-- name: update_instruments
+-- Changed names, exchanges, currencies and kinds.
+UPDATE instrument AS old
+SET name = new.name, exchange = new.exchange, currency = new.currency, kind = new.kind,
+    version = old.version + 1, updated_at = now()
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (symbol, name, exchange, currency, kind)
+WHERE old.symbol = new.symbol
+  AND (old.name, old.exchange, old.currency, old.kind) IS DISTINCT FROM (new.name, new.exchange, new.currency, new.kind)
+RETURNING old.symbol;
+
+-- name: splits
+-- The splits of these instruments.
+SELECT instrument_id, ex_date, value FROM corporate_action
+WHERE kind = 'split' AND instrument_id = ANY ($1::integer[])
+ORDER BY instrument_id, ex_date;
+
+-- name: unfinished_run
+-- The newest run of this content, if it was not finished.
+SELECT * FROM (
+    SELECT * FROM import_run WHERE sha256 = $1 ORDER BY started_at DESC, id DESC LIMIT 1
+) AS newest
+WHERE status <> 'done';
+
+-- name: add_run
+-- A new run.
+INSERT INTO import_run (id, source, sha256, interval, status, rows_total)
+VALUES ($1, $2, $3, $4, 'running', $5)
+RETURNING *;
+
+-- name: resume_run
+-- The run goes on.
+UPDATE import_run SET status = 'running', error = NULL, finished_at = NULL, updated_at = now(),
+    rows_total = greatest(rows_done, $2::bigint)
+WHERE id = $1
+RETURNING *;
+
+-- name: close_run
+-- The run is over; without an error it is done and the rows read are all there were.
+UPDATE import_run SET status = CASE WHEN $2::text IS NULL THEN 'done' ELSE 'failed' END, error = $2,
+    rows_total = CASE WHEN $2::text IS NULL THEN rows_done ELSE rows_total END,
+    updated_at = now(), finished_at = now()
+WHERE id = $1
+RETURNING *;
+
+-- name: is_done
+-- Whether this content was imported to its end.
+SELECT EXISTS (SELECT FROM import_run WHERE sha256 = $1 AND status = 'done');
+
+-- name: numbers_aside
+-- The row numbers of this content that are in the quarantine.
+SELECT row_number FROM quarantine WHERE source_sha256 = $1 ORDER BY row_number;
+
+-- name: lock_run
+-- How far the run is, with the run kept from other importers.
+SELECT rows_done FROM import_run WHERE id = $1 FOR UPDATE;
+
+-- name: lock_instruments
+-- Always in the order of the ids, so that two writers never wait for one another.
+SELECT id FROM instrument WHERE id = ANY ($1::integer[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: stored_1d
+-- The bars of each range, and $4 beside it on either side.
+SELECT bar.instrument_id, bar.session, bar.open, bar.high, bar.low, bar.close, bar.volume
+FROM unnest($1::integer[], $2::date[], $3::date[]) AS span (instrument_id, first, last)
+CROSS JOIN LATERAL (
+    (SELECT * FROM bar_1d WHERE instrument_id = span.instrument_id AND session BETWEEN span.first AND span.last)
+    UNION ALL
+    (SELECT * FROM bar_1d WHERE instrument_id = span.instrument_id AND session < span.first ORDER BY session DESC LIMIT $4)
+    UNION ALL
+    (SELECT * FROM bar_1d WHERE instrument_id = span.instrument_id AND session > span.last ORDER BY session LIMIT $4)
+) AS bar
+
+-- name: stored_1m
+-- The bars of each range, and $4 beside it on either side.
+SELECT bar.instrument_id, bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume
+FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) AS span (instrument_id, first, last)
+CROSS JOIN LATERAL (
+    (SELECT * FROM bar_1m WHERE instrument_id = span.instrument_id AND ts BETWEEN span.first AND span.last)
+    UNION ALL
+    (SELECT * FROM bar_1m WHERE instrument_id = span.instrument_id AND ts < span.first ORDER BY ts DESC LIMIT $4)
+    UNION ALL
+    (SELECT * FROM bar_1m WHERE instrument_id = span.instrument_id AND ts > span.last ORDER BY ts LIMIT $4)
+) AS bar
+
+-- name: doubted
+-- Rows in the quarantine for nothing but a jump: the second bar of a new level proves it by them.
+SELECT DISTINCT instrument.id, aside.bar_time, (aside.raw ->> 'open')::double precision AS open,
+    (aside.raw ->> 'high')::double precision AS high, (aside.raw ->> 'low')::double precision AS low,
+    (aside.raw ->> 'close')::double precision AS close, (aside.raw ->> 'volume')::double precision AS volume
+FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[]) AS span (instrument_id, first, last)
+JOIN instrument ON instrument.id = span.instrument_id
+JOIN quarantine AS aside ON aside.symbol = instrument.symbol
+WHERE aside.state = 'open' AND aside.interval = $1 AND aside.reasons = '{jump}'
+  AND aside.bar_time BETWEEN span.first AND span.last;
+
+-- name: correct_1d
+-- Bars whose values changed, from the staging table.
+UPDATE bar_1d AS old
+SET open = new.open, high = new.high, low = new.low, close = new.close, volume = new.volume
+FROM correction AS new
+WHERE old.instrument_id = new.instrument_id AND old.session = new.session;
+
+-- name: correct_1m
+-- Bars whose values changed, from the staging table.
+UPDATE bar_1m AS old
+SET open = new.open, high = new.high, low = new.low, close = new.close, volume = new.volume
+FROM correction AS new
+WHERE old.instrument_id = new.instrument_id AND old.ts = new.ts;
+
+-- name: put_actions
+-- New and changed actions; xmax is 0 where the row is new.
+INSERT INTO corporate_action AS old (instrument_id, ex_date, kind, value, source)
+SELECT * FROM unnest($1::integer[], $2::date[], $3::text[], $4::double precision[], $5::text[])
+ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = excluded.value, source = excluded.source
+WHERE (old.value, old.source) IS DISTINCT FROM (excluded.value, excluded.source)
+RETURNING old.instrument_id, old.xmax = 0 AS is_new;
+
+-- name: keep_aside
+-- Rows for the quarantine, except those it has from this source or, word for word, from another.
+INSERT INTO quarantine (import_id, source, source_sha256, interval, row_number, symbol, bar_time, raw, reasons)
+SELECT $1, $2, $3, $4, new.row_number, new.symbol, new.bar_time, new.raw, string_to_array(new.reasons, ',')
+FROM unnest($5::bigint[], $6::text[], $7::timestamptz[], $8::json[], $9::text[])
+    AS new (row_number, symbol, bar_time, raw, reasons)
+WHERE NOT EXISTS (
+    SELECT FROM quarantine AS old
+    WHERE old.symbol = new.symbol AND old.interval = $4 AND old.raw::text = new.raw::text AND old.source_sha256 <> $3
+)
+ORDER BY new.row_number
+ON CONFLICT (source_sha256, row_number) DO NOTHING
+RETURNING symbol;
+
+-- name: advance
+-- So many more rows are safe.
+UPDATE import_run SET rows_done = rows_done + $2, rows_total = greatest(rows_total, rows_done + $2),
+    accepted = accepted + $3, unchanged = unchanged + $4, corrected = corrected + $5,
+    quarantined = quarantined + $6, updated_at = now()
+WHERE id = $1
+RETURNING *;
+
+-- name: bump
+-- A new version: no answer cached before is valid any more.
+UPDATE instrument SET version = version + 1, updated_at = now() WHERE id = ANY ($1::integer[]);
+
+-- name: list_aside
+-- Rows of the quarantine.
+SELECT id, source, row_number, symbol, interval, coalesce(repaired, raw) AS row,
+    repaired IS NOT NULL AS is_repaired, reasons, state, created_at
+FROM quarantine
+WHERE ($1::bigint[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR symbol = $2)
+  AND ($3::text IS NULL OR $3 = ANY (reasons)) AND ($4::text IS NULL OR state = $4) AND id > $5
+ORDER BY id LIMIT $6
+
+-- name: edit_aside
+-- A repaired row.
+UPDATE quarantine SET repaired = $2 WHERE id = $1;
+
+-- name: settle_aside
+-- Rows that are dealt with.
+UPDATE quarantine SET state = $2, resolved_at = now() WHERE id = ANY ($1::bigint[]);
+
+-- name: doubt_again
+-- Rows that went through the gate again and stay.
+UPDATE quarantine AS old
+SET reasons = string_to_array(new.reasons, ','), bar_time = coalesce(new.bar_time, old.bar_time)
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS new (id, reasons, bar_time)
+WHERE old.id = new.id;

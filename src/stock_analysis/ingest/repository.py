@@ -1,0 +1,304 @@
+"""The price store on PostgreSQL."""
+
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import numpy as np
+import orjson
+
+from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.bars import PRICE_COLUMNS, IntArray, Interval
+from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
+from stock_analysis.domain.instruments import Exchange, Instrument
+from stock_analysis.ingest.ports import StoreInterruptedError
+from stock_analysis.ingest.rows import (
+    BAR,
+    SPLIT,
+    Counts,
+    KeptAside,
+    Listed,
+    Rejected,
+    Rows,
+    Run,
+    Selection,
+)
+from stock_analysis.kit.db import CONNECTION_ERRORS, copy_rows, fetch_rows, load_queries
+
+SQL = load_queries("stock_analysis.ingest")
+TIMEOUT_S = 300.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_S = 86_400
+_PG_EPOCH_S = 946_684_800
+_CHUNK_BYTES = 1 << 18
+
+_VALUES = [(name, ">f8") for name in PRICE_COLUMNS]
+_WIRE_1D = np.dtype([("instrument", ">i4"), ("t", ">i4"), *_VALUES])
+_WIRE_1M = np.dtype([("instrument", ">i4"), ("t", ">i8"), *_VALUES])
+
+# The server restarts, or another writer won a deadlock: the same call may work in a moment.
+_INTERRUPTED = (*CONNECTION_ERRORS, asyncpg.TransactionRollbackError)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of the driver as errors of the platform."""
+    try:
+        yield
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise UnavailableError("PostgreSQL", str(error)) from error
+    except _INTERRUPTED as error:
+        raise StoreInterruptedError("PostgreSQL", str(error) or type(error).__name__) from error
+    except asyncpg.UndefinedTableError as error:
+        raise UnavailableError("PostgreSQL", "it has no tables yet; run `stock-analysis migrate`") from error
+    except asyncpg.InsufficientResourcesError as error:
+        raise StockAnalysisError(
+            f"PostgreSQL cannot take more: {error}; what was reported is safe"
+        ) from error
+
+
+class PostgresPriceStore:
+    """Prices in PostgreSQL, read and written by binary COPY."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def exchanges(self) -> dict[str, Exchange]:
+        """All exchanges by MIC."""
+        with _translated():
+            return {row["mic"]: Exchange(**row) for row in await self._pool.fetch(SQL["exchanges"])}
+
+    async def listed(self, symbols: Collection[str]) -> dict[str, Listed]:
+        """The stored instruments among these symbols."""
+        with _translated():
+            rows = await self._pool.fetch(SQL["listed"], list(symbols))
+        return {row["symbol"]: Listed(**row) for row in rows}
+
+    async def add_instruments(self, instruments: Sequence[Instrument], *, update: bool = False) -> list[str]:
+        """Store those that are missing; update: also change those that differ. Returns whom it touched."""
+        columns = [[getattr(one, name) for one in instruments] for name in Instrument.__slots__]
+        with _translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                touched = await connection.fetch(SQL["add_instruments"], *columns)
+                if update:
+                    touched += await connection.fetch(SQL["update_instruments"], *columns)
+        return [row["symbol"] for row in touched]
+
+    async def open_run(self, source: str, sha256: bytes, interval: str, rows_total: int) -> Run:
+        """The newest run of the same content if it was not finished, else a new one."""
+        with _translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                found = await connection.fetchrow(SQL["unfinished_run"], sha256)
+                if found:
+                    row = await connection.fetchrow(SQL["resume_run"], found["id"], rows_total)
+                else:
+                    run = (uuid4(), source, sha256, interval, rows_total)
+                    row = await connection.fetchrow(SQL["add_run"], *run)
+        return _run(row)
+
+    async def close_run(self, run_id: UUID, error: str | None = None) -> Run:
+        """Record that the import is done, or why it failed."""
+        with _translated():
+            return _run(await self._pool.fetchrow(SQL["close_run"], run_id, error))
+
+    async def is_done(self, sha256: bytes) -> bool:
+        """Whether this content was imported to its end before."""
+        with _translated():
+            return bool(await self._pool.fetchval(SQL["is_done"], sha256))
+
+    async def numbers_aside(self, sha256: bytes) -> IntArray:
+        """The row numbers of this content that are in the quarantine, ascending."""
+        with _translated():
+            rows = await self._pool.fetch(SQL["numbers_aside"], sha256)
+        return np.array([row[0] for row in rows], np.int64)
+
+    async def list_aside(self, selection: Selection) -> list[KeptAside]:
+        """Rows of the quarantine, by id."""
+        with _translated():
+            rows = await self._pool.fetch(SQL["list_aside"], *_conditions(selection))
+        return [_aside(row) for row in rows]
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresPriceWriter"]:
+        """A transaction, committed at the end of the block, undone if an exception leaves it."""
+        with _translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield PostgresPriceWriter(connection)
+
+
+class PostgresPriceWriter:
+    """One transaction on the price store."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def lock_run(self, run_id: UUID) -> int:
+        """Keep other importers of this run away; returns its rows_done."""
+        done: int = await self._connection.fetchval(SQL["lock_run"], run_id, timeout=TIMEOUT_S)
+        return done
+
+    async def lock_instruments(self, ids: Sequence[int]) -> None:
+        """Keep other writers of these instruments away."""
+        await self._connection.execute(SQL["lock_instruments"], list(ids), timeout=TIMEOUT_S)
+
+    async def stored(self, interval: Interval, ranges: Rows, beside: int) -> Rows:
+        """The stored bars of these RANGEs, with so many beside each, as BAR, ascending, none twice."""
+        instruments = ranges["instrument"].tolist()
+        ends = [_times(interval, ranges[name]) for name in ("first", "last")]
+        wire = await fetch_rows(
+            self._connection, SQL[f"stored_{interval}"], instruments, *ends, beside, columns=_wire(interval)
+        )
+        return _unwired(interval, wire)
+
+    async def doubted(self, interval: Interval, ranges: Rows) -> Rows:
+        """Bars in the quarantine for nothing but a jump, in the RANGEs, as BAR in any order."""
+        instruments = ranges["instrument"].tolist()
+        ends = [_times(Interval.M1, ranges[name]) for name in ("first", "last")]
+        rows = await self._connection.fetch(SQL["doubted"], interval.value, instruments, *ends)
+        return np.array([(row[0], _seconds(row[1]), *row[2:]) for row in rows], BAR)
+
+    async def splits(self, ids: Collection[int]) -> Rows:
+        """The splits of these instruments as SPLIT, ascending by instrument and time."""
+        rows = await self._connection.fetch(SQL["splits"], list(ids))
+        return np.array([(row[0], _seconds(row[1]), row[2]) for row in rows], SPLIT)
+
+    async def insert(self, interval: Interval, bars: Rows) -> None:
+        """Write new BARs; none of them may be stored yet."""
+        await self._copy(f"bar_{interval}", interval, bars)
+
+    async def correct(self, interval: Interval, bars: Rows) -> None:
+        """Overwrite the stored bars that have these BARs' instruments and times."""
+        await self._connection.execute(
+            f"CREATE TEMPORARY TABLE correction (LIKE bar_{interval}) ON COMMIT DROP"
+        )
+        await self._copy("correction", interval, bars)
+        await self._connection.execute(SQL[f"correct_{interval}"], timeout=TIMEOUT_S)
+        await self._connection.execute("DROP TABLE correction")
+
+    async def put_actions(self, actions: Sequence[tuple[int, CorporateAction]]) -> tuple[int, int, list[int]]:
+        """Write actions by instrument id; returns how many were new, how many changed, and whose they are."""
+        ids = [instrument_id for instrument_id, _ in actions]
+        columns = [
+            [getattr(one, name) for _, one in actions] for name in ("ex_date", "kind", "value", "source")
+        ]
+        rows = await self._connection.fetch(SQL["put_actions"], ids, *columns)
+        new = sum(row["is_new"] for row in rows)
+        return new, len(rows) - new, sorted({row["instrument_id"] for row in rows})
+
+    async def keep_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> list[str]:
+        """Write rows to the quarantine unless they are there; returns the symbols of those written."""
+        written = await self._connection.fetch(
+            SQL["keep_aside"],
+            run.id,
+            run.source,
+            run.sha256,
+            interval,
+            [row.row_number for row in rows],
+            [row.symbol for row in rows],
+            [None if row.t is None else _instant(row.t) for row in rows],
+            [_json(row.row) for row in rows],
+            [",".join(row.reasons) for row in rows],
+            timeout=TIMEOUT_S,
+        )
+        return [row["symbol"] for row in written]
+
+    async def advance(self, run_id: UUID, counts: Counts) -> Run:
+        """Record that so many more rows are safe."""
+        numbers = (counts.rows, counts.accepted, counts.unchanged, counts.corrected, counts.quarantined)
+        return _run(await self._connection.fetchrow(SQL["advance"], run_id, *numbers))
+
+    async def bump(self, ids: Sequence[int]) -> None:
+        """Give these instruments a new version."""
+        await self._connection.execute(SQL["bump"], list(ids))
+
+    async def select_aside(self, selection: Selection) -> list[KeptAside]:
+        """Rows of the quarantine, by id, kept away from other writers."""
+        rows = await self._connection.fetch(SQL["list_aside"] + " FOR UPDATE", *_conditions(selection))
+        return [_aside(row) for row in rows]
+
+    async def edit_aside(self, row_id: int, row: dict[str, object]) -> None:
+        """Replace a quarantined row by an edited one."""
+        await self._connection.execute(SQL["edit_aside"], row_id, _json(row))
+
+    async def settle_aside(self, ids: Sequence[int], state: str) -> None:
+        """Close rows of the quarantine: replayed or dismissed."""
+        await self._connection.execute(SQL["settle_aside"], list(ids), state)
+
+    async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
+        """Give rows that stay in the quarantine their reasons, and their times where known."""
+        known = [_instant(times[row_id]) if row_id in times else None for row_id in reasons]
+        joined = [",".join(names) for names in reasons.values()]
+        await self._connection.execute(SQL["doubt_again"], list(reasons), joined, known)
+
+    async def _copy(self, table: str, interval: Interval, bars: Rows) -> None:
+        data = memoryview(copy_rows(_wire(interval), _wired(interval, bars)))
+
+        async def chunks() -> AsyncIterator[memoryview]:
+            for start in range(0, len(data), _CHUNK_BYTES):
+                yield data[start : start + _CHUNK_BYTES]
+
+        await self._connection.copy_to_table(table, source=chunks(), format="binary", timeout=TIMEOUT_S)
+
+
+def _wire(interval: Interval) -> np.dtype[np.void]:
+    return _WIRE_1D if interval is Interval.D1 else _WIRE_1M
+
+
+def _wired(interval: Interval, bars: Rows) -> Rows:
+    """BARs as PostgreSQL's binary rows: dates in days, instants in microseconds, both since 2000."""
+    wire = np.empty(len(bars), _wire(interval))
+    for name in ("instrument", *PRICE_COLUMNS):
+        wire[name] = bars[name]
+    since_2000 = bars["t"] - _PG_EPOCH_S
+    wire["t"] = since_2000 // DAY_S if interval is Interval.D1 else since_2000 * 1_000_000
+    return wire
+
+
+def _unwired(interval: Interval, wire: Rows) -> Rows:
+    bars = np.empty(len(wire), BAR)
+    for name in ("instrument", *PRICE_COLUMNS):
+        bars[name] = wire[name]
+    ticks = wire["t"].astype(np.int64)
+    bars["t"] = (ticks * DAY_S if interval is Interval.D1 else ticks // 1_000_000) + _PG_EPOCH_S
+    order = np.lexsort((bars["t"], bars["instrument"]))
+    bars = bars[order]
+    again = (bars["instrument"][1:] == bars["instrument"][:-1]) & (bars["t"][1:] == bars["t"][:-1])
+    return bars[np.append(True, ~again)] if len(bars) else bars
+
+
+def _times(interval: Interval, t: IntArray) -> list[date] | list[datetime]:
+    instants = [_instant(one) for one in t.tolist()]
+    return [one.date() for one in instants] if interval is Interval.D1 else instants
+
+
+def _instant(t: int) -> datetime:
+    return EPOCH + timedelta(seconds=t)
+
+
+def _seconds(when: date | datetime) -> int:
+    if not isinstance(when, datetime):
+        when = datetime(when.year, when.month, when.day, tzinfo=UTC)
+    return (when - EPOCH) // timedelta(seconds=1)
+
+
+def _json(row: dict[str, object]) -> str:
+    return orjson.dumps(row, default=str).decode()
+
+
+def _conditions(selection: Selection) -> tuple[object, ...]:
+    ids = None if selection.ids is None else list(selection.ids)
+    return ids, selection.symbol, selection.reason, selection.state, selection.after_id, selection.limit
+
+
+def _run(row: asyncpg.Record) -> Run:
+    counts = Counts(
+        *(row[name] for name in ("rows_done", "accepted", "unchanged", "corrected", "quarantined"))
+    )
+    names = ("id", "source", "sha256", "interval", "status", "rows_total", "rows_done", "started_at", "error")
+    return Run(**{name: row[name] for name in names}, counts=counts)
+
+
+def _aside(row: asyncpg.Record) -> KeptAside:
+    return KeptAside(**(dict(row) | {"row": orjson.loads(row["row"])}))

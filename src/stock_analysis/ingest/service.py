@@ -1,0 +1,413 @@
+"""Imports: every row goes through the gate and lands, is unchanged, corrects, or is kept aside."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.bars import Bars, IntArray, Interval
+from stock_analysis.domain.errors import InvalidInputError, StockAnalysisError, UnavailableError
+from stock_analysis.domain.instruments import Exchange, Instrument
+from stock_analysis.ingest.gate import (
+    BESIDE,
+    Prepared,
+    SeenKeys,
+    Verdict,
+    following_rows,
+    judge,
+    prepare,
+    spans,
+)
+from stock_analysis.ingest.ports import Fetched, PriceStore, PriceWriter, RowSource, StoreInterruptedError
+from stock_analysis.ingest.rows import (
+    NO_TIME,
+    Counts,
+    Listed,
+    Rejected,
+    Report,
+    RowBatch,
+    Run,
+    row_of_bar,
+    time_cell,
+    time_text,
+)
+from stock_analysis.kernels.quality import Defect
+
+T = TypeVar("T")
+
+PATIENCE_S = 60.0
+UNKNOWN_INSTRUMENT = "unknown_instrument"
+"""Why a corporate action is kept aside whose instrument is not stored; bars bring theirs with them."""
+_FIRST_DELAY_S = 0.1
+_LONGEST_DELAY_S = 3.0
+
+
+class ImportStoppedError(StockAnalysisError):
+    """The import was stopped; run the same command again to continue."""
+
+
+class Observer(Protocol):
+    """Who watches an import."""
+
+    def started(self, run: Run) -> None:
+        """An import begins, or goes on from run.rows_done."""
+
+    def advanced(self, run: Run) -> None:
+        """More rows are safe."""
+
+    def waiting(self, error: UnavailableError, delay_s: float) -> None:
+        """The store is away; it is tried again after so many seconds."""
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def started(self, run: Run) -> None:
+        """An import begins, or goes on from run.rows_done."""
+
+    def advanced(self, run: Run) -> None:
+        """More rows are safe."""
+
+    def waiting(self, error: UnavailableError, delay_s: float) -> None:
+        """The store is away; it is tried again after so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How an instrument that is not stored yet is listed: on the exchange said, else by its symbol."""
+
+    exchange: str | None = None
+
+    def instrument(self, symbol: str, exchanges: dict[str, Exchange]) -> Instrument:
+        """The instrument to create. Raises InvalidInputError if the exchange is unknown."""
+        mic = self.exchange or guess_exchange(symbol)
+        if mic not in exchanges:
+            raise InvalidInputError(f"no exchange {mic!r}; known are {', '.join(sorted(exchanges))}")
+        return Instrument(symbol, symbol, mic, exchanges[mic].currency)
+
+
+def guess_exchange(symbol: str) -> str:
+    """The exchange that a symbol's form tells; New York where it tells nothing."""
+    if len(symbol) == 6 and symbol[:5].isdigit():
+        return "XKRX"
+    _, _, suffix = symbol.rpartition(".")
+    return _SUFFIXES.get(suffix, "XNYS") if suffix != symbol else "XNYS"
+
+
+_SUFFIXES = {"KS": "XKRX", "KQ": "XKOS", "T": "XTKS", "L": "XLON", "HK": "XHKG", "DE": "XETR"}
+
+
+def utc_now() -> datetime:
+    """This instant."""
+    return datetime.now(UTC)
+
+
+class ImportService:
+    """Imports rows of any source into a price store.
+
+    patience_s: how long a store that went away in mid-import is waited for. stop: asked between batches.
+    """
+
+    def __init__(
+        self,
+        store: PriceStore,
+        *,
+        observer: Observer | None = None,
+        patience_s: float = PATIENCE_S,
+        stop: Callable[[], bool] = lambda: False,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._observer = observer or Unobserved()
+        self._patience_s = patience_s
+        self._stop = stop
+        self._now = now
+
+    async def put_instruments(self, instruments: Sequence[Instrument]) -> list[str]:
+        """Store instruments, changing those that differ; returns whose entry is new or changed."""
+        exchanges = await self._store.exchanges()
+        for one in instruments:
+            if one.exchange not in exchanges:
+                raise InvalidInputError(f"{one.symbol}: no exchange {one.exchange!r} is known")
+        return await self._store.add_instruments(instruments, update=True)
+
+    async def is_done(self, sha256: bytes) -> bool:
+        """Whether the source with this fingerprint was imported to its end before."""
+        return await self._store.is_done(sha256)
+
+    async def import_rows(self, source: RowSource, listing: Listing | None = None) -> Report:
+        """Import a source, from where an import of it was cut off.
+
+        Raises InvalidInputError for a source that cannot be read, ImportStoppedError when told to stop,
+        UnavailableError if the store stays away; in each case what was observed as advanced is safe.
+        """
+        run = await self._store.open_run(source.name, source.sha256, source.interval.value, source.rows_total)
+        task = _Import(self, source, run, listing or Listing())
+        try:
+            return await task.carry_out()
+        except (StockAnalysisError, asyncio.CancelledError) as error:
+            await self._note_failure(run, error)
+            raise
+
+    async def import_actions(
+        self,
+        source: str,
+        sha256: bytes,
+        actions: Sequence[tuple[str, CorporateAction]],
+        rejected: Sequence[Rejected] = (),
+    ) -> Report:
+        """Write corporate actions by symbol; those of unknown instruments are kept aside."""
+        rows = len(actions) + len(rejected)
+        run = await self._store.open_run(source, sha256, "actions", rows)
+        listed = await self._store.listed({symbol for symbol, _ in actions})
+        known = [(listed[symbol].id, action) for symbol, action in actions if symbol in listed]
+        unlisted = [_unlisted(row, *pair) for row, pair in enumerate(actions, 1) if pair[0] not in listed]
+        aside = [*rejected, *unlisted]
+        async with self._store.transaction() as writer:
+            await writer.lock_run(run.id)
+            await writer.lock_instruments(sorted({instrument_id for instrument_id, _ in known}))
+            new, changed, touched = await writer.put_actions(known)
+            await writer.keep_aside(run, "actions", aside)
+            await writer.bump(touched)
+            await writer.advance(run.id, Counts(rows, new, len(known) - new - changed, changed, len(aside)))
+        report = Report(await self._store.close_run(run.id), rows)
+        for row in aside:
+            count_reasons(report.reasons, row.reasons)
+        return report
+
+    async def import_fetched(self, fetched: Fetched, interval: Interval, provider: str) -> Report:
+        """Import what a provider answered: instrument, actions, bars."""
+        symbol = fetched.instrument.symbol
+        await self._store.add_instruments([fetched.instrument])
+        source = FetchedRows(f"{provider}:{symbol}", symbol, interval, fetched.bars)
+        if fetched.actions:
+            digest = hashlib.sha256(b"actions" + source.sha256).digest()
+            await self.import_actions(source.name, digest, [(symbol, one) for one in fetched.actions])
+        return await self.import_rows(source)
+
+    async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of the call, repeated while the store is away, for patience_s at most."""
+        loop, delay = asyncio.get_running_loop(), _FIRST_DELAY_S
+        deadline = loop.time() + self._patience_s
+        while True:
+            try:
+                return await call()
+            except StoreInterruptedError as error:
+                if loop.time() + delay > deadline or self._stop():
+                    raise
+                self._observer.waiting(error, delay)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_DELAY_S)
+
+    async def _note_failure(self, run: Run, error: BaseException) -> None:
+        if not isinstance(error, UnavailableError):
+            await self._store.close_run(run.id, str(error) or "it was cancelled")
+
+
+class _Import:
+    """One import under way."""
+
+    def __init__(self, service: ImportService, source: RowSource, run: Run, listing: Listing) -> None:
+        self._service = service
+        self._store = service._store
+        self._source = source
+        self._interval = source.interval
+        self._listing = listing
+        self._listed: dict[str, Listed] = {}
+        self._exchanges: dict[str, Exchange] = {}
+        self._seen = SeenKeys()
+        self._aside = np.empty(0, np.int64)
+        self._report = Report(run)
+
+    async def carry_out(self) -> Report:
+        """Land all batches that are not safe yet."""
+        report, loop = self._report, asyncio.get_running_loop()
+        started = loop.time()
+        self._exchanges = await self._store.exchanges()
+        self._aside = await self._store.numbers_aside(self._source.sha256)
+        self._service._observer.started(report.run)
+        async with aclosing(self._in_pairs()) as pairs:
+            async for current, following in pairs:
+                await self._pass(current, following)
+                if following is not None and self._service._stop():
+                    raise ImportStoppedError
+        report.run = await self._service.patiently(lambda: self._store.close_run(report.run.id))
+        report.seconds = loop.time() - started
+        return report
+
+    async def _in_pairs(self) -> AsyncGenerator[tuple[Prepared, Prepared | None]]:
+        """Every batch with the one after it, which the gate looks ahead to."""
+        current: Prepared | None = None
+        async with aclosing(_read_ahead(self._source)) as batches:
+            async for batch in batches:
+                following = await self._prepare(batch)
+                if current is not None:
+                    yield current, following
+                current = following
+        if current is not None:
+            yield current, None
+
+    async def _prepare(self, batch: RowBatch) -> Prepared:
+        missing = set(batch.symbols) - self._listed.keys()
+        if missing:
+            await self._service.patiently(lambda: self._list(missing))
+        return prepare(batch, self._interval, self._listed, self._exchanges, self._service._now())
+
+    async def _list(self, symbols: set[str]) -> None:
+        found = await self._store.listed(symbols)
+        new = [self._listing.instrument(one, self._exchanges) for one in sorted(symbols - found.keys())]
+        if new:
+            self._report.created += await self._store.add_instruments(new)
+            found = await self._store.listed(symbols)
+        self._listed |= found
+
+    async def _pass(self, current: Prepared, following: Prepared | None) -> None:
+        """Land a batch, or only remember its bars if that was done before."""
+        report = self._report
+        if current.last_number > report.run.rows_done:
+            done = report.run.rows_done
+            run, verdict = await self._service.patiently(lambda: self._land(current, following))
+            report.run = run
+            report.rows_here += max(run.rows_done - done, 0)
+            if verdict is not None:
+                self._seen.add(current.after(done).bars[verdict.landed], self._interval)
+                for defects in verdict.defects[verdict.rejected].tolist():
+                    count_reasons(report.reasons, Defect(defects).reasons)
+                self._service._observer.advanced(run)
+                return
+        kept = current.sound & ~np.isin(current.number, self._aside)
+        self._seen.add(current.bars[kept], self._interval)
+
+    async def _land(self, batch: Prepared, following: Prepared | None) -> tuple[Run, Verdict | None]:
+        """One transaction: bars, quarantine, progress and versions together.
+
+        The run is locked and asked first, so that a batch is never counted twice: not when the connection
+        broke after the commit, not when two importers work on the same source.
+        """
+        async with self._store.transaction() as writer:
+            done = await writer.lock_run(self._report.run.id)
+            if done >= batch.last_number:
+                return await writer.advance(self._report.run.id, Counts()), None
+            batch = batch.after(done)
+            await writer.lock_instruments(batch.instruments)
+            verdict = await self._judge(writer, batch, following)
+            run = await self._write(writer, batch, verdict)
+        return run, verdict
+
+    async def _judge(self, writer: PriceWriter, batch: Prepared, following: Prepared | None) -> Verdict:
+        return judge(
+            batch,
+            self._interval,
+            stored=await writer.stored(self._interval, spans(batch, self._interval), BESIDE),
+            doubted=await writer.doubted(self._interval, spans(batch, self._interval, wider=True)),
+            following=following_rows(batch, following),
+            splits=await writer.splits(batch.instruments),
+            seen=self._seen,
+        )
+
+    async def _write(self, writer: PriceWriter, batch: Prepared, verdict: Verdict) -> Run:
+        touched = {
+            int(one) for bars in (verdict.new, verdict.corrected) for one in np.unique(bars["instrument"])
+        }
+        if len(verdict.new):
+            await writer.insert(self._interval, verdict.new)
+        if len(verdict.corrected):
+            await writer.correct(self._interval, verdict.corrected)
+        if len(verdict.rejected):
+            rejected = _rejected(batch, verdict, self._interval)
+            written = await writer.keep_aside(self._report.run, self._interval.value, rejected)
+            touched |= {self._listed[symbol].id for symbol in written if symbol is not None}
+        if touched:
+            await writer.bump(sorted(touched))
+        counts = Counts(
+            len(batch.bars),
+            len(verdict.new),
+            verdict.unchanged,
+            len(verdict.corrected),
+            len(verdict.rejected),
+        )
+        return await writer.advance(self._report.run.id, counts)
+
+
+@dataclass(frozen=True)
+class FetchedRows:
+    """Bars that a provider fetched, as a source."""
+
+    name: str
+    symbol: str
+    interval: Interval
+    bars: Bars
+
+    @property
+    def sha256(self) -> bytes:
+        """Fingerprint of provider, symbol, interval and all values."""
+        digest = hashlib.sha256(f"{self.name}:{self.interval}".encode())
+        for column in self.bars.columns():
+            digest.update(column.tobytes())
+        return digest.digest()
+
+    @property
+    def rows_total(self) -> int:
+        """How many bars it has."""
+        return len(self.bars)
+
+    def batches(self) -> Iterator[RowBatch]:
+        """All bars at once."""
+        if len(self.bars):
+            yield batch_of_bars(self.symbol, self.interval, self.bars)
+
+
+def batch_of_bars(symbol: str, interval: Interval, bars: Bars) -> RowBatch:
+    """Bars of one instrument as rows; their numbers count from 1, in the bars' order."""
+    n = len(bars)
+
+    def rows_as_read(rows: IntArray) -> list[dict[str, object]]:
+        return [row_of_bar(symbol, interval, bars, int(row)) for row in rows]
+
+    number = np.arange(1, n + 1, dtype=np.int64)
+    return RowBatch(number, np.zeros(n, np.int64), [symbol], bars, np.zeros(n, np.uint16), rows_as_read)
+
+
+async def _read_ahead(source: RowSource) -> AsyncGenerator[RowBatch]:
+    """The batches, each read in a thread while the one before is written."""
+    batches = source.batches()
+    pending = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
+    try:
+        while (batch := await pending) is not None:
+            pending = asyncio.ensure_future(asyncio.to_thread(next, batches, None))
+            yield batch
+    finally:
+        await asyncio.wait([pending])
+        if not pending.cancelled():
+            pending.exception()
+
+
+def _rejected(batch: Prepared, verdict: Verdict, interval: Interval) -> list[Rejected]:
+    """The rows for the quarantine, with a time that needs no knowledge of the source wherever it was read."""
+    read = batch.batch.rows_as_read(batch.index[verdict.rejected])
+    found = []
+    for place, row in zip(verdict.rejected.tolist(), read, strict=True):
+        code, t = int(batch.batch.symbol[batch.index[place]]), int(batch.bars["t"][place])
+        if t != NO_TIME and "line" not in row:
+            row[time_cell(interval)] = time_text(interval, t)
+        symbol = batch.batch.symbols[code] if code >= 0 else None
+        reasons = Defect(int(verdict.defects[place])).reasons
+        found.append(Rejected(int(batch.number[place]), symbol, None if t == NO_TIME else t, row, reasons))
+    return found
+
+
+def _unlisted(number: int, symbol: str, action: CorporateAction) -> Rejected:
+    row = {"symbol": symbol, "ex_date": action.ex_date, "kind": action.kind, "value": action.value}
+    return Rejected(number, symbol, None, row, [UNKNOWN_INSTRUMENT])
+
+
+def count_reasons(counted: dict[str, int], reasons: Sequence[str]) -> None:
+    """Add these reasons to the count of each."""
+    for reason in reasons:
+        counted[reason] = counted.get(reason, 0) + 1
