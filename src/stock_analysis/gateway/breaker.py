@@ -78,6 +78,8 @@ class CircuitBreaker:
 
     def _fail(self) -> None:
         self._in_a_row += 1
+        if self.state is CircuitState.OPEN:
+            return  # this call began before it opened
         if self.state is CircuitState.HALF_OPEN or self._in_a_row >= self._threshold:
             self._opened_at = self._clock()
             self._move(CircuitState.OPEN)

@@ -61,7 +61,7 @@ class Door:
         match = self._pattern.fullmatch(scope.get("path", ""))
         if match is not None and match.lastindex is not None:
             route = self._routes[match.lastindex - 1]
-        elif scope["type"] != "http" or scope["path"].startswith("/api/"):
+        elif scope["type"] != "http" or f"{scope['path']}/".startswith("/api/"):
             await self._own(scope, receive, send)
             return
         else:

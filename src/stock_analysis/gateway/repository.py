@@ -12,10 +12,10 @@ SQL = load_queries("stock_analysis.gateway")
 
 
 class PostgresKeyStore:
-    """API keys in the table api_key."""
+    """API keys in the table api_key, by a pool or a single connection."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
+        self._database = database
 
     async def add(self, key: ApiKey) -> None:
         """Keep a new key."""
@@ -43,7 +43,7 @@ class PostgresKeyStore:
 
     async def _fetch(self, name: str, *args: object) -> list[asyncpg.Record]:
         try:
-            rows: list[asyncpg.Record] = await self._pool.fetch(SQL[name], *args)
+            rows: list[asyncpg.Record] = await self._database.fetch(SQL[name], *args)
         except CONNECTION_ERRORS as error:
             raise UnavailableError("PostgreSQL", str(error) or type(error).__name__) from error
         return rows

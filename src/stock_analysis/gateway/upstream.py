@@ -25,7 +25,7 @@ from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
 from stock_analysis.gateway.breaker import CircuitBreaker, CircuitOpenError, CircuitState
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.kit.http import OBSERVED
-from stock_analysis.kit.problems import MEDIA_TYPE, problem
+from stock_analysis.kit.problems import problem
 from stock_analysis.kit.request_id import REQUEST_ID_HEADER, current_request_id
 from stock_analysis.kit.settings import Settings
 
@@ -51,7 +51,9 @@ _CONNECTIONS = 100
 _KEEP_ALIVE_S = 30  # less than a service keeps an idle connection, so that none is closed in our face
 _CHUNK_BYTES = 2**18
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_NOT_AN_ANSWER = frozenset({502, 503, 504})
+_FROM_THE_WAY = frozenset({502, 503, 504})
+"""From a proxy, unless in JSON: the services word their own errors so."""
+
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"}
     | {b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -174,7 +176,7 @@ class HttpUpstream:
                     )
             except aiohttp.ClientError as error:
                 raise UnansweredError(f"{type(error).__name__}: {error}") from error
-            if response.status in _NOT_AN_ANSWER and response.content_type != MEDIA_TYPE:
+            if response.status in _FROM_THE_WAY and not response.content_type.endswith("json"):
                 response.close()
                 raise UnansweredError(f"something on the way answered {response.status}")
             return response

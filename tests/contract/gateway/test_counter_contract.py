@@ -1,0 +1,81 @@
+"""One suite for the counters of the limits: the shared one and the local one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from valkey.asyncio import Valkey
+
+from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
+from stock_analysis.gateway.ports import Counter
+from stock_analysis.kit.cache import CACHE_ERRORS, open_valkey
+from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.valkey import ValkeyServer
+
+
+@pytest.fixture
+async def client(valkey: ValkeyServer) -> AsyncIterator[Valkey]:
+    async with open_valkey(valkey.add_to(Settings.model_validate({}))) as client:
+        yield client
+
+
+@pytest.fixture(params=["local", "shared"])
+async def counter(request: pytest.FixtureRequest, client: Valkey) -> Counter:
+    return InMemoryCounter() if request.param == "local" else ValkeyCounter(client)
+
+
+async def test_a_sum_grows_by_what_is_added(counter: Counter) -> None:
+    name = uuid4().hex
+    assert [await counter.add(name, amount, 60) for amount in (1, 100, 7)] == [1, 101, 108]
+
+
+async def test_names_are_summed_apart(counter: Counter) -> None:
+    one, other = uuid4().hex, uuid4().hex
+    await counter.add(one, 5, 60)
+    assert await counter.add(other, 1, 60) == 1
+
+
+async def test_simultaneous_additions_are_all_counted(counter: Counter) -> None:
+    name = uuid4().hex
+    sums = await asyncio.gather(*(counter.add(name, 1, 60) for _ in range(50)))
+    assert sorted(sums) == list(range(1, 51))
+
+
+async def test_a_sum_is_forgotten_after_its_time_however_often_it_is_added_to(counter: Counter) -> None:
+    name = uuid4().hex
+    await counter.add(name, 5, 1)
+    await asyncio.sleep(0.6)
+    assert await counter.add(name, 5, 1) == 10
+    await asyncio.sleep(0.6)
+    assert await counter.add(name, 5, 1) == 5
+
+
+async def test_two_gateways_share_one_limit(client: Valkey) -> None:
+    limiters = [Limiter(ValkeyCounter(client), 240, lambda: 0.0) for _ in range(2)]
+    name = uuid4().hex
+    granted = [(await limiters[turn % 2].take(name)).granted for turn in range(300)]
+    assert sum(granted) == 240
+
+
+async def test_limits_hold_while_valkey_dies_and_comes_back() -> None:
+    server = ValkeyServer()
+    now = 0.0
+    try:
+        async with open_valkey(server.add_to(Settings.model_validate({}))) as client:
+            counter = FallbackCounter(ValkeyCounter(client), InMemoryCounter(), lambda: now)
+            assert await counter.add("a", 3, 60) == 3
+            server.kill()
+            assert await counter.add("a", 1, 60) == 1
+            server.start()
+            now = 5.0
+            assert await counter.add("a", 2, 60) == 2
+            assert await ValkeyCounter(client).add("a", 1, 60) == 3
+    finally:
+        server.remove()
+
+
+async def test_a_shared_counter_that_is_down_fails_as_the_fallback_expects() -> None:
+    async with open_valkey(Settings.model_validate({"valkey_port": 1})) as client:
+        with pytest.raises(CACHE_ERRORS):
+            await ValkeyCounter(client).add("a", 1, 60)
