@@ -127,11 +127,7 @@ function Row({ row, index, currency, onEdit, onRemove, onStopComparing }: Legend
   return (
     <div className="legend-row">
       <span className="legend-label">{label}</span>
-      {row.values.map((value, position) => (
-        <span key={position} className="legend-value" style={value.color === null ? undefined : { color: `var(--${value.color})` }}>
-          {textOf(lang, currency, value, index)}
-        </span>
-      ))}
+      {/* Before the values, whose width changes with the bar: a button must not move away from the pointer. */}
       <span className="legend-actions">
         {spec !== null && (
           <button type="button" className="button tiny" aria-label={m.chart.editIndicator(label)} title={m.chart.editIndicator(label)} onClick={() => { onEdit(spec); }}>
@@ -142,6 +138,11 @@ function Row({ row, index, currency, onEdit, onRemove, onStopComparing }: Legend
           <Icon name="close" />
         </button>
       </span>
+      {row.values.map((value, position) => (
+        <span key={position} className="legend-value" style={value.color === null ? undefined : { color: `var(--${value.color})` }}>
+          {textOf(lang, currency, value, index)}
+        </span>
+      ))}
     </div>
   );
 }
