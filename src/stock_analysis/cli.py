@@ -12,6 +12,7 @@ import uvloop
 
 from stock_analysis import __version__
 from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
+from stock_analysis.gateway.cli import app as keys_app
 from stock_analysis.ingest.cli import add_commands as add_ingest_commands
 from stock_analysis.kit.db import CONNECTION_ERRORS, connect
 from stock_analysis.kit.logging import configure_logging
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(keys_app, name="keys")
 add_ingest_commands(app)
 
 ConfigFile = Annotated[
