@@ -13,7 +13,6 @@ import typer
 from stock_ops.errors import FolderError, OpsError, StoppedByUserError
 from stock_ops.facts.condition import observe_condition
 from stock_ops.facts.host import observe_host
-from stock_ops.facts.journal import tail
 from stock_ops.facts.observe import Facts, observe
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import pages_built, versions
@@ -26,7 +25,7 @@ from stock_ops.plans.steps import Step
 from stock_ops.plans.up import UpPlan, plan_up
 from stock_ops.report import ConsoleReport, JsonReport, Report
 from stock_ops.runners.files import exclusive
-from stock_ops.runners.follow import follow
+from stock_ops.runners.follow import Follower, follow
 from stock_ops.runners.run import explain, run_steps
 
 app = typer.Typer(
@@ -40,7 +39,9 @@ app = typer.Typer(
 Data = Annotated[
     Path | None,
     typer.Option(
-        help="Data folder.  [default: $STOCKOPS_DATA, else the user's place for data]", show_default=False
+        readable=False,
+        help="Data folder.  [default: $STOCKOPS_DATA, else the user's place for data]",
+        show_default=False,
     ),
 ]
 Port = Annotated[
@@ -171,20 +172,19 @@ def _status(layout: Layout, report: Report) -> int:
 
 
 def _logs(layout: Layout, parts: Sequence[str], count: int, report: Report, *, follow_on: bool) -> int:
-    paths = {part: layout.log(part) for part in parts}
     if not layout.logs.is_dir():
         raise FolderError(f"There are no logs in {layout.logs}.", "Start the platform with: stockops up")
     if not os.access(layout.logs, os.R_OK | os.X_OK):
         raise FolderError(
             f"{layout.logs} may not be read by this user.", "Run this as the user who ran `up`."
         )
-    coming = follow(paths) if follow_on else None
-    for part, path in paths.items():
-        for line in tail(path, count):
-            report.log(part, line, named=len(paths) > 1)
+    followers = {part: Follower(layout.log(part)) for part in parts}
     try:
-        for part, line in coming or ():
-            report.log(part, line, named=len(paths) > 1)
+        for part, follower in followers.items():
+            for line in follower.last(count):
+                report.log(part, line, named=len(parts) > 1)
+        for part, line in follow(followers) if follow_on else ():
+            report.log(part, line, named=len(parts) > 1)
     except KeyboardInterrupt:
         return 0
     return 0

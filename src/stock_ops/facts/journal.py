@@ -56,19 +56,6 @@ def _count(found: dict[str, Crashes], time: str, text: str) -> None:
         found[spawned[1]] = replace(before, restarts=before.ends)
 
 
-def tail(path: Path, count: int) -> list[str]:
-    """The last lines of a file, read from its end; none when it is missing."""
-    try:
-        with path.open("rb") as file:
-            end = file.seek(0, 2)
-            start = max(0, end - 400 * (count + 1))
-            file.seek(start)
-            lines = file.read(end - start).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    return lines[-count:] if count else []
-
-
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,5 +1,6 @@
 """What runs for one data folder: the supervisor, its parts, and processes that lost their supervisor."""
 
+import contextlib
 import http.client
 import os
 import socket
@@ -83,14 +84,19 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the socket is the host
-        return _UnixConnection(self._path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = self._connection[1] if self._connection else None
+        if connection is None:
+            connection = _UnixConnection(self._path)
+            self._connection = host, connection  # which the base class closes
+        return connection
 
 
-def control(layout: Layout) -> Any:
+@contextlib.contextmanager
+def control(layout: Layout) -> Iterator[Any]:
     """The supervisor's remote procedures."""
-    server = xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(layout.socket))
-    return server.supervisor
+    with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(layout.socket)) as server:
+        yield server.supervisor
 
 
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
@@ -100,8 +106,8 @@ UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
 def observe_supervisor(layout: Layout) -> Supervisor:
     """Ask the supervisor; when it does not answer, look for its process."""
     try:
-        remote = control(layout)
-        return Supervisor(int(remote.getPID()), True, _parts(remote.getAllProcessInfo()))
+        with control(layout) as remote:
+            return Supervisor(int(remote.getPID()), True, _parts(remote.getAllProcessInfo()))
     except (*UNREACHABLE, xmlrpc.client.Fault):
         mine = [left.pid for left in _processes_of(layout) if left.name == "supervisor"]
         return Supervisor(mine[0] if mine else None, False, ())

@@ -17,6 +17,7 @@ from stock_ops.layout import FORMAT, POSTGRES_MAJOR, Layout
 from stock_ops.plans.settings import OWNED
 
 _OTHER_FOLDER = "Choose another folder with --data, for example: stockops up --data /var/lib/stock-analysis"
+_UNQUOTABLE = ('"', "$", "`", "\\", " #", " ;", *map(chr, range(32)))
 _MOUNT_POINT = frozenset({"lost+found"})
 
 
@@ -25,6 +26,12 @@ def refuse_folder(facts: Facts) -> None:
     folder, name = facts.folder, facts.account.name
     if folder.exists and not folder.is_folder:
         raise FolderError(f"{folder.path} is a file, not a folder.", _OTHER_FOLDER)
+    if any(word in str(folder.path) for word in _UNQUOTABLE):
+        raise FolderError(
+            f"{folder.path}: the servers' own tools cannot handle a path with a quotation mark, "
+            "a dollar sign, a backslash, a control character, or a space before # or ;.",
+            "Choose another folder with --data.",
+        )
     if not folder.usable:
         raise FolderError(
             f"{_what(facts)} may not be read and written by the user {name}.",

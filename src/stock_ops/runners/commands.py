@@ -11,11 +11,11 @@ from stock_ops.facts.host import Account
 from stock_ops.facts.programs import Programs
 from stock_ops.plans.settings import leashed
 
-_DROPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
+_DROPPED = ("PYTHONDONTWRITEBYTECODE",)
 
 
 def environment() -> dict[str, str]:
-    """Our environment without what would bend Python or PostgreSQL."""
+    """Our environment without what would slow down Python or bend PostgreSQL."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -55,11 +55,14 @@ def run_to_end(
 
 def last_words(output: str) -> str:
     """The line of an output that most likely says why it failed."""
-    lines = [_plain(line) for line in output.splitlines() if line.strip()]
+    lines = [_plain(line) for line in output.translate(_FRAMES).splitlines()]
+    lines = [line for line in lines if line]
     telling = [line for line in lines if any(word in line for word in _TELLING)]
     return ((telling or lines)[-1] if lines else "it said nothing")[:400]
 
 
+_FRAMES = dict.fromkeys(map(ord, "│╭╮╰╯─┃━┏┓┗┛|"), " ")
+"""What a command may draw around its words."""
 _TELLING = ("FATAL", "PANIC", "ERROR", "rror:", "No space left", "cannot", "could not")
 
 

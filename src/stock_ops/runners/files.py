@@ -21,9 +21,10 @@ _NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.p
 
 
 def make_folder(folder: NewFolder) -> None:
-    """Make the folder, or set its permissions right."""
+    """Make the folder, or set its permissions right; what is in it goes to its owner, if it has one."""
     folder.path.mkdir(parents=True, exist_ok=True)
-    _give(folder.path, folder.owner)
+    for path in (folder.path, *(folder.path.rglob("*") if folder.owner else ())):
+        _give(path, folder.owner)
     folder.path.chmod(folder.mode)
 
 

@@ -47,22 +47,22 @@ def start_supervisor(layout: Layout, programs: Programs) -> None:
 def stop_supervisor(layout: Layout) -> None:
     """Tell supervisord to end, and wait until it is gone."""
     pid = observe_supervisor(layout).pid
-    with contextlib.suppress(*UNREACHABLE, xmlrpc.client.Fault):
-        control(layout).shutdown()
+    with contextlib.suppress(*UNREACHABLE, xmlrpc.client.Fault), control(layout) as remote:
+        remote.shutdown()
     if pid is not None and not _wait(lambda: not alive(pid), _STOP_S):
         raise PartError(f"The supervisor (pid {pid}) does not stop.", f"kill -9 {pid}, then run this again.")
 
 
 def start_part(layout: Layout, name: str) -> None:
     """Start one part; one that is starting already is left alone."""
-    with contextlib.suppress(xmlrpc.client.Fault):
-        control(layout).startProcess(name, False)
+    with contextlib.suppress(xmlrpc.client.Fault), control(layout) as remote:
+        remote.startProcess(name, False)
 
 
 def stop_part(layout: Layout, name: str) -> None:
     """Stop one part and wait; the supervisor kills it when it takes too long."""
-    with contextlib.suppress(xmlrpc.client.Fault):
-        control(layout).stopProcess(name, False)
+    with contextlib.suppress(xmlrpc.client.Fault), control(layout) as remote:
+        remote.stopProcess(name, False)
     if not _wait(lambda: _is_stopped(layout, name), _STOP_S):
         raise PartError(f"{PART_TITLES[name]} does not stop within {_STOP_S:g} s.", _see(layout, name))
 
@@ -70,10 +70,11 @@ def stop_part(layout: Layout, name: str) -> None:
 def end_process(step: EndProcess) -> None:
     """End a process without a supervisor: politely, then by force."""
     polite = signal.SIGINT if step.name == "postgresql" else signal.SIGTERM
-    for number, patience_s in ((polite, 30.0), (signal.SIGKILL, 10.0)):
+    patience_s = 10.0 if step.name == "supervisor" else 30.0
+    for number, limit_s in ((polite, patience_s), (signal.SIGKILL, 10.0)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(step.pid, number)
-        if _wait(lambda: not alive(step.pid), patience_s):
+        if _wait(lambda: not alive(step.pid), limit_s):
             return
     raise PartError(
         f"{step.name} (pid {step.pid}) does not end.", "Restart the machine: the kernel holds it."

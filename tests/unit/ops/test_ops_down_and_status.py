@@ -3,7 +3,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.ops.builders import NOW, as_root, fresh, remembered, running, stopped, with_part
 
 from stock_ops.facts.condition import Condition, PartCondition
 from stock_ops.facts.health import Health
@@ -20,6 +19,7 @@ from stock_ops.plans.settings import valkey_settings
 from stock_ops.plans.status import Status, address, assess, duration
 from stock_ops.plans.steps import EndProcess, StopPart, StopSupervisor, WriteFiles
 from stock_ops.plans.up import plan_up
+from tests.unit.ops.builders import NOW, as_root, fresh, remembered, running, stopped, with_part
 
 
 def condition(facts: Facts, crashes: dict[str, Crashes] | None = None) -> Condition:

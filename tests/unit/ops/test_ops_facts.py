@@ -15,11 +15,12 @@ from stock_ops.facts.instance import (
     read_overrides,
     read_secrets,
 )
-from stock_ops.facts.journal import parse_crashes, tail
+from stock_ops.facts.journal import parse_crashes
 from stock_ops.facts.programs import observe_programs
 from stock_ops.layout import LONGEST_SOCKET_PATH, Layout, data_folder
 from stock_ops.runners.commands import last_words
 from stock_ops.runners.files import exclusive
+from stock_ops.runners.follow import Follower
 
 STARTED = "2026-11-23 01:00:00,100 INFO supervisord started with pid 10"
 
@@ -210,12 +211,32 @@ def test_the_last_words_of_a_json_log_are_its_message() -> None:
     assert last_words("\n".join(map(json.dumps, lines))) == "error: no database: refused"
 
 
-def test_a_tail_is_the_end_of_the_file(tmp_path: Path) -> None:
+def test_a_follower_shows_the_end_of_the_log_and_what_comes_after(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("".join(f"line {number}\n" for number in range(10_000)))
-    assert tail(log, 2) == ["line 9998", "line 9999"]
-    assert tail(log, 0) == []
-    assert tail(tmp_path / "none", 5) == []
+    log.write_text("".join(f"line {number}\n" for number in range(10_000)) + "half")
+    follower = Follower(log)
+    assert follower.last(2) == ["line 9998", "line 9999"]
+    assert follower.read() == []
+    with log.open("a") as out:
+        out.write(" a line\nnext\n")
+    assert follower.read() == ["half a line", "next"]
+    assert Follower(log).last(0) == []
+    log.write_text(("x" * 50_000 + "\n") * 5)
+    assert [len(line) for line in Follower(log).last(4)] == [50_000] * 4
+    assert len(Follower(log).last(9)) == 5
+    assert Follower(tmp_path / "none").last(5) == []
+
+
+def test_a_follower_goes_on_after_rotation_and_truncation(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("old\n")
+    follower = Follower(log)
+    follower.last(1)
+    log.rename(tmp_path / "log.1")
+    log.write_text("rotated\n")
+    assert follower.read() == ["rotated"]
+    log.write_text("cut\n")
+    assert follower.read() == ["cut"]
 
 
 def test_a_lock_file_that_was_left_over_locks_nothing(tmp_path: Path) -> None:

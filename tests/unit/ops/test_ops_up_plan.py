@@ -2,17 +2,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.ops.builders import (
-    LAYOUT,
-    NOW,
-    ROOT,
-    as_root,
-    fresh,
-    remembered,
-    running,
-    stopped,
-    with_part,
-)
 
 from stock_ops.errors import (
     ConflictingSettingsError,
@@ -45,6 +34,17 @@ from stock_ops.plans.steps import (
     WriteFiles,
 )
 from stock_ops.plans.up import plan_up
+from tests.unit.ops.builders import (
+    LAYOUT,
+    NOW,
+    ROOT,
+    as_root,
+    fresh,
+    remembered,
+    running,
+    stopped,
+    with_part,
+)
 
 
 def kinds(facts: Facts, port: int | None = None) -> list[str]:

