@@ -100,7 +100,13 @@ const EXCHANGES: Terms = {
   XNAS: { en: 'NASDAQ', ko: '나스닥' },
   XKRX: { en: 'KRX', ko: '한국거래소' },
   XKOS: { en: 'KOSDAQ', ko: '코스닥' },
-  CMES: { en: 'CME', ko: '시카고상업거래소' },
+  ARCX: { en: 'NYSE Arca', ko: 'NYSE 아카' },
+  BATS: { en: 'Cboe BZX', ko: 'Cboe BZX' },
+  XLON: { en: 'LSE', ko: '런던증권거래소' },
+  XTKS: { en: 'TSE', ko: '도쿄증권거래소' },
+  XHKG: { en: 'HKEX', ko: '홍콩거래소' },
+  XETR: { en: 'Xetra', ko: '제트라' },
+  XCME: { en: 'CME', ko: '시카고상업거래소' },
 };
 
 const CATALOGUES = {

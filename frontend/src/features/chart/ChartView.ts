@@ -58,6 +58,8 @@ const TICKS: Record<TickMarkType, AxisTick> = {
   [TickMarkType.Time]: 'minute',
   [TickMarkType.TimeWithSeconds]: 'second',
 };
+/** A new pane would take on the price pane's scale: its logarithm and the room for its legend. */
+const INDICATOR_SCALE = { mode: PriceScaleMode.Normal, scaleMargins: { top: 0.22, bottom: 0.08 } };
 const SETTLED_MS = 80;
 const stamp = (t: ChartSeconds): UTCTimestamp => t as number as UTCTimestamp;
 
@@ -93,7 +95,7 @@ export class ChartView {
       layout: { attributionLogo: false, fontSize: 12, panes: { enableResize: true } },
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderVisible: false },
-      timeScale: { borderVisible: false, rightOffset: 3, minBarSpacing: 0.05, secondsVisible: false, enableConflation: true },
+      timeScale: { borderVisible: false, rightOffset: 3, minBarSpacing: 0.05, secondsVisible: false },
       handleScroll: { vertTouchDrag: false },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false });
@@ -256,6 +258,7 @@ export class ChartView {
     );
     this.chart.panes().forEach((pane, position) => {
       pane.setStretchFactor(position === 0 ? 3 : 1);
+      if (position > 0) pane.priceScale('right').applyOptions(INDICATOR_SCALE);
     });
     this.addGuides(model);
     this.watchPanes();
