@@ -1,0 +1,44 @@
+"""The gateway in a process of its own, before a service in the same process that takes its time.
+
+Arguments: port drain_s shutdown_timeout_s. Paths: /api/v1/stocks/<seconds> answers in ten pieces that long.
+"""
+
+import asyncio
+import sys
+
+import uvloop
+from starlette.types import Receive, Scope, Send
+
+from stock_analysis.gateway.endpoints import create_app
+from stock_analysis.gateway.upstream import AsgiUpstream
+from stock_analysis.kit.cache import open_valkey
+from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.health import Health
+from stock_analysis.kit.logging import configure_logging
+from stock_analysis.kit.server import serve
+from stock_analysis.kit.settings import Settings
+
+
+async def slow_service(scope: Scope, receive: Receive, send: Send) -> None:
+    del receive
+    pause_s = float(scope["path"].rsplit("/", 1)[1]) / 10
+    headers = [(b"content-length", b"100000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for piece in range(10):
+        await asyncio.sleep(pause_s)
+        body = bytes([48 + piece]) * 10_000
+        await send({"type": "http.response.body", "body": body, "more_body": piece < 9})
+
+
+async def main(port: int, drain_s: float, shutdown_timeout_s: float) -> None:
+    given = {"drain_s": drain_s, "shutdown_timeout_s": shutdown_timeout_s, "rate_limit_per_minute": 0}
+    settings = Settings.model_validate(given)
+    configure_logging("test", "json", "info")
+    health = Health({}, {})
+    async with await open_pool(settings, application_name="test") as pool, open_valkey(settings) as valkey:
+        app = create_app(settings, AsgiUpstream(slow_service), health, pool, valkey)
+        await serve(app, health, settings, port=port)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
