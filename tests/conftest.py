@@ -7,6 +7,7 @@ import pytest
 
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.platform import Platform, import_sample
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
 
@@ -33,6 +34,22 @@ def database(postgres: PostgresCluster) -> Iterator[Settings]:
     settings = postgres.create_database()
     yield settings
     postgres.drop_database(settings)
+
+
+@pytest.fixture(scope="session")
+def sample_database(postgres: PostgresCluster) -> Settings:
+    """Settings of the database that has the sample data: to be read, or cloned as a template."""
+    settings = postgres.create_database()
+    import_sample(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def sample_platform(sample_database: Settings, valkey: ValkeyServer) -> Iterator[Platform]:
+    """The whole platform in a process of its own, with the sample data."""
+    platform = Platform(valkey.add_to(sample_database))
+    yield platform
+    platform.remove()
 
 
 @pytest.fixture

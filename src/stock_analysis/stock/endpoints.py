@@ -41,8 +41,30 @@ ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, Unavailable
 _LAST_ID = 2**63 - 1
 _BEFORE_ALL = (-1, "")
 
-Symbol = Annotated[str, Path(description="Symbol, in any case.", max_length=32, examples=["AAPL"])]
-At = Annotated[str | None, Query(max_length=40, examples=["2012-01-03"])]
+Symbol = Annotated[
+    str,
+    Path(
+        description="Symbol, in any case.",
+        max_length=32,
+        examples=["AAPL"],
+        json_schema_extra={"pattern": "^[A-Za-z0-9][A-Za-z0-9.^=_-]{0,31}$"},
+    ),
+]
+At = Annotated[
+    str | None,
+    Query(
+        description="ISO date, ISO date and time, or epoch seconds.",
+        max_length=40,
+        examples=["2012-01-03"],
+        json_schema_extra={
+            "anyOf": [
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "pattern": "^-?[0-9]{1,11}$"},
+            ]
+        },
+    ),
+]
 IntervalQuery = Annotated[Interval, Query(description="Span of one bar.")]
 AdjustmentQuery = Annotated[
     Adjustment, Query(description="Corporate actions to take out: none, splits, dividends, or both.")
