@@ -88,7 +88,7 @@ class StoppedByUserError(OpsError):
 
     def __init__(self, during: str, left: str) -> None:
         super().__init__(
-            f"StoppedByUserError during: {during}. {left}", "Run the same command again to go on."
+            f"Interrupted during: {during}. {left}", "Run the same command again to go on."
         )
 
 

@@ -105,7 +105,7 @@ def test_the_servers_do_not_run_as_root(stubbed: Instance) -> None:
     assert 0 not in users.values(), users
 
 
-@pytest.mark.parametrize("name", ["with space", "주식 데이터", "100% #;'odd'", "d" * 200])
+@pytest.mark.parametrize("name", ["with space", "주식 데이터", "100%#;'odd'", "d" * 200])
 def test_any_path_will_do_for_the_data(make: Maker, name: str) -> None:
     instance = make(name, stub=True)
     instance.up()
