@@ -122,6 +122,8 @@ describe('comparison', () => {
     expect(alignCloses(monday, tuesday, [price(9)], '1w')).toEqual([9]);
     expect(alignCloses(monday, tuesday, [price(9)], '1mo')).toEqual([9]);
     expect(alignCloses(monday, [at('2023-04-28T00:00:00Z')], [price(9)], '1w')).toEqual([null]);
+    expect(alignCloses(monday, [at('2023-04-30T00:00:00Z')], [price(9)], '1w')).toEqual([null]);
+    expect(alignCloses(monday, [at('2023-05-07T00:00:00Z')], [price(9)], '1w')).toEqual([9]);
   });
 
   test('starts where both have a price', () => {

@@ -1784,8 +1784,10 @@ export interface operations {
             query?: {
                 /** @description Span of one bar. */
                 interval?: components["schemas"]["Interval"];
-                from?: string | null;
-                to?: string | null;
+                /** @description ISO date, ISO date and time, or epoch seconds. */
+                from?: string;
+                /** @description ISO date, ISO date and time, or epoch seconds. */
+                to?: string;
                 /** @description Most bars; the newest of the range are given. */
                 limit?: number;
                 /** @description Corporate actions to take out: none, splits, dividends, or both. */
@@ -2038,8 +2040,10 @@ export interface operations {
                 i?: string[];
                 /** @description Span of one bar. */
                 interval?: components["schemas"]["Interval"];
-                from?: string | null;
-                to?: string | null;
+                /** @description ISO date, ISO date and time, or epoch seconds. */
+                from?: string;
+                /** @description ISO date, ISO date and time, or epoch seconds. */
+                to?: string;
                 /** @description Most bars; the newest of the range are given. */
                 limit?: number;
                 /** @description Corporate actions to take out: none, splits, dividends, or both. */
@@ -2292,8 +2296,10 @@ export interface operations {
                 i: string[];
                 /** @description Span of one bar. */
                 interval?: components["schemas"]["Interval"];
-                from?: string | null;
-                to?: string | null;
+                /** @description ISO date, ISO date and time, or epoch seconds. */
+                from?: string;
+                /** @description ISO date, ISO date and time, or epoch seconds. */
+                to?: string;
                 /** @description Most bars; the newest of the range are given. */
                 limit?: number;
                 /** @description Corporate actions to take out: none, splits, dividends, or both. */

@@ -60,6 +60,7 @@ const TICKS: Record<TickMarkType, AxisTick> = {
 };
 /** A new pane would take on the price pane's scale: its logarithm and the room for its legend. */
 const INDICATOR_SCALE = { mode: PriceScaleMode.Normal, scaleMargins: { top: 0.22, bottom: 0.08 } };
+const CROWDED_BARS = 900;
 const SETTLED_MS = 80;
 const stamp = (t: ChartSeconds): UTCTimestamp => t as number as UTCTimestamp;
 
@@ -119,7 +120,7 @@ export class ChartView {
 
   draw(model: ChartModel, look: Look): void {
     this.model = model;
-    const paint = (name: string) => getComputedStyle(this.host).getPropertyValue(`--${name}`).trim();
+    const { paint } = this;
     this.applyLook(model, look, paint);
     this.rebuildLines(model);
     this.candles.setData(candleData(model));
@@ -127,7 +128,7 @@ export class ChartView {
     model.series.forEach((series, i) => {
       this.drawLine(this.lines[i], series, model, look, paint);
     });
-    this.marks.setMarkers(model.marks.map((mark) => markerOf(mark, model, paint)));
+    this.drawMarks();
     if (this.pointedTime !== null) this.pointAgain(model);
     this.measurePanesSoon();
   }
@@ -188,6 +189,17 @@ export class ChartView {
     this.crosshair.set(null);
   }
 
+  /** Dividends come every quarter: over many years they would hide the prices. */
+  private drawMarks(): void {
+    const model = this.model;
+    const bars = this.visible.get();
+    const crowded = bars !== null && bars.to - bars.from > CROWDED_BARS;
+    const marks = (model?.marks ?? []).filter((mark) => !(crowded && mark.kind === 'dividend'));
+    this.marks.setMarkers(model === null ? [] : marks.map((mark) => markerOf(mark, model, this.paint)));
+  }
+
+  private readonly paint = (name: string): string => getComputedStyle(this.host).getPropertyValue(`--${name}`).trim();
+
   private reveal(index: BarIndex): void {
     const scale = this.chart.timeScale();
     const range = scale.getVisibleLogicalRange();
@@ -207,6 +219,7 @@ export class ChartView {
       this.visible.set(range && { from: range.from, to: range.to });
       clearTimeout(this.restTimer);
       this.restTimer = window.setTimeout(() => {
+        this.drawMarks();
         this.restingStart.set(Math.max(0, Math.ceil(range?.from ?? 0)));
       }, SETTLED_MS);
     });
@@ -265,7 +278,7 @@ export class ChartView {
   }
 
   private addGuides(model: ChartModel): void {
-    const color = getComputedStyle(this.host).getPropertyValue('--guide').trim();
+    const color = this.paint('guide');
     model.series.forEach((series, i) => {
       for (const level of series.guides) {
         this.lines[i]?.createPriceLine({ price: level, color, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, title: '' });
