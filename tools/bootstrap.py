@@ -8,6 +8,7 @@ bootstrap.py lock [--upgrade]                 write requirements/*.txt anew
 Every step leaves a stamp with the content it was done for, so a second run skips it.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -136,7 +137,7 @@ def _up(arguments: list[str]) -> int:
 def _prepare(requirements: tuple[str, ...], *, pages: bool) -> int:
     """Packages and pages, side by side: the one waits for the network, the other computes."""
     node = _system_node()
-    with ThreadPoolExecutor(2) as pool:
+    with _alone(), ThreadPoolExecutor(2) as pool:
         python = pool.submit(_python, requirements, with_node=pages and node is None)
         built = pool.submit(_pages, python, node) if pages else None
         _wait([one for one in (python, built) if one])
@@ -144,14 +145,30 @@ def _prepare(requirements: tuple[str, ...], *, pages: bool) -> int:
 
 
 def _wait(futures: list["Future[None]"]) -> None:
-    while not all(one.done() for one in futures):
-        PROGRESS.tick()
-        time.sleep(0.1)
-        if any(one.done() and one.exception() for one in futures):
-            _end_children()
-            break
-    for one in futures:
-        one.result()
+    """Until all are done; when one fails or Ctrl-C comes, the others end too."""
+    try:
+        while not all(one.done() for one in futures):
+            PROGRESS.tick()
+            time.sleep(0.05)
+            if any(one.done() and one.exception() for one in futures):
+                break
+        for one in sorted(futures, key=lambda one: not one.done()):
+            one.result()
+    finally:
+        _end_children()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One bootstrap at a time in this checkout; the kernel frees the lock when its holder dies."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("... another `make` prepares this checkout; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 # --- Python -------------------------------------------------------------------------------------
@@ -167,6 +184,7 @@ def _python(requirements: tuple[str, ...], *, with_node: bool) -> None:
         known = {"place": str(ROOT), "python": sys.version}
     files = {name: _digest([REQUIREMENTS / name]) for name in wanted}
     if any(known.get(name) != digest for name, digest in files.items()):
+        stamp.remove()
         every = sorted(files.keys() | {name for name in known if (REQUIREMENTS / name).is_file()})
         _install(every)
         known |= {name: _digest([REQUIREMENTS / name]) for name in every}
@@ -263,6 +281,7 @@ def _pages(python: "Future[None]", node: Path | None) -> None:
     stamp = FRONTEND / "node_modules" / ".stamp-build"
     if (FRONTEND / "dist" / "index.html").exists() and _read(stamp) == source:
         return
+    stamp.unlink(missing_ok=True)
     with PROGRESS.step("Pages", "npm run build"):
         _run("pages", ["npm", "run", "build"], cwd=FRONTEND, more=_node_environment(node))
         stamp.write_text(source)
@@ -273,6 +292,7 @@ def _install_modules(node: Path | None) -> None:
     locked = _digest([FRONTEND / "package.json", FRONTEND / "package-lock.json"])
     if _read(stamp) == locked:
         return
+    stamp.unlink(missing_ok=True)
     with PROGRESS.step("Page packages", "npm ci"):
         command = ["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"]
         _run("page-packages", command, cwd=FRONTEND, more=_node_environment(node))
@@ -352,17 +372,23 @@ class _Stamp:
             return {}
         return {str(name): str(value) for name, value in found.items()}
 
+    def remove(self) -> None:
+        """Before a step begins: cut off in the middle, it must not look done."""
+        self._path.unlink(missing_ok=True)
+
     def write(self, value: dict[str, str]) -> None:
         self._path.write_text(json.dumps(value, indent=2))
 
 
 _CHILDREN: set["subprocess.Popen[bytes]"] = set()
+_ending = False
 
 
 def _run(step: str, command: list[str], *, cwd: Path = ROOT, more: dict[str, str] | None = None) -> None:
     """Run a command; its output goes to a log, its last lines into the error."""
-    LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{step}.log"
+    if _ending:
+        raise BootstrapError(f"{step} was not begun.", "Run the same command again.")
     with log.open("wb") as out:
         child = subprocess.Popen(
             command, cwd=cwd, env=os.environ | (more or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=out
@@ -377,6 +403,8 @@ def _run(step: str, command: list[str], *, cwd: Path = ROOT, more: dict[str, str
 
 
 def _end_children() -> None:
+    global _ending
+    _ending = True
     for child in list(_CHILDREN):
         child.terminate()
 
