@@ -21,13 +21,15 @@ from stock_analysis.ingest.ports import Provider
 from stock_analysis.ingest.progress import as_json, open_progress, summary
 from stock_analysis.ingest.quarantine import QuarantineService
 from stock_analysis.ingest.repository import PostgresPriceStore
-from stock_analysis.ingest.rows import KeptAside, Report, Selection
+from stock_analysis.ingest.rows import Imported, KeptAside, Report, Selection
 from stock_analysis.ingest.sample import import_sample
 from stock_analysis.ingest.service import ImportService, ImportStoppedError, Listing
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 
 INTERRUPTED = 130
+TIMEOUT_S = 60.0
+"""Of one statement: a batch takes longer than a request may."""
 
 quarantine_app = typer.Typer(help="Rows that the quality gate kept aside.", no_args_is_help=True)
 
@@ -124,7 +126,7 @@ def fetch_command(
     last = end.date() if end else datetime.now(UTC).date()
     first = start.date() if start else last - timedelta(days=3653 if interval == "1d" else 6)
 
-    async def fetch(service: ImportService, show: Callable[[Report], None]) -> list[Report]:
+    async def fetch(service: ImportService, show: Callable[[Report], None]) -> Imported:
         return await _fetch_all(service, source, symbols, Interval(interval), first, last, show)
 
     _run_import(config, fetch, json_wanted=as_json)
@@ -138,13 +140,13 @@ async def _fetch_all(
     first: date,
     last: date,
     show: Callable[[Report], None],
-) -> list[Report]:
-    reports = []
+) -> Imported:
+    imported = Imported()
     for symbol in symbols:
         fetched = await asyncio.to_thread(source.fetch, symbol, interval, first, last)
-        reports.append(await service.import_fetched(fetched, interval, source.name))
-        show(reports[-1])
-    return reports
+        imported.reports.append(await service.import_fetched(fetched, interval, source.name))
+        show(imported.reports[-1])
+    return imported
 
 
 def _provider(name: str) -> Provider:
@@ -239,7 +241,7 @@ def dismiss_command(
 
 
 T = TypeVar("T")
-_Work = Callable[[ImportService, Callable[[Report], None]], Awaitable[list[Report]]]
+_Work = Callable[[ImportService, Callable[[Report], None]], Awaitable[Imported]]
 
 
 def _run_import(config: Path | None, work: _Work, *, json_wanted: bool) -> None:
@@ -250,20 +252,26 @@ def _run_import(config: Path | None, work: _Work, *, json_wanted: bool) -> None:
             typer.echo(summary(report))
 
     try:
-        reports = asyncio.run(_import(config, work, show))
+        imported = asyncio.run(_import(config, work, show))
     except ImportStoppedError as error:
         typer.echo(f"stock-analysis: {error}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     if json_wanted:
-        typer.echo(json.dumps([as_json(report) for report in reports], ensure_ascii=False, indent=2))
+        found = {
+            "instruments": len(imported.instruments),
+            "imports": [as_json(one) for one in imported.reports],
+        }
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
-    if not reports:
+    if imported.instruments:
+        typer.echo(f"{len(imported.instruments):,} instruments new or changed")
+    if not (imported.reports or imported.instruments):
         typer.echo("no changes: all of it was imported before")
-    if any(report.run.counts.quarantined for report in reports):
+    if any(report.run.counts.quarantined for report in imported.reports):
         typer.echo("`stock-analysis quarantine list` shows the rows kept aside")
 
 
-async def _import(config: Path | None, work: _Work, show: Callable[[Report], None]) -> list[Report]:
+async def _import(config: Path | None, work: _Work, show: Callable[[Report], None]) -> Imported:
     with _stop_on_signals() as stop, open_progress() as progress:
         async with _store(config) as store:
             return await work(ImportService(store, observer=progress, stop=stop), show)
@@ -302,7 +310,8 @@ def _run_quarantine(config: Path | None, work: Callable[[QuarantineService], Awa
 
 @asynccontextmanager
 async def _store(config: Path | None) -> AsyncIterator[PostgresPriceStore]:
-    pool = await open_pool(load_settings(config).settings, application_name="stock-analysis-import")
+    settings = load_settings(config).settings.model_copy(update={"database_timeout_s": TIMEOUT_S})
+    pool = await open_pool(settings, application_name="stock-analysis-import")
     try:
         yield PostgresPriceStore(pool)
     finally:

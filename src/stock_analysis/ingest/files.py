@@ -5,6 +5,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -31,10 +32,14 @@ from stock_analysis.kernels.quality import Defect
 
 Format = Literal["csv", "parquet"]
 
+KINDS = ("stock", "etf", "index", "future", "currency", "crypto")
 BATCH_ROWS = 100_000
 _BLOCK_BYTES = 4 << 20
 _SCAN_BYTES = 1 << 20
 _SAMPLE_ROWS = 5000
+
+_ENCODINGS = ("utf-8", "cp949", "latin-1")
+"""Tried in this order; the last one reads everything."""
 
 _SYNONYMS = {
     "symbol": ("symbol", "ticker", "code", "instrument", "종목코드", "단축코드", "심볼", "티커"),
@@ -115,7 +120,7 @@ def open_rows(path: Path, options: FileOptions) -> "FileRows":
         )
     symbol = None if "symbol" in columns and options.symbol is None else _symbol(path, options)
     return FileRows(
-        name=path.name,
+        name=path.name.encode(errors="replace").decode(),
         sha256=hashlib.sha256(table.sha256 + options.fingerprint()).digest(),
         interval=interval,
         rows_total=table.rows,
@@ -403,7 +408,7 @@ class _Scan:
 def _scan(opener: Any, path: Path) -> _Scan:
     """Read a text file once: fingerprint, number of lines, encoding, whether it quotes."""
     digest, lines, quoted, start, end = hashlib.sha256(), 0, False, b"", b""
-    decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in _ENCODINGS}
     try:
         with opener() as stream:
             while block := stream.read(_SCAN_BYTES):
@@ -411,24 +416,19 @@ def _scan(opener: Any, path: Path) -> _Scan:
                 lines += block.count(b"\n") or block.count(b"\r")
                 quoted = quoted or b'"' in block
                 start, end = start or block[:4], block[-1:]
-                decoder = _still_decodes(decoder, block)
+                decoders = {name: one for name, one in decoders.items() if _decodes(one, block)}
     except (OSError, EOFError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}") from error
-    encoding = "utf-8" if decoder else "cp949"
-    encoding = "utf-16" if start[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else encoding
+    encoding = "utf-16" if start[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else next(iter(decoders))
     return _Scan(digest.digest(), lines + (end not in {b"\n", b"\r", b""}), encoding, quoted)
 
 
-def _still_decodes(
-    decoder: codecs.IncrementalDecoder | None, block: bytes
-) -> codecs.IncrementalDecoder | None:
-    if decoder is None:
-        return None
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
     try:
         decoder.decode(block)
     except UnicodeDecodeError:
-        return None
-    return decoder
+        return False
+    return True
 
 
 def _open_table(path: Path, options: FileOptions) -> _CsvTable | _ParquetTable:
@@ -586,15 +586,17 @@ def _plain(value: object) -> object:
 
 def read_instruments(path: Path) -> list[Instrument]:
     """The instruments that a file lists. Raises InvalidInputError."""
-    found = []
-    for _, row in _read_all(path, _INSTRUMENT_SYNONYMS, ("symbol", "exchange", "currency")):
-        symbol = parse_symbol(str(row["symbol"]))
-        kind = str(row.get("kind") or "stock").lower()
-        name = str(row.get("name") or symbol)
-        found.append(
-            Instrument(symbol, name, str(row["exchange"]).upper(), str(row["currency"]).upper(), kind)
-        )
-    return found
+    wanted = ("symbol", "exchange", "currency")
+    return [_instrument(row, path) for _, row in _read_all(path, _INSTRUMENT_SYNONYMS, wanted)]
+
+
+def _instrument(row: dict[str, object], path: Path) -> Instrument:
+    symbol = parse_symbol(str(row["symbol"]))
+    kind, currency = str(row.get("kind") or "stock").lower(), str(row["currency"]).upper()
+    if kind not in KINDS or not re.fullmatch("[A-Z]{3}", currency):
+        known = ", ".join(KINDS)
+        raise InvalidInputError(f"{path.name}: {symbol} is {kind!r} in {currency!r}; the kinds are {known}")
+    return Instrument(symbol, str(row.get("name") or symbol), str(row["exchange"]).upper(), currency, kind)
 
 
 def read_actions(path: Path) -> tuple[bytes, list[tuple[str, CorporateAction]], list[Rejected]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.files import FileOptions, fingerprint, open_rows, read_actions, read_instruments
-from stock_analysis.ingest.rows import Report
+from stock_analysis.ingest.rows import Imported, Report
 from stock_analysis.ingest.service import ImportService, Listing
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet", ".pq")
@@ -45,25 +45,25 @@ async def import_path(
     *,
     skip_done: bool = False,
     on_report: Callable[[Report], None] = lambda _: None,
-) -> list[Report]:
-    """Import a file, or all files of a folder; returns a report for each file of actions and bars.
+) -> Imported:
+    """Import a file, or all files of a folder.
 
     skip_done: leave out files of actions and bars that were imported to their end before.
     """
     contents = look_into(path)
+    imported = Imported()
     for file in contents.instruments:
-        await service.put_instruments(read_instruments(file))
-    reports = []
+        imported.instruments += await service.put_instruments(read_instruments(file))
     for file in [*contents.actions, *contents.bars]:
         if skip_done and await service.is_done(fingerprint(file, options)):
             continue
         if file in contents.actions:
             digest, actions, rejected = read_actions(file)
-            reports.append(await service.import_actions(file.name, digest, actions, rejected))
+            imported.reports.append(await service.import_actions(file.name, digest, actions, rejected))
         else:
-            reports.append(await service.import_rows(open_rows(file, options), listing))
-        on_report(reports[-1])
-    return reports
+            imported.reports.append(await service.import_rows(open_rows(file, options), listing))
+        on_report(imported.reports[-1])
+    return imported
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -117,6 +117,14 @@ class Report:
     created: list[str] = field(default_factory=list)
 
 
+@dataclass
+class Imported:
+    """What a command imported: instruments new or changed, and a report for each file of actions or bars."""
+
+    instruments: list[str] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A row that the gate turned down. t: as of Bars, None where unknown. row: as the source had it."""

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -128,18 +128,20 @@ class ImportService:
         self._patience_s = patience_s
         self._stop = stop
         self._now = now
+        self._reached = False
 
     async def put_instruments(self, instruments: Sequence[Instrument]) -> list[str]:
         """Store instruments, changing those that differ; returns whose entry is new or changed."""
-        exchanges = await self._store.exchanges()
+        exchanges = await self.patiently(self._store.exchanges)
         for one in instruments:
             if one.exchange not in exchanges:
                 raise InvalidInputError(f"{one.symbol}: no exchange {one.exchange!r} is known")
-        return await self._store.add_instruments(instruments, update=True)
+        distinct = list({one.symbol: one for one in instruments}.values())
+        return await self.patiently(lambda: self._store.add_instruments(distinct, update=True))
 
     async def is_done(self, sha256: bytes) -> bool:
         """Whether the source with this fingerprint was imported to its end before."""
-        return await self._store.is_done(sha256)
+        return await self.patiently(lambda: self._store.is_done(sha256))
 
     async def import_rows(self, source: RowSource, listing: Listing | None = None) -> Report:
         """Import a source, from where an import of it was cut off.
@@ -164,27 +166,36 @@ class ImportService:
     ) -> Report:
         """Write corporate actions by symbol; those of unknown instruments are kept aside."""
         rows = len(actions) + len(rejected)
-        run = await self._store.open_run(source, sha256, "actions", rows)
-        listed = await self._store.listed({symbol for symbol, _ in actions})
-        known = [(listed[symbol].id, action) for symbol, action in actions if symbol in listed]
+        run = await self.patiently(lambda: self._store.open_run(source, sha256, "actions", rows))
+        listed = await self.patiently(lambda: self._store.listed({symbol for symbol, _ in actions}))
         unlisted = [_unlisted(row, *pair) for row, pair in enumerate(actions, 1) if pair[0] not in listed]
+        known = [(listed[symbol].id, action) for symbol, action in actions if symbol in listed]
         aside = [*rejected, *unlisted]
-        async with self._store.transaction() as writer:
-            await writer.lock_run(run.id)
-            await writer.lock_instruments(sorted({instrument_id for instrument_id, _ in known}))
-            new, changed, touched = await writer.put_actions(known)
-            await writer.keep_aside(run, "actions", aside)
-            await writer.bump(touched)
-            await writer.advance(run.id, Counts(rows, new, len(known) - new - changed, changed, len(aside)))
-        report = Report(await self._store.close_run(run.id), rows)
+        await self.patiently(lambda: self._land_actions(run, known, aside))
+        report = Report(await self.patiently(lambda: self._store.close_run(run.id)), rows)
         for row in aside:
             count_reasons(report.reasons, row.reasons)
         return report
 
+    async def _land_actions(
+        self, run: Run, known: list[tuple[int, CorporateAction]], aside: Sequence[Rejected]
+    ) -> None:
+        """All of a file of actions in one transaction, unless that was done before."""
+        distinct = list({(one, action.ex_date, action.kind): (one, action) for one, action in known}.values())
+        async with self._store.transaction() as writer:
+            if await writer.lock_run(run.id):
+                return
+            await writer.lock_instruments(sorted({instrument_id for instrument_id, _ in known}))
+            new, changed, touched = await writer.put_actions(distinct)
+            await writer.keep_aside(run, "actions", aside)
+            await writer.bump(touched)
+            rows = len(known) + len(aside)
+            await writer.advance(run.id, Counts(rows, new, len(known) - new - changed, changed, len(aside)))
+
     async def import_fetched(self, fetched: Fetched, interval: Interval, provider: str) -> Report:
         """Import what a provider answered: instrument, actions, bars."""
         symbol = fetched.instrument.symbol
-        await self._store.add_instruments([fetched.instrument])
+        await self.patiently(lambda: self._store.add_instruments([fetched.instrument]))
         source = FetchedRows(f"{provider}:{symbol}", symbol, interval, fetched.bars)
         if fetched.actions:
             digest = hashlib.sha256(b"actions" + source.sha256).digest()
@@ -192,22 +203,29 @@ class ImportService:
         return await self.import_rows(source)
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The result of the call, repeated while the store is away, for patience_s at most."""
+        """The result of the call, repeated while the store is away, for patience_s at most.
+
+        A store that was never there is not waited for.
+        """
         loop, delay = asyncio.get_running_loop(), _FIRST_DELAY_S
         deadline = loop.time() + self._patience_s
         while True:
             try:
-                return await call()
+                result = await call()
             except StoreInterruptedError as error:
-                if loop.time() + delay > deadline or self._stop():
+                if not self._reached or loop.time() + delay > deadline or self._stop():
                     raise
                 self._observer.waiting(error, delay)
+            else:
+                self._reached = True
+                return result
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY_S)
 
     async def _note_failure(self, run: Run, error: BaseException) -> None:
         if not isinstance(error, UnavailableError):
-            await self._store.close_run(run.id, str(error) or "it was cancelled")
+            with suppress(UnavailableError):
+                await self._store.close_run(run.id, str(error) or "it was cancelled")
 
 
 class _Import:
@@ -229,8 +247,8 @@ class _Import:
         """Land all batches that are not safe yet."""
         report, loop = self._report, asyncio.get_running_loop()
         started = loop.time()
-        self._exchanges = await self._store.exchanges()
-        self._aside = await self._store.numbers_aside(self._source.sha256)
+        self._exchanges = await self._service.patiently(self._store.exchanges)
+        self._aside = await self._service.patiently(lambda: self._store.numbers_aside(self._source.sha256))
         self._service._observer.started(report.run)
         async with aclosing(self._in_pairs()) as pairs:
             async for current, following in pairs:

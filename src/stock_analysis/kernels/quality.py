@@ -12,7 +12,8 @@ DefectArray = NDArray[np.uint16]
 
 ORDER_TOLERANCE = 1e-9
 SPIKE_BARS = 3
-_WINDOWS = [(p, q) for p in range(1, SPIKE_BARS + 1) for q in range(1, SPIKE_BARS + 2 - p)]
+_WIDTHS = [[(p, width - p) for p in range(1, width)] for width in range(2, SPIKE_BARS + 2)]
+"""How many bars before and after a bar make a pair of neighbours, the narrowest first."""
 
 
 class Defect(IntFlag):
@@ -130,9 +131,9 @@ def find_jumps(
     instrument, t: (n,) int64, ascending by both. high, low, close: (n,) positive, split-adjusted price units.
     ratio: > 1, two prices further apart than this disagree. gap_s: bars further apart are no neighbours.
     Returns (n,) bool, True where
-    - bars on both sides, SPIKE_BARS + 1 apart at most, agree with one another and not with this close, unless
-      two others on both sides agree with it too; so up to SPIKE_BARS bad bars are found, and a lasting new
-      level is not; or
+    - of the pairs of bars on both sides of it, SPIKE_BARS + 1 apart at most, that agree with one another, the
+      widest do not agree with this close; so up to SPIKE_BARS bad bars in a row are found, a good bar between
+      two bad ones is not, and a lasting new level is not; or
     - it is the newest bar, has neighbours, and none of the SPIKE_BARS before agrees: one bar is no proof of a
       new level, the next one makes it; or
     - its high is above, or its low below, its own and both neighbours' closes by more than the ratio.
@@ -140,15 +141,10 @@ def find_jumps(
     """
     limit, x = np.log(ratio), np.log(close)
     series = _Series(instrument, t, x, gap_s)
-    contradicted = np.zeros(len(t), np.bool_)
-    supported = np.zeros(len(t), np.bool_)
-    for before, after in _WINDOWS:
-        left, right = series.shifted(before), series.shifted(-after)
-        agree = np.abs(left - right) <= limit
-        off = (np.abs(x - left) > limit) & (np.abs(x - right) > limit)
-        contradicted |= agree & off
-        supported |= agree & (np.abs(x - left) <= limit) & (np.abs(x - right) <= limit)
-    spike = contradicted & ~supported
+    spike = np.zeros(len(t), np.bool_)
+    for pairs in _WIDTHS:
+        contradicted, supported = series.verdicts(pairs, limit)
+        spike = np.where(contradicted | supported, contradicted & ~supported, spike)
     return spike | series.unconfirmed(limit) | _extreme(series, np.log(high), np.log(low), limit)
 
 
@@ -171,6 +167,18 @@ class _Series:
         near &= np.abs(self._t[here] - self._t[there]) <= self._gap_s * abs(rows)
         found[here] = np.where(near, self.x[there], np.nan)
         return found
+
+    def verdicts(self, pairs: list[tuple[int, int]], limit: float) -> tuple[BoolArray, BoolArray]:
+        """Which values a pair of neighbours that agree contradicts, and which ones such a pair supports."""
+        contradicted = np.zeros(len(self.x), np.bool_)
+        supported = np.zeros(len(self.x), np.bool_)
+        for before, after in pairs:
+            left, right = self.shifted(before), self.shifted(-after)
+            agree = np.abs(left - right) <= limit
+            from_left, from_right = np.abs(self.x - left), np.abs(self.x - right)
+            contradicted |= agree & (np.minimum(from_left, from_right) > limit)
+            supported |= agree & (np.maximum(from_left, from_right) <= limit)
+        return contradicted, supported
 
     def unconfirmed(self, limit: float) -> BoolArray:
         """The newest bar of each instrument where no near bar before it agrees."""

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from stock_analysis.ingest.repository import PostgresPriceStore
+from stock_analysis.ingest.rows import Imported
 from stock_analysis.ingest.sample import import_sample
 from stock_analysis.ingest.service import ImportService
 from stock_analysis.kit.db import open_pool
@@ -66,7 +67,7 @@ async def test_every_row_is_stored_or_kept_aside_for_a_reason(sample: asyncpg.Po
 
 async def test_a_second_import_finds_nothing_to_do(sample: asyncpg.Pool) -> None:
     before = await sample.fetch("SELECT id, version FROM instrument ORDER BY id")
-    assert await import_sample(ImportService(PostgresPriceStore(sample))) == []
+    assert await import_sample(ImportService(PostgresPriceStore(sample))) == Imported()
     assert await sample.fetch("SELECT id, version FROM instrument ORDER BY id") == before
 
 
