@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
@@ -17,11 +18,62 @@ from stock_analysis.kit.settings import Settings
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 75
+HEAD_TIMEOUT_S = 10.0
+MAX_HEAD_BYTES = 64 * 1024
 _BACKLOG = 2048
 
 
 class ListenError(Exception):
     """The address cannot be listened on; the message says why and what to do."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's protocol with the bounds that it lacks: bytes and seconds of a request's head.
+
+    Without them a client that never ends its head keeps a connection, and memory, for ever.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Expect a head."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def on_message_begin(self) -> None:
+        """Expect the head of the next request of this connection."""
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._forget_head()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Count the bytes of a head that is not whole yet."""
+        super().data_received(data)
+        self._head_bytes += len(data)
+        if self._timer and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            log.warning("request refused", reason=f"its head is larger than {MAX_HEAD_BYTES} bytes")
+            self.transport.write(b"HTTP/1.1 431 \r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is expected any more."""
+        self._forget_head()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._forget_head()
+        self._head_bytes = 0
+        self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _forget_head(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Server(uvicorn.Server):
@@ -67,6 +119,7 @@ def _explain(error: OSError, host: str, port: int) -> str:
 def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -76,7 +129,6 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
         timeout_keep_alive=KEEP_ALIVE_S,
-        h11_max_incomplete_event_size=16 * 1024,
     )
 
 

@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
+from stock_analysis.kit import server
 from stock_analysis.kit.cache import open_valkey
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.logging import configure_logging
-from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
 
 
@@ -37,8 +37,9 @@ async def main(port: int, drain_s: float, shutdown_timeout_s: float) -> None:
     health = Health({}, {})
     async with await open_pool(settings, application_name="test") as pool, open_valkey(settings) as valkey:
         app = create_app(settings, AsgiUpstream(slow_service), health, pool, valkey)
-        await serve(app, health, settings, port=port)
+        await server.serve(app, health, settings, port=port)
 
 
 if __name__ == "__main__":
+    server.HEAD_TIMEOUT_S = 1.0
     uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
