@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from prometheus_client import REGISTRY
 from starlette.middleware import Middleware
 
@@ -98,6 +98,19 @@ class _Question:
         return self.interval, self.adjustment, self.start, self.end, self.limit
 
 
+def _question(
+    interval: IntervalQuery = Interval.D1,
+    start: Annotated[At, Query(alias="from")] = None,
+    end: Annotated[At, Query(alias="to")] = None,
+    limit: Limit = 5000,
+    adjustment: AdjustmentQuery = Adjustment.SPLIT,
+) -> _Question:
+    return _Question(interval, adjustment, start, end, limit)
+
+
+WindowQuery = Annotated[_Question, Depends(_question)]
+
+
 def create_stock_app(settings: Settings, health: Health, store: BarStore, cache: Cache) -> FastAPI:
     """The stock-service."""
     questions = HotQuestions()
@@ -159,13 +172,8 @@ def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIR
     async def bars(
         request: Request,
         symbol: Symbol,
-        interval: IntervalQuery = Interval.D1,
-        start: Annotated[At, Query(alias="from")] = None,
-        end: Annotated[At, Query(alias="to")] = None,
-        limit: Limit = 5000,
-        adjustment: AdjustmentQuery = Adjustment.SPLIT,
+        question: WindowQuery,
     ) -> Response:
-        question = _Question(interval, adjustment, start, end, limit)
         return await draw_window(request, symbol, "bars", question, ())
 
     @router.get("/stocks/{symbol}/indicators", summary="Indicators", response_model=schemas.IndicatorsAnswer)
@@ -173,13 +181,8 @@ def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIR
         request: Request,
         symbol: Symbol,
         specs: Specs,
-        interval: IntervalQuery = Interval.D1,
-        start: Annotated[At, Query(alias="from")] = None,
-        end: Annotated[At, Query(alias="to")] = None,
-        limit: Limit = 5000,
-        adjustment: AdjustmentQuery = Adjustment.SPLIT,
+        question: WindowQuery,
     ) -> Response:
-        question = _Question(interval, adjustment, start, end, limit)
         return await draw_window(request, symbol, "indicators", question, specs)
 
     @router.get(
@@ -188,14 +191,9 @@ def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIR
     async def chart(
         request: Request,
         symbol: Symbol,
+        question: WindowQuery,
         specs: Specs = [],  # noqa: B006 - FastAPI copies defaults, and reads them for the contract
-        interval: IntervalQuery = Interval.D1,
-        start: Annotated[At, Query(alias="from")] = None,
-        end: Annotated[At, Query(alias="to")] = None,
-        limit: Limit = 5000,
-        adjustment: AdjustmentQuery = Adjustment.SPLIT,
     ) -> Response:
-        question = _Question(interval, adjustment, start, end, limit)
         return await draw_window(request, symbol, "chart", question, specs)
 
     @router.get(
