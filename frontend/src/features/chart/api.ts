@@ -25,8 +25,8 @@ export function useChart(request: ChartRequest, range: Range | null) {
     queryFn: ({ pageParam, signal }) => {
       const wanted = pageSize(interval, range);
       const limit = pageParam === null ? Math.max(wanted, loadedBars(client, request)) : wanted;
-      const to = pageParam === null ? null : String(pageParam);
-      const query = { interval, adjustment, limit, to, i: [...indicators] };
+      const until = pageParam === null ? {} : { to: String(pageParam) };
+      const query = { interval, adjustment, limit, ...until, i: [...indicators] };
       return get('/api/v1/stocks/{symbol}/chart', { path: { symbol }, query }, signal);
     },
     getNextPageParam: (page) => (page.has_earlier && page.t[0] !== undefined ? page.t[0] - 1 : null),

@@ -52,7 +52,7 @@ function useQuarantine(symbol: string) {
     queryKey: ['quarantine', symbol],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam, signal }) =>
-      get('/api/v1/stocks/{symbol}/quarantine', { path: { symbol }, query: { limit: PAGE, cursor: pageParam } }, signal),
+      get('/api/v1/stocks/{symbol}/quarantine', { path: { symbol }, query: { limit: PAGE, ...(pageParam !== null && { cursor: pageParam }) } }, signal),
     getNextPageParam: (page) => page.next_cursor,
     staleTime: 0,
   });
