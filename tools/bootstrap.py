@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ import time
 import venv
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -391,7 +392,13 @@ def _run(step: str, command: list[str], *, cwd: Path = ROOT, more: dict[str, str
         raise BootstrapError(f"{step} was not begun.", "Run the same command again.")
     with log.open("wb") as out:
         child = subprocess.Popen(
-            command, cwd=cwd, env=os.environ | (more or {}), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            command,
+            cwd=cwd,
+            env=os.environ | (more or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
         _CHILDREN.add(child)
         code = child.wait()
@@ -405,8 +412,13 @@ def _run(step: str, command: list[str], *, cwd: Path = ROOT, more: dict[str, str
 def _end_children() -> None:
     global _ending
     _ending = True
-    for child in list(_CHILDREN):
-        child.terminate()
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for child in list(_CHILDREN):
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+        deadline = time.monotonic() + 2
+        while _CHILDREN and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _last_words(log: Path) -> str:
