@@ -80,10 +80,11 @@ export function ChartPage(props: PageProps) {
               change({ log });
             }}
           />
-          <a className="wide-only" href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
-            {m.chart.attribution}
-          </a>
         </span>
+        {/* The licence of lightweight-charts asks for this link, on every screen. */}
+        <a className="attribution" href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
+          {m.chart.attribution}
+        </a>
       </footer>
       {dialog !== null && (
         <IndicatorDialog

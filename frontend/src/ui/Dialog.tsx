@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode, type RefObject } from 'react';
+import { useId, useLayoutEffect, useRef, type ReactNode, type RefObject } from 'react';
 import { useTranslation } from '@/i18n';
 import { Icon } from './Icon';
 
@@ -16,7 +16,8 @@ export function Dialog({ title, onClose, shape = 'narrow', focusFirst, children 
   const { m } = useTranslation();
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // A layout effect: it closes while the element is still in the page, else the focus would not go back.
+  useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
     focusFirst?.current?.focus();
