@@ -57,10 +57,11 @@ class Prepared:
     defects: DefectArray
     batch: RowBatch
 
-    def after(self, rows_done: int) -> "Prepared":
-        """Without the rows up to this number."""
-        rest = self.number > rows_done
-        return Prepared(self.bars[rest], self.number[rest], self.index[rest], self.defects[rest], self.batch)
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def __getitem__(self, rows: BoolArray) -> "Prepared":
+        return Prepared(self.bars[rows], self.number[rows], self.index[rows], self.defects[rows], self.batch)
 
     @property
     def sound(self) -> BoolArray:
@@ -73,20 +74,11 @@ class Prepared:
         ids = np.unique(self.bars["instrument"])
         return [int(one) for one in ids if one != _UNKNOWN]
 
-    @property
-    def first_number(self) -> int:
-        """The lowest row number."""
-        return int(self.number.min())
-
-    @property
-    def last_number(self) -> int:
-        """The highest row number."""
-        return int(self.number.max())
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with a batch. rejected: indices into the prepared rows, with their defects."""
+    """What is to be done with a batch. rejected: indices into the prepared rows, in the
+    order of the source."""
 
     new: Rows
     corrected: Rows
@@ -135,25 +127,25 @@ def judge(
     seen: what landed of this source before. may_correct: (n,) whether a row may overwrite another stored bar.
     """
     bars, key, defects = prepared.bars, _keys(prepared.bars), prepared.defects.copy()
-    repeated = find_duplicates(key, prepared.sound)
-    if seen is not None:
-        repeated |= prepared.sound & seen.contains(bars, interval)
-    defects[repeated] |= np.uint16(Defect.DUPLICATE)
     is_stored, is_equal = _compare(bars, key, stored)
     if may_correct is not None:
         defects[prepared.sound & is_stored & ~is_equal & ~may_correct] |= np.uint16(Defect.DUPLICATE)
+    repeated = find_duplicates(key, defects == 0)
+    if seen is not None:
+        repeated |= (defects == 0) & seen.contains(bars, interval)
+    defects[repeated] |= np.uint16(Defect.DUPLICATE)
     if not accept_jumps:
         judged = (defects == 0) & ~is_equal
         jumps = _jumps(
             bars, key, defects == 0, judged, (stored, following, doubted), splits, LIMITS[interval]
         )
         defects[jumps] |= np.uint16(Defect.JUMP)
-    sound = defects == 0
+    sound, rejected = defects == 0, np.flatnonzero(defects)
     return Verdict(
         new=bars[sound & ~is_stored],
         corrected=bars[sound & is_stored & ~is_equal],
         unchanged=int((sound & is_equal).sum()),
-        rejected=np.flatnonzero(~sound),
+        rejected=rejected[np.argsort(prepared.number[rejected])],
         defects=defects,
         landed=sound,
     )

@@ -248,7 +248,7 @@ class _Import:
         report, loop = self._report, asyncio.get_running_loop()
         started = loop.time()
         self._exchanges = await self._service.patiently(self._store.exchanges)
-        self._aside = await self._service.patiently(lambda: self._store.numbers_aside(self._source.sha256))
+        await self._service.patiently(self._look_aside)
         self._service._observer.started(report.run)
         async with aclosing(self._in_pairs()) as pairs:
             async for current, following in pairs:
@@ -285,38 +285,52 @@ class _Import:
             found = await self._store.listed(symbols)
         self._listed |= found
 
-    async def _pass(self, current: Prepared, following: Prepared | None) -> None:
-        """Land a batch, or only remember its bars if that was done before."""
+    async def _pass(self, batch: Prepared, following: Prepared | None) -> None:
+        """Land the rows of a batch that are not safe yet, and remember all that landed."""
         report = self._report
-        if current.last_number > report.run.rows_done:
-            done = report.run.rows_done
-            run, verdict = await self._service.patiently(lambda: self._land(current, following))
-            report.run = run
-            report.rows_here += max(run.rows_done - done, 0)
+        while True:
+            done = batch.number <= report.run.rows_done
+            self._remember(batch[done])
+            batch = batch[~done]
+            if not len(batch):
+                return
+            before = report.run.rows_done
+            report.run, verdict = await self._land_patiently(batch, following)
+            report.rows_here += report.run.rows_done - before
+            self._service._observer.advanced(report.run)
             if verdict is not None:
-                self._seen.add(current.after(done).bars[verdict.landed], self._interval)
+                self._seen.add(batch.bars[verdict.landed], self._interval)
                 for defects in verdict.defects[verdict.rejected].tolist():
                     count_reasons(report.reasons, Defect(defects).reasons)
-                self._service._observer.advanced(run)
                 return
-        kept = current.sound & ~np.isin(current.number, self._aside)
-        self._seen.add(current.bars[kept], self._interval)
+            await self._service.patiently(self._look_aside)
+
+    async def _land_patiently(
+        self, batch: Prepared, following: Prepared | None
+    ) -> tuple[Run, Verdict | None]:
+        return await self._service.patiently(lambda: self._land(batch, following))
+
+    def _remember(self, batch: Prepared) -> None:
+        """Take note of bars that landed before."""
+        landed = batch.sound & ~np.isin(batch.number, self._aside)
+        self._seen.add(batch.bars[landed], self._interval)
+
+    async def _look_aside(self) -> None:
+        self._aside = await self._store.numbers_aside(self._source.sha256)
 
     async def _land(self, batch: Prepared, following: Prepared | None) -> tuple[Run, Verdict | None]:
         """One transaction: bars, quarantine, progress and versions together.
 
-        The run is locked and asked first, so that a batch is never counted twice: not when the connection
-        broke after the commit, not when two importers work on the same source.
+        The run is locked and asked first, so that no row is counted twice: not when the connection broke
+        after a commit, not when two importers work on one source. No verdict: the run is further than known.
         """
         async with self._store.transaction() as writer:
-            done = await writer.lock_run(self._report.run.id)
-            if done >= batch.last_number:
-                return await writer.advance(self._report.run.id, Counts()), None
-            batch = batch.after(done)
+            run = self._report.run
+            if await writer.lock_run(run.id) != run.rows_done:
+                return await writer.advance(run.id, Counts()), None
             await writer.lock_instruments(batch.instruments)
             verdict = await self._judge(writer, batch, following)
-            run = await self._write(writer, batch, verdict)
-        return run, verdict
+            return await self._write(writer, batch, verdict), verdict
 
     async def _judge(self, writer: PriceWriter, batch: Prepared, following: Prepared | None) -> Verdict:
         return judge(

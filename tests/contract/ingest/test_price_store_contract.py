@@ -1,6 +1,5 @@
 """What every price store does, the one in memory and the one on PostgreSQL."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 
 import numpy as np
@@ -10,24 +9,11 @@ from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.instruments import Instrument
 from stock_analysis.ingest.ports import PriceStore
-from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.ingest.rows import BAR, RANGE, Counts, Rejected, Rows, Run, Selection
-from stock_analysis.kit.db import open_pool
 from stock_analysis.testing.builders import epoch, instrument
-from tests.unit.ingest.memory_store import InMemoryPriceStore
 
 DAY = 86_400
 SHA = b"s" * 32
-
-
-@pytest.fixture(params=["memory", "postgresql"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[PriceStore]:
-    if request.param == "memory":
-        yield InMemoryPriceStore()
-        return
-    pool = await open_pool(request.getfixturevalue("database"), application_name="test")
-    yield PostgresPriceStore(pool)
-    await pool.close()
 
 
 async def an_instrument(store: PriceStore, symbol: str = "TEST") -> int:

@@ -1,0 +1,171 @@
+"""kill -9 at any moment: what was acknowledged is there, and nothing is there twice.
+
+CRASH_ROUNDS says how many times each party is killed; the default keeps the suite quick.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stock_analysis.domain.bars import BoolArray, Interval
+from stock_analysis.ingest.repository import PostgresPriceWriter
+from stock_analysis.ingest.rows import BAR, RANGE, Rows
+from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.builders import random_bars, sessions
+from stock_analysis.testing.postgres import PostgresCluster, connect
+from tests.integration.ingest.importer import Importer
+
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
+INSTRUMENTS, SESSIONS, BATCH_ROWS = 40, 1000, 1000
+ROWS = INSTRUMENTS * SESSIONS
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and what must become of it. bars: BAR with instrument = number of the symbol, as in the file."""
+
+    path: Path
+    bars: Rows
+    bad: BoolArray
+
+    def landed(self, rows_done: int) -> Rows:
+        """The bars among the first rows of the file that must be stored, ascending."""
+        found = self.bars[:rows_done][~self.bad[:rows_done]]
+        return found[np.lexsort((found["t"], found["instrument"]))]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """Bars in the order of their sessions, so that each batch has all instruments; some rows are bad."""
+    t = sessions("2018-01-02", SESSIONS)
+    table = np.empty((SESSIONS, INSTRUMENTS), BAR)
+    for number in range(INSTRUMENTS):
+        own = random_bars(t, seed=number)
+        table["instrument"][:, number] = number
+        for name in ("t", "open", "high", "low", "close", "volume"):
+            table[name][:, number] = getattr(own, name)
+    bars = table.ravel()
+    bad = np.random.default_rng(7).random(ROWS) < 0.01
+    bars["high"][bad] = bars["low"][bad] / 2
+    path = tmp_path_factory.mktemp("crash") / "prices.parquet"
+    symbols = pa.DictionaryArray.from_arrays(
+        pa.array(bars["instrument"].astype(np.int32)), [f"S{number:02d}" for number in range(INSTRUMENTS)]
+    )
+    columns = {name: bars[name] for name in ("open", "high", "low", "close", "volume")}
+    session = pa.array(bars["t"].astype("datetime64[s]").astype("datetime64[D]"))
+    pq.write_table(pa.table({"symbol": symbols, "session": session} | columns), path, row_group_size=3000)
+    return Source(path, bars, bad)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PostgresCluster]:
+    """A PostgreSQL of its own that really waits for the disk."""
+    cluster = PostgresCluster(fsync=True)
+    yield cluster
+    cluster.kill()  # quicker than an orderly stop, which writes everything to the disk once more
+    cluster.remove()
+
+
+@pytest.fixture
+def crashing(cluster: PostgresCluster) -> Settings:
+    return cluster.create_database()
+
+
+async def check(settings: Settings, source: Source, acknowledged: int) -> int:
+    """Compare every stored value with the file; returns how many of its rows are safe."""
+    connection = await connect(settings)
+    try:
+        run = await connection.fetchrow("SELECT * FROM import_run ORDER BY started_at DESC LIMIT 1")
+        rows_done = run["rows_done"] if run else 0
+        assert rows_done >= acknowledged, "an acknowledged row is lost"
+        expected = source.landed(rows_done)
+        stored = await every_bar(connection)
+        assert len(stored) == len(expected)
+        assert stored.tobytes() == expected.tobytes()
+        aside = await connection.fetch("SELECT row_number, reasons FROM quarantine ORDER BY 1")
+        assert [row["row_number"] for row in aside] == (np.flatnonzero(source.bad[:rows_done]) + 1).tolist()
+        if run:
+            counted = (run["accepted"], run["unchanged"], run["corrected"], run["quarantined"])
+            assert counted == (len(expected), 0, 0, len(aside))
+        return int(rows_done)
+    finally:
+        await connection.close()
+
+
+async def every_bar(connection: asyncpg.Connection) -> Rows:
+    """All stored bars, the instrument as the number of its symbol."""
+    listed = {row["id"]: int(row["symbol"][1:]) for row in await connection.fetch("SELECT * FROM instrument")}
+    ranges = np.array([(number, -(1 << 33), 1 << 33) for number in listed], RANGE)
+    stored = await PostgresPriceWriter(connection).stored(Interval.D1, ranges, 0)
+    stored["instrument"] = [listed[number] for number in stored["instrument"].tolist()]
+    ascending: Rows = stored[np.lexsort((stored["t"], stored["instrument"]))]
+    assert stored.dtype == BAR
+    return ascending
+
+
+async def test_an_importer_killed_at_any_moment_loses_and_doubles_nothing(
+    crashing: Settings, source: Source, tmp_path: Path
+) -> None:
+    chance, safe, kills = random.Random(1), 0, 0
+    with Importer(crashing, tmp_path) as importer:
+        for _ in range(ROUNDS):
+            importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+            importer.wait_for(safe + chance.randrange(0, 3 * BATCH_ROWS))
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            importer.kill()
+            kills += importer.wait() == -9
+            safe = await check(crashing, source, importer.acknowledged)
+        importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+        assert importer.wait() == 0, importer.output
+    assert kills >= min(ROUNDS, 5)
+    assert await check(crashing, source, ROWS) == ROWS
+
+
+async def test_a_postgresql_killed_at_any_moment_loses_and_doubles_nothing(
+    cluster: PostgresCluster, crashing: Settings, source: Source, tmp_path: Path
+) -> None:
+    chance, kills = random.Random(2), 0
+    with Importer(crashing, tmp_path) as importer:
+        importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+        while importer.is_running() and kills < ROUNDS:
+            importer.wait_for(importer.acknowledged + chance.randrange(0, 3 * BATCH_ROWS))
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            acknowledged = importer.acknowledged
+            cluster.kill()
+            kills += 1
+            cluster.start()
+            connection = await connect(crashing)
+            recorded = await connection.fetchval("SELECT max(rows_done) FROM import_run")
+            await connection.close()
+            assert (recorded or 0) >= acknowledged
+        assert importer.wait() == 0, importer.output
+    assert kills >= min(ROUNDS, 5)
+    assert await check(crashing, source, ROWS) == ROWS
+
+
+async def test_both_killed_at_once_lose_and_double_nothing(
+    cluster: PostgresCluster, crashing: Settings, source: Source, tmp_path: Path
+) -> None:
+    chance, safe = random.Random(3), 0
+    with Importer(crashing, tmp_path) as importer:
+        for _ in range(max(ROUNDS // 3, 2)):
+            importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+            importer.wait_for(safe + chance.randrange(0, 3 * BATCH_ROWS))
+            await asyncio.sleep(chance.uniform(0, 0.05))
+            importer.kill()
+            importer.wait()
+            cluster.kill()
+            cluster.start()
+            safe = await check(crashing, source, importer.acknowledged)
+        importer.start("import", str(source.path))
+        assert importer.wait() == 0, importer.output
+    assert await check(crashing, source, ROWS) == ROWS
