@@ -83,6 +83,9 @@ export const en = {
   failure: {
     title: 'This could not be loaded',
     unreachable: 'The server cannot be reached. It may be starting, or stopped.',
+    key: 'API key',
+    useKey: 'Use this key',
+    keyNotKept: 'This browser does not let the page keep the key.',
     unknown: 'The server answered with an error and gave no reason.',
     status: (status: number) => `Status ${String(status)}`,
     requestId: 'Request',
@@ -123,6 +126,7 @@ export const en = {
   },
   quality: {
     badge: (n: number, formatted: string) => (n === 1 ? '1 quarantined row' : `${formatted} quarantined rows`),
+    short: (formatted: string) => formatted,
     clean: 'No quarantined rows',
     title: (symbol: string) => `Data quality of ${symbol}`,
     explain: 'These rows failed the checks on import. They are kept apart and are not in the chart.',

@@ -84,6 +84,9 @@ export const ko: Messages = {
   failure: {
     title: '불러오지 못했습니다',
     unreachable: '서버에 연결할 수 없습니다. 시작하는 중이거나 멈춰 있을 수 있습니다.',
+    key: 'API 키',
+    useKey: '이 키 사용',
+    keyNotKept: '이 브라우저에서는 키를 보관할 수 없습니다.',
     unknown: '서버가 이유 없이 오류로 응답했습니다.',
     status: (status) => `상태 ${String(status)}`,
     requestId: '요청',
@@ -124,6 +127,7 @@ export const ko: Messages = {
   },
   quality: {
     badge: (_n, formatted) => `격리된 행 ${formatted}개`,
+    short: (formatted) => `${formatted}개`,
     clean: '격리된 행 없음',
     title: (symbol) => `${symbol} 데이터 품질`,
     explain: '가져올 때 검사를 통과하지 못한 행입니다. 따로 보관되며 차트에는 나오지 않습니다.',

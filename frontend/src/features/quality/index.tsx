@@ -30,7 +30,7 @@ export function QualityBadge({ symbol, count }: { symbol: string; count: number 
       >
         <Icon name={count === 0 ? 'check' : 'warning'} />
         <span className="wide-only">{label}</span>
-        {count > 0 && <span className="narrow-only">{formatted}</span>}
+        {count > 0 && <span className="narrow-only">{m.quality.short(formatted)}</span>}
       </button>
       {open && (
         <Dialog

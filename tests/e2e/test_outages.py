@@ -1,0 +1,91 @@
+"""What a reader sees while a part of the platform is down. Each test has servers of its own to stop."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.platform import Platform
+from stock_analysis.testing.valkey import ValkeyServer
+from tests.e2e.conftest import Visit
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def platform(sample_database: Settings, own_valkey: ValkeyServer) -> Iterator[Platform]:
+    platform = Platform(own_valkey.add_to(sample_database))
+    yield platform
+    platform.remove()
+
+
+def test_operations_tell_that_all_is_well(visit: Visit) -> None:
+    visit.open("/")
+    visit.page.get_by_role("link", name="Operations").click()
+    page = visit.page
+    expect(page.get_by_role("status").filter(has_text="Everything works")).to_be_visible()
+    for part in ("Database (PostgreSQL)", "Cache (Valkey)", "Stock service", "Gateway"):
+        expect(page.locator(".part.good", has_text=part)).to_be_visible()
+    facts = visit.ask("/api/v1/operations")
+    database = page.get_by_role("region", name="Database")
+    expect(database).to_contain_text(f"{facts['database']['bars']:,}")
+    expect(database).to_contain_text(f"{facts['database']['instruments']:,}")
+    expect(page.get_by_role("region", name="Last import")).to_contain_text("Finished")
+    expect(page.get_by_role("region", name="Platform")).to_contain_text(facts["version"])
+
+
+def test_without_valkey_operations_say_why_and_charts_go_on(visit: Visit, own_valkey: ValkeyServer) -> None:
+    visit.open("/operations")
+    expect(visit.page.get_by_text("Everything works")).to_be_visible()
+    own_valkey.stop()
+    expect(visit.page.get_by_text("1 part is unhealthy")).to_be_visible()
+    bad = visit.page.locator(".part.bad")
+    expect(bad).to_contain_text("Cache (Valkey)")
+    expect(bad.locator(".part-reason")).not_to_be_empty()
+    visit.picture("valkey-down")
+    visit.open("/?symbol=IBM&range=1Y&i=rsi(14)")
+    expect(visit.page.locator(".ohlc")).to_be_visible()
+    own_valkey.start()
+    visit.open("/operations")
+    expect(visit.page.get_by_text("Everything works")).to_be_visible()
+
+
+def test_a_chart_that_cannot_be_loaded_says_why_and_is_loaded_by_retry(
+    visit: Visit, platform: Platform
+) -> None:
+    visit.open("/?symbol=AAPL&range=1Y")
+    platform.stop()
+    visit.page.keyboard.press("/")
+    visit.page.keyboard.type("ibm")
+    expect(visit.page.get_by_text("The search did not answer.")).to_be_visible()
+    visit.page.get_by_role("radio", name="1 week").check(force=True)
+    alert = visit.page.get_by_role("alert").filter(has_text="This could not be loaded")
+    expect(alert).to_contain_text("The server cannot be reached. It may be starting, or stopped.")
+    visit.picture("down")
+    platform.start()
+    alert.get_by_role("button", name="Retry").click()
+    visit.settle()
+    expect(visit.page.locator(".ohlc")).to_be_visible()
+    assert visit.problems
+    assert all("net::ERR_" in problem for problem in visit.problems)
+    visit.problems.clear()
+
+
+def test_operations_say_that_nothing_answers_and_recover_by_themselves(
+    visit: Visit, platform: Platform
+) -> None:
+    visit.open("/operations")
+    expect(visit.page.get_by_text("Everything works")).to_be_visible()
+    platform.stop()
+    expect(visit.page.get_by_role("alert")).to_contain_text("The platform does not answer")
+    visit.picture("down")
+    platform.start()
+    expect(visit.page.get_by_text("Everything works")).to_be_visible()
+    assert all("net::ERR_" in problem for problem in visit.problems)
+    visit.problems.clear()
