@@ -40,12 +40,15 @@ Data = Annotated[
     Path | None,
     typer.Option(
         readable=False,
-        help="Data folder.  [default: $STOCKOPS_DATA, else the user's place for data]",
+        help="Data folder; else $STOCKOPS_DATA, else the user's place for data.",
         show_default=False,
     ),
 ]
 Port = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="Port of the pages and the API.  [default: 8080]")
+    int | None,
+    typer.Option(
+        min=1, max=65535, help="Port of the pages and the API; else the one of the last start, else 8080."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]

@@ -87,9 +87,7 @@ class StoppedByUserError(OpsError):
     exit_code = 130
 
     def __init__(self, during: str, left: str) -> None:
-        super().__init__(
-            f"Interrupted during: {during}. {left}", "Run the same command again to go on."
-        )
+        super().__init__(f"Interrupted during: {during}. {left}", "Run the same command again to go on.")
 
 
 def megabytes(size: int) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -99,7 +100,9 @@ class ConsoleReport:
     @contextmanager
     def _waiting(self, title: str) -> Iterator[None]:
         if self._out.is_terminal:
-            with self._out.status(f"{title} ..."):
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            with Progress(*columns, console=self._out, transient=True) as progress:
+                progress.add_task(title, total=None)
                 yield
         else:
             yield

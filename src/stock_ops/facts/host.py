@@ -35,6 +35,7 @@ class Host:
     node: str | None
     npm: str | None
     open_files: int
+    """The hard limit: the supervisor raises the soft one as far as it may."""
     memory_bytes: int
     memory_free_bytes: int
     clock: float
@@ -83,7 +84,7 @@ def observe_host() -> Host:
         python=platform.python_version(),
         node=_version("node"),
         npm=_version("npm"),
-        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         memory_bytes=memory.total,
         memory_free_bytes=memory.available,
         clock=time.time(),

@@ -149,7 +149,7 @@ def _port(facts: Facts, port: int | None) -> Finding:
 def _limits(host: Host) -> Finding:
     if host.open_files >= _OPEN_FILES or host.open_files < 0:
         return Finding("Limits", "ok", f"{host.open_files} open files")
-    todo = f"Raise it before the start: ulimit -n {_OPEN_FILES}"
+    todo = f"Have it raised (limits.conf, or the service that starts us): ulimit -Hn {_OPEN_FILES}"
     return Finding("Limits", "failed", f"{host.open_files} open files, {_OPEN_FILES} needed", todo)
 
 

@@ -38,8 +38,9 @@ def refuse_folder(facts: Facts) -> None:
             f"Give it to that user (chown {name} {folder.nearest}), run as its owner, "
             "or choose another folder with --data.",
         )
-    strangers = folder.entries - _ours(facts.layout) - _MOUNT_POINT
-    if strangers and facts.memory is None:
+    ours = _ours(facts.layout)
+    strangers = folder.entries - ours - _MOUNT_POINT
+    if strangers and not folder.entries & (ours - {facts.layout.lock.name}):
         raise FolderError(
             f"{folder.path} already holds other files ({', '.join(sorted(strangers)[:3])}).",
             "Name an empty or a new folder with --data; stockops keeps to folders of its own.",

@@ -197,7 +197,7 @@ def test_each_lack_is_named_with_how_to_get_it() -> None:
     for check, word in (
         ("Python", "Install Python 3.11"),
         ("Packages", "make up"),
-        ("Limits", "ulimit -n 1024"),
+        ("Limits", "ulimit -Hn 1024"),
         ("Clock", "tzdata"),
     ):
         assert found[check].state == "failed", check

@@ -314,6 +314,8 @@ def test_a_folder_with_other_files_is_refused() -> None:
     facts = fresh()
     home = replace(facts.folder, exists=True, is_folder=True, entries=frozenset({"Documents", ".bashrc"}))
     assert "Documents" in refusal(replace(facts, folder=home)).why
+    ours = replace(home, entries=frozenset({"config", "postgresql", "notes.txt"}))
+    assert plan_up(replace(facts, folder=ours), None).steps
     mount = replace(home, entries=frozenset({"lost+found", "lock"}))
     assert plan_up(replace(facts, folder=mount), None).steps
 
