@@ -96,6 +96,13 @@ async def test_a_scope_is_needed_for_each_kind_of_path(bench: Bench) -> None:
     assert found == expected
 
 
+async def test_who_scrapes_metrics_is_not_limited() -> None:
+    bench = Bench(limit=2)
+    token = await bench.token(KeyScope.OPERATE)
+    answers = [await bench.get("/metrics", authorization=f"Bearer {token}") for _ in range(5)]
+    assert {answer.status for answer in answers} == {200}
+
+
 async def test_metrics_are_open_where_no_key_is_required() -> None:
     assert (await call(open_access(), request("/metrics"))).status == 200
 

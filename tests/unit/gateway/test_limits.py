@@ -18,6 +18,7 @@ class DownCounter:
 
     async def add(self, name: str, amount: int, ttl_s: int) -> int:
         self.calls += 1
+        await asyncio.sleep(0)
         if self.down:
             raise ValkeyConnectionError("refused")
         return await self._sums.add(name, amount, ttl_s)

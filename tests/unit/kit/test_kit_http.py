@@ -80,10 +80,11 @@ async def test_a_time_out_of_the_application_itself_is_not_taken_for_ours() -> N
         await call(Bounds(failing_app(TimeoutError()), SETTINGS), request("/"))
 
 
-async def test_bounds_within_bounds_do_not_count_twice() -> None:
-    inner = Bounds(reading_app, Settings.model_validate({"max_request_bytes": 1024, "request_timeout_s": 1}))
-    answer = await call(Bounds(inner, SETTINGS), request("/", method="POST"), [b"x" * 1024])
-    assert answer.status == 200
+async def test_within_bounds_only_the_outer_ones_hold() -> None:
+    outer = Settings.model_validate({"max_request_bytes": 4096})
+    app = Bounds(Bounds(reading_app, SETTINGS), outer)
+    answer = await call(app, request("/", method="POST"), [b"x" * 2048])
+    assert (answer.status, answer.body) == (200, b"2048")
 
 
 async def test_a_request_gets_an_id_that_its_code_its_log_and_its_answer_share() -> None:
