@@ -1,3 +1,4 @@
+import { readKey } from './key';
 import type { Answer, Arguments, GetPath } from './types';
 
 /** RFC 9457, as far as it is shown. */
@@ -26,6 +27,11 @@ export class ApiError extends Error {
     return this.status === 0;
   }
 
+  /** The server wants an API key, or another one. */
+  get needsKey(): boolean {
+    return this.status === 401;
+  }
+
   get isNotFound(): boolean {
     return this.status === 404;
   }
@@ -48,11 +54,15 @@ export async function get<Path extends GetPath>(
 
 async function send(address: string, signal: AbortSignal): Promise<Response> {
   try {
-    return await fetch(address, { signal, headers: { Accept: 'application/json' } });
+    return await fetch(address, { signal, headers: headersOf(readKey()) });
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new ApiError(0, 'unreachable', null, null, cause);
   }
+}
+
+function headersOf(key: string | null): HeadersInit {
+  return { Accept: 'application/json', ...(key === null ? {} : { Authorization: `Bearer ${key}` }) };
 }
 
 async function failureOf(response: Response): Promise<ApiError> {

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { ApiError } from '@/api/client';
 import { useTranslation } from '@/i18n';
 import { Icon, type IconName } from './Icon';
+import { KeyForm } from './KeyForm';
 
 interface MessageProps {
   icon: IconName;
@@ -37,9 +38,13 @@ export function Failure({ error, onRetry, children }: { error: Error; onRetry: (
       role="alert"
       tone="bad"
     >
-      <button type="button" className="button primary" onClick={onRetry}>
-        {m.actions.retry}
-      </button>
+      {error instanceof ApiError && error.needsKey ? (
+        <KeyForm />
+      ) : (
+        <button type="button" className="button primary" onClick={onRetry}>
+          {m.actions.retry}
+        </button>
+      )}
       {children}
     </Message>
   );
