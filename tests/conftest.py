@@ -1,6 +1,6 @@
 """The real parts that tests ask for by name; one that cannot start fails the test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import asyncpg
 import pytest
@@ -10,6 +10,19 @@ from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform, import_sample
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails: not run is never passed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"not run: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
