@@ -83,6 +83,12 @@ def test_an_unhealthy_part_is_degraded_with_its_reason() -> None:
     assert ("Platform", "unhealthy: postgresql: connection refused") in status.lines
 
 
+def test_a_part_that_was_stopped_is_told_and_is_degraded() -> None:
+    status = judged(with_part(running(), "platform", state="STOPPED", pid=None))
+    assert (status.state, status.exit_code) == ("degraded", 3)
+    assert [row[1] for row in status.rows] == ["healthy", "healthy", "stopped"]
+
+
 def test_a_part_in_back_off_is_told_with_how_it_ended() -> None:
     facts = with_part(running(), "valkey", state="BACKOFF", pid=None)
     status = judged(facts, {"valkey": Crashes(3, 2, NOW - 5, "exit status 1")})

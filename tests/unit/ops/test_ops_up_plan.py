@@ -424,3 +424,13 @@ def test_the_sample_is_remembered_only_after_its_import() -> None:
 def test_every_step_has_words_for_people() -> None:
     for facts in (fresh(), as_root(fresh()), stopped(), replace(running(), secrets=None)):
         assert all(step.title and step.detail for step in plan_up(facts, 9000).steps)
+
+
+def test_only_the_way_to_the_servers_own_files_is_open_to_their_user() -> None:
+    modes = {}
+    for facts in (fresh(), as_root(fresh())):
+        step = next(step for step in plan_up(facts, None).steps if isinstance(step, MakeFolders))
+        modes[facts.account.name] = {folder.path.name: folder.mode for folder in step.folders}
+    assert set(modes["ann"].values()) == {0o700}
+    assert {name for name, mode in modes["root"].items() if mode == 0o711} == {"stocks", "programs"}
+    assert {mode for name, mode in modes["root"].items() if name not in {"stocks", "programs"}} == {0o700}
