@@ -224,7 +224,7 @@ function Overlay({ view: state, chart, data, onChange }: ChartPanelProps & { cha
       {chart.isPending && <Loading label={m.chart.loading} />}
       {chart.isError && (
         <Failure error={chart.error} onRetry={() => void chart.refetch()}>
-          {chart.error instanceof ApiError && chart.error.isClientFault && state.indicators.length > 0 && (
+          {chart.error instanceof ApiError && chart.error.isClientFault && !chart.error.needsKey && state.indicators.length > 0 && (
             <button
               type="button"
               className="button outlined"
