@@ -23,7 +23,7 @@ from stock_analysis.ingest.quarantine import QuarantineService
 from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.ingest.rows import Imported, KeptAside, Report, Selection
 from stock_analysis.ingest.sample import import_sample
-from stock_analysis.ingest.service import ImportService, ImportStoppedError, Listing
+from stock_analysis.ingest.service import PATIENCE_S, ImportService, ImportStoppedError, Listing
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 
@@ -83,6 +83,10 @@ def import_command(
     batch_rows: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Rows of one transaction.", hidden=True)
     ] = BATCH_ROWS,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long to wait for a database that went away."),
+    ] = PATIENCE_S,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -100,6 +104,7 @@ def import_command(
         config,
         lambda service, show: import_path(service, path, options, listing, on_report=show),
         json_wanted=as_json,
+        patience_s=patience,
     )
 
 
@@ -244,7 +249,9 @@ T = TypeVar("T")
 _Work = Callable[[ImportService, Callable[[Report], None]], Awaitable[Imported]]
 
 
-def _run_import(config: Path | None, work: _Work, *, json_wanted: bool) -> None:
+def _run_import(
+    config: Path | None, work: _Work, *, json_wanted: bool, patience_s: float = PATIENCE_S
+) -> None:
     """Run an import to its end, or to the edge of a batch on Ctrl-C (130)."""
 
     def show(report: Report) -> None:
@@ -252,7 +259,7 @@ def _run_import(config: Path | None, work: _Work, *, json_wanted: bool) -> None:
             typer.echo(summary(report))
 
     try:
-        imported = asyncio.run(_import(config, work, show))
+        imported = asyncio.run(_import(config, work, show, patience_s))
     except ImportStoppedError as error:
         typer.echo(f"stock-analysis: {error}", err=True)
         raise typer.Exit(INTERRUPTED) from error
@@ -271,10 +278,13 @@ def _run_import(config: Path | None, work: _Work, *, json_wanted: bool) -> None:
         typer.echo("`stock-analysis quarantine list` shows the rows kept aside")
 
 
-async def _import(config: Path | None, work: _Work, show: Callable[[Report], None]) -> Imported:
+async def _import(
+    config: Path | None, work: _Work, show: Callable[[Report], None], patience_s: float
+) -> Imported:
     with _stop_on_signals() as stop, open_progress() as progress:
         async with _store(config) as store:
-            return await work(ImportService(store, observer=progress, stop=stop), show)
+            service = ImportService(store, observer=progress, stop=stop, patience_s=patience_s)
+            return await work(service, show)
 
 
 @contextmanager

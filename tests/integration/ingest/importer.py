@@ -3,68 +3,88 @@
 A zygote loads everything once and forks a child for each import, so that a test can kill many of them.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
 
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
 
-_ZYGOTE = """
-import os, sys
+_PROGRAM = """
+import json, os, sys
 from stock_analysis.cli import main
 from stock_analysis.domain.calendars import load_calendar
 import pyarrow.csv, pyarrow.parquet, pyarrow.compute
 load_calendar("XNYS")
-print("ready", flush=True)
 for line in sys.stdin:
-    log, *arguments = line.rstrip("\\n").split("\\t")
+    order = json.loads(line)
     child = os.fork()
     if child == 0:
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(handle, 1), os.dup2(handle, 2)
-        os.setpgid(0, 0)
-        sys.argv = ["stock-analysis", *arguments]
+        os.environ |= order["environment"]
+        sys.argv = ["stock-analysis", *order["arguments"]]
         main()
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
+class Zygote:
+    """A process with everything loaded, that forks."""
+
+    def __init__(self) -> None:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("STOCK_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=plain,
+            text=True,
+        )
+
+    def fork(self, log: Path, settings: Settings, arguments: tuple[str, ...]) -> int:
+        """Begin a command; returns its process id."""
+        order = {"log": str(log), "environment": environment(settings), "arguments": arguments}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> int:
+        """Its next number: the id of a child, then how that child ended."""
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def end(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
 class Importer:
     """Runs `stock-analysis ARGUMENTS`, one at a time."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, zygote: Zygote, settings: Settings, folder: Path) -> None:
+        self._zygote = zygote
+        self._settings = settings
+        folder.mkdir(exist_ok=True)
         self._log = folder / "importer.log"
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("STOCK_")}
-        self._zygote = subprocess.Popen(
-            [sys.executable, "-c", _ZYGOTE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=plain | environment(settings),
-            text=True,
-        )
         self._child = 0
-
-    def __enter__(self) -> Self:
-        assert self._answer() == "ready"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zygote.kill()
-        self._zygote.communicate()
 
     def start(self, *arguments: str) -> None:
         """Begin a command; its output begins anew."""
         self._log.unlink(missing_ok=True)
-        assert self._zygote.stdin is not None
-        self._zygote.stdin.write("\t".join([str(self._log), *arguments]) + "\n")
-        self._zygote.stdin.flush()
-        self._child = int(self._answer())
+        self._child = self._zygote.fork(self._log, self._settings, arguments)
+
+    def run(self, *arguments: str | Path) -> tuple[int, str]:
+        """Run a command to its end; returns its exit code and all it said."""
+        self.start(*map(str, arguments))
+        return self.wait(), self.output
 
     def kill(self) -> None:
         """SIGKILL, whatever it is doing, unless it has ended."""
@@ -79,7 +99,7 @@ class Importer:
 
     def wait(self) -> int:
         """Its exit code once it has ended; negative: the signal that ended it."""
-        return int(self._answer())
+        return self._zygote.answer()
 
     def is_running(self) -> bool:
         """Whether the command has not ended yet."""
@@ -102,7 +122,3 @@ class Importer:
         while self.acknowledged < rows and self.is_running():
             assert time.monotonic() < deadline, self.output
             time.sleep(0.005)
-
-    def _answer(self) -> str:
-        assert self._zygote.stdout is not None
-        return self._zygote.stdout.readline().strip()

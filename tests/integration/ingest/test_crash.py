@@ -22,7 +22,7 @@ from stock_analysis.ingest.rows import BAR, RANGE, Rows
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import random_bars, sessions
 from stock_analysis.testing.postgres import PostgresCluster, connect
-from tests.integration.ingest.importer import Importer
+from tests.integration.ingest.importer import Importer, Zygote
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
 INSTRUMENTS, SESSIONS, BATCH_ROWS = 40, 1000, 1000
@@ -113,59 +113,59 @@ async def every_bar(connection: asyncpg.Connection) -> Rows:
 
 
 async def test_an_importer_killed_at_any_moment_loses_and_doubles_nothing(
-    crashing: Settings, source: Source, tmp_path: Path
+    zygote: Zygote, crashing: Settings, source: Source, tmp_path: Path
 ) -> None:
     chance, safe, kills = random.Random(1), 0, 0
-    with Importer(crashing, tmp_path) as importer:
-        for _ in range(ROUNDS):
-            importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
-            importer.wait_for(safe + chance.randrange(0, 3 * BATCH_ROWS))
-            await asyncio.sleep(chance.uniform(0, 0.05))
-            importer.kill()
-            kills += importer.wait() == -9
-            safe = await check(crashing, source, importer.acknowledged)
+    importer = Importer(zygote, crashing, tmp_path)
+    for _ in range(ROUNDS):
         importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
-        assert importer.wait() == 0, importer.output
+        importer.wait_for(safe + chance.randrange(0, 3 * BATCH_ROWS))
+        await asyncio.sleep(chance.uniform(0, 0.05))
+        importer.kill()
+        kills += importer.wait() == -9
+        safe = await check(crashing, source, importer.acknowledged)
+    importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+    assert importer.wait() == 0, importer.output
     assert kills >= min(ROUNDS, 5)
     assert await check(crashing, source, ROWS) == ROWS
 
 
 async def test_a_postgresql_killed_at_any_moment_loses_and_doubles_nothing(
-    cluster: PostgresCluster, crashing: Settings, source: Source, tmp_path: Path
+    cluster: PostgresCluster, zygote: Zygote, crashing: Settings, source: Source, tmp_path: Path
 ) -> None:
     chance, kills = random.Random(2), 0
-    with Importer(crashing, tmp_path) as importer:
-        importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
-        while importer.is_running() and kills < ROUNDS:
-            importer.wait_for(importer.acknowledged + chance.randrange(0, 3 * BATCH_ROWS))
-            await asyncio.sleep(chance.uniform(0, 0.05))
-            acknowledged = importer.acknowledged
-            cluster.kill()
-            kills += 1
-            cluster.start()
-            connection = await connect(crashing)
-            recorded = await connection.fetchval("SELECT max(rows_done) FROM import_run")
-            await connection.close()
-            assert (recorded or 0) >= acknowledged
-        assert importer.wait() == 0, importer.output
+    importer = Importer(zygote, crashing, tmp_path)
+    importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+    while importer.is_running() and kills < ROUNDS:
+        importer.wait_for(importer.acknowledged + chance.randrange(0, 3 * BATCH_ROWS))
+        await asyncio.sleep(chance.uniform(0, 0.05))
+        acknowledged = importer.acknowledged
+        cluster.kill()
+        kills += 1
+        cluster.start()
+        connection = await connect(crashing)
+        recorded = await connection.fetchval("SELECT max(rows_done) FROM import_run")
+        await connection.close()
+        assert (recorded or 0) >= acknowledged
+    assert importer.wait() == 0, importer.output
     assert kills >= min(ROUNDS, 5)
     assert await check(crashing, source, ROWS) == ROWS
 
 
 async def test_both_killed_at_once_lose_and_double_nothing(
-    cluster: PostgresCluster, crashing: Settings, source: Source, tmp_path: Path
+    cluster: PostgresCluster, zygote: Zygote, crashing: Settings, source: Source, tmp_path: Path
 ) -> None:
     chance, safe = random.Random(3), 0
-    with Importer(crashing, tmp_path) as importer:
-        for _ in range(max(ROUNDS // 3, 2)):
-            importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
-            importer.wait_for(safe + chance.randrange(0, 3 * BATCH_ROWS))
-            await asyncio.sleep(chance.uniform(0, 0.05))
-            importer.kill()
-            importer.wait()
-            cluster.kill()
-            cluster.start()
-            safe = await check(crashing, source, importer.acknowledged)
-        importer.start("import", str(source.path))
-        assert importer.wait() == 0, importer.output
+    importer = Importer(zygote, crashing, tmp_path)
+    for _ in range(max(ROUNDS // 3, 2)):
+        importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS))
+        importer.wait_for(safe + chance.randrange(0, 3 * BATCH_ROWS))
+        await asyncio.sleep(chance.uniform(0, 0.05))
+        importer.kill()
+        importer.wait()
+        cluster.kill()
+        cluster.start()
+        safe = await check(crashing, source, importer.acknowledged)
+    importer.start("import", str(source.path))
+    assert importer.wait() == 0, importer.output
     assert await check(crashing, source, ROWS) == ROWS
