@@ -197,8 +197,9 @@ def _valkey(layout: Layout, servers: Servers) -> list[str]:
 
 
 def _platform(layout: Layout, servers: Servers) -> list[str]:
+    """On a leash that kills: it has no data of its own, and its log ends in the dead supervisor's pipe."""
     program = [str(servers.platform), "serve", "--target", "all", "--config", str(layout.platform_config)]
-    return leashed(servers.python, servers.leash, "TERM", None, program)
+    return leashed(servers.python, servers.leash, "KILL", None, program)
 
 
 def leashed(

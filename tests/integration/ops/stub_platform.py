@@ -1,6 +1,6 @@
 """Stands in for `stock-analysis` where a test needs a platform that misbehaves on command.
 
-It reads the same settings file. STUB_<COMMAND>=exit:N, sleep:N or crash:N bends one command.
+It reads the same settings file. STUB_<COMMAND>=exit:N, sleep:N or until:FILE bends one command.
 """
 
 import http.server
@@ -32,6 +32,8 @@ def _bend(order: str) -> None:
         sys.exit(int(value))
     if what == "sleep":
         time.sleep(float(value))
+    while what == "until" and not Path(value).exists():
+        time.sleep(0.05)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

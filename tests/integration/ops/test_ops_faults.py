@@ -229,13 +229,17 @@ def test_a_start_that_fails_beside_running_servers_leaves_them_running(stubbed: 
 # --- locks and pid files ------------------------------------------------------------------------
 
 
-def test_two_ups_at_once_do_not_disturb_each_other(stubbed: Instance) -> None:
-    first = stubbed.start("up", "--json", STUB_MIGRATE="sleep:3")
-    wait_for(lambda: stubbed.layout.supervisor_pid.exists(), "the first is under way")
-    error = stubbed.refused()
-    assert error["kind"] == "BusyError"
-    assert f"pid {first.pid}" in error["why"]
-    assert stubbed.refused("down")["kind"] == "BusyError"
+def test_two_ups_at_once_do_not_disturb_each_other(stubbed: Instance, base: Path) -> None:
+    go_on = base / "go-on"
+    first = stubbed.start("up", "--json", STUB_MIGRATE=f"until:{go_on}")
+    try:
+        wait_for(lambda: stubbed.layout.supervisor_pid.exists(), "the first is under way")
+        error = stubbed.refused()
+        assert error["kind"] == "BusyError"
+        assert f"pid {first.pid}" in error["why"]
+        assert stubbed.refused("down")["kind"] == "BusyError"
+    finally:
+        go_on.touch()
     out, err = first.communicate(timeout=60)
     assert first.returncode == 0, out + err
     recovers(stubbed)
