@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.ingest.replay import Answer, Router, network_down, put_on_wire, recorded
 
 from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.errors import ProviderError
 from stock_analysis.ingest.krx import KrxProvider
 from stock_analysis.ingest.ports import Fetched
+from tests.unit.ingest.replay import Answer, Router, network_down, put_on_wire, recorded
 
 LOGIN = "MDCCOMS001D1.cmd"
 PRICES = "dbms/MDC/STAT/standard/MDCSTAT01701"

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from tests.unit.ingest.replay import Answer, Router, Wire, network_down, put_on_wire, recorded
 
 from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.errors import ProviderError
 from stock_analysis.ingest.ports import Fetched
 from stock_analysis.ingest.yahoo import YahooProvider, stored_symbol, yahoo_symbol
+from tests.unit.ingest.replay import Answer, Router, Wire, network_down, put_on_wire, recorded
 
 CHART = "https://query2.finance.yahoo.com/v8/finance/chart/"
 
