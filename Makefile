@@ -52,9 +52,10 @@ bench: ## The table of numbers, with peers in the same run
 lock: ## Write requirements/*.txt anew (UPGRADE=1: with the newest versions)
 	@$(BOOTSTRAP) lock $(if $(UPGRADE),--upgrade)
 
-generate: ## Write migrations/schema.sql and docs/settings.md anew
+generate: ## Write the schema, the settings page and the front end's types anew
 	@$(BOOTSTRAP) dev
 	$(BIN)/python tools/generate.py
+	@$(BOOTSTRAP) npm generate
 
 clean: ## Remove what was installed and built; the data are kept
 	rm -rf .venv build dist frontend/node_modules frontend/dist tests/node_modules

@@ -108,8 +108,8 @@ def visit(
 ) -> Iterator[Visit]:
     """A visit; unless the test empties `problems`, the browser may have had none."""
     context = browser.new_context(**options)
-    name = re.sub(r"\W+", "-", request.node.name).strip("-")
-    pictures = RESULTS / Path(request.node.path).stem / name
+    name = request.node.nodeid.rpartition("/")[2].replace("::", "/")
+    pictures = RESULTS / re.sub(r"[^\w/]+", "-", name).strip("-")
     pictures.mkdir(parents=True, exist_ok=True)
     visit = Visit(context.new_page(), platform.url, pictures)
     _watch(visit)

@@ -13,6 +13,7 @@ import pytest
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
+from tools.generate import CONTRACT, contract
 
 CONFIG = [Path(__file__).with_name(name) for name in ("schemathesis.toml", "hooks.py")]
 EXAMPLES = 150
@@ -55,3 +56,7 @@ def test_all_operations_were_tried(platform: Platform, report: str) -> None:
 def test_no_error_of_ours_was_logged(platform: Platform, report: str) -> None:
     assert report
     assert [line for line in platform.log.splitlines() if '"log.level":"error"' in line] == []
+
+
+def test_the_front_end_is_made_from_this_contract(platform: Platform) -> None:
+    assert CONTRACT.read_text() == contract(platform), "run `make generate` and commit it"
