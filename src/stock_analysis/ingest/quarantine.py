@@ -11,7 +11,7 @@ from stock_analysis.domain.bars import PRICE_COLUMNS, Bars, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import parse_symbol
-from stock_analysis.ingest.cells import parse_number, parse_when
+from stock_analysis.ingest.cells import NOTHING, parse_plain_number, parse_when
 from stock_analysis.ingest.files import parse_action
 from stock_analysis.ingest.gate import BESIDE, Prepared, Verdict, judge, prepare, spans
 from stock_analysis.ingest.ports import PriceStore, PriceWriter
@@ -48,14 +48,15 @@ class QuarantineService:
     async def repair(self, row_id: int, changes: Mapping[str, str]) -> KeptAside:
         """Change cells of an open row; it stays aside until it is replayed.
 
-        Raises InvalidInputError if there is no such open row or no such cell.
+        Numbers are typed as 1234.5, however the source writes them. Raises InvalidInputError if there is no
+        such open row or cell, or a number is none.
         """
         async with self._store.transaction() as writer:
             found = await writer.select_aside(Selection(ids=(row_id,)))
             if not found:
                 raise InvalidInputError(f"no open row {row_id} is in the quarantine")
             edited = _edited(found[0], changes)
-            await writer.edit_aside(row_id, edited.row)
+            await writer.edit_aside(row_id, edited.row, edited.values)
             await self._bump(writer, [found[0], edited])
         return edited
 
@@ -211,7 +212,7 @@ class _Bar:
 
 def _bar(row: KeptAside, interval: Interval) -> _Bar:
     when = parse_when(str(row.row.get(time_cell(interval)) or ""))
-    values = [_value(row.row.get(name)) for name in PRICE_COLUMNS]
+    values = [_value(row.row.get(name), one) for name, one in zip(PRICE_COLUMNS, row.values, strict=True)]
     if when is None:
         return _Bar(_symbol(row), NO_TIME, False, values)
     wall, offset = when
@@ -220,9 +221,11 @@ def _bar(row: KeptAside, interval: Interval) -> _Bar:
     return _Bar(_symbol(row), wall - (0 if offset == NO_TIME else offset), offset == NO_TIME, values)
 
 
-def _value(cell: object) -> float | None:
-    """A cell's number, NaN for nothing, None if it is no number."""
-    return parse_number("" if cell is None else str(cell))
+def _value(cell: object, number: float | None) -> float | None:
+    """The number read from a cell, NaN for nothing, None if it is no number."""
+    if number is not None:
+        return number
+    return np.nan if cell is None or str(cell).strip().lower() in NOTHING else None
 
 
 def _batch(bars: Sequence[_Bar], rows: Sequence[KeptAside], interval: Interval, *, naive: bool) -> _Batch:
@@ -262,7 +265,20 @@ def _edited(row: KeptAside, changes: Mapping[str, str]) -> KeptAside:
     for name in changes:
         if name not in known:
             raise InvalidInputError(f"the row has no cell {name!r}; it has {', '.join(known)}")
-    return replace(row, row={name: row.row.get(name) for name in known} | dict(changes), is_repaired=True)
+    values = tuple(
+        _typed(name, changes[name]) if name in changes else number
+        for name, number in zip(PRICE_COLUMNS, row.values, strict=True)
+    )
+    cells = {name: row.row.get(name) for name in known} | dict(changes)
+    return replace(row, row=cells, values=values, is_repaired=True)
+
+
+def _typed(name: str, text: str) -> float | None:
+    """A number as a person types it: what may be read in two ways is refused."""
+    number = parse_plain_number(text)
+    if number is None:
+        raise InvalidInputError(f"{name} {text!r} is not a plain number like 1234.5")
+    return None if np.isnan(number) else number
 
 
 def _interval_of(row: KeptAside) -> str:

@@ -20,6 +20,7 @@ from stock_analysis.ingest.rows import (
     Counts,
     KeptAside,
     Listed,
+    Numbers,
     Rejected,
     Rows,
     Run,
@@ -57,6 +58,8 @@ def _translated() -> Iterator[None]:
         raise StockAnalysisError(
             f"PostgreSQL cannot take more: {error}; what was reported is safe"
         ) from error
+    except asyncpg.PostgresError as error:
+        raise StockAnalysisError(f"PostgreSQL refused: {error}") from error
 
 
 class PostgresPriceStore:
@@ -200,6 +203,7 @@ class PostgresPriceWriter:
             [None if row.t is None else _instant(row.t) for row in rows],
             [_json(row.row) for row in rows],
             [",".join(row.reasons) for row in rows],
+            *([row.values[place] for row in rows] for place in range(len(PRICE_COLUMNS))),
             timeout=TIMEOUT_S,
         )
         return [row["symbol"] for row in written]
@@ -218,9 +222,9 @@ class PostgresPriceWriter:
         rows = await self._connection.fetch(SQL["list_aside"] + " FOR UPDATE", *_conditions(selection))
         return [_aside(row) for row in rows]
 
-    async def edit_aside(self, row_id: int, row: dict[str, object]) -> None:
-        """Replace a quarantined row by an edited one."""
-        await self._connection.execute(SQL["edit_aside"], row_id, _json(row))
+    async def edit_aside(self, row_id: int, row: dict[str, object], values: Numbers) -> None:
+        """Replace a quarantined row, and the numbers in it, by an edited one."""
+        await self._connection.execute(SQL["edit_aside"], row_id, _json(row), *values)
 
     async def settle_aside(self, ids: Sequence[int], state: str) -> None:
         """Close rows of the quarantine: replayed or dismissed."""
@@ -301,4 +305,4 @@ def _run(row: asyncpg.Record) -> Run:
 
 
 def _aside(row: asyncpg.Record) -> KeptAside:
-    return KeptAside(**(dict(row) | {"row": orjson.loads(row["row"])}))
+    return KeptAside(**(dict(row) | {"row": orjson.loads(row["row"]), "values": tuple(row["values"])}))

@@ -21,6 +21,11 @@ RANGE = np.dtype([("instrument", "<i8"), ("first", "<i8"), ("last", "<i8")])
 
 Rows = NDArray[np.void]
 
+Numbers = tuple[float | None, ...]
+"""What was read from the PRICE_COLUMNS of one row; None where there is no number."""
+
+NO_NUMBERS: Numbers = (None,) * len(PRICE_COLUMNS)
+
 NO_TIME = -(1 << 35)
 """The time of a row whose time cannot be read; far outside of what is taken for a date."""
 
@@ -127,18 +132,22 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that the gate turned down. t: as of Bars, None where unknown. row: as the source had it."""
+    """A row that the gate turned down.
+
+    t: as of Bars, None where unknown. row: as the source had it. values: the numbers read from it.
+    """
 
     row_number: int
     symbol: str | None
     t: int | None
     row: dict[str, object]
     reasons: list[str]
+    values: Numbers = NO_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAside:
-    """A row of the quarantine; row: as repaired, else as the source had it."""
+    """A row of the quarantine; row: as repaired, else as the source had it. values: the numbers in it."""
 
     id: int
     source: str
@@ -146,6 +155,7 @@ class KeptAside:
     symbol: str | None
     interval: str
     row: dict[str, object]
+    values: Numbers
     is_repaired: bool
     reasons: list[str]
     state: str

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from stock_analysis.domain.actions import CorporateAction
-from stock_analysis.domain.bars import Bars, IntArray, Interval
+from stock_analysis.domain.bars import PRICE_COLUMNS, Bars, IntArray, Interval
 from stock_analysis.domain.errors import InvalidInputError, StockAnalysisError, UnavailableError
 from stock_analysis.domain.instruments import Exchange, Instrument
 from stock_analysis.ingest.gate import (
@@ -29,6 +29,7 @@ from stock_analysis.ingest.rows import (
     NO_TIME,
     Counts,
     Listed,
+    Numbers,
     Rejected,
     Report,
     RowBatch,
@@ -149,7 +150,8 @@ class ImportService:
         Raises InvalidInputError for a source that cannot be read, ImportStoppedError when told to stop,
         UnavailableError if the store stays away; in each case what was observed as advanced is safe.
         """
-        run = await self._store.open_run(source.name, source.sha256, source.interval.value, source.rows_total)
+        what = (source.name, source.sha256, source.interval.value, source.rows_total)
+        run = await self.patiently(lambda: self._store.open_run(*what))
         task = _Import(self, source, run, listing or Listing())
         try:
             return await task.carry_out()
@@ -430,8 +432,15 @@ def _rejected(batch: Prepared, verdict: Verdict, interval: Interval) -> list[Rej
             row[time_cell(interval)] = time_text(interval, t)
         symbol = batch.batch.symbols[code] if code >= 0 else None
         reasons = Defect(int(verdict.defects[place])).reasons
-        found.append(Rejected(int(batch.number[place]), symbol, None if t == NO_TIME else t, row, reasons))
+        values = _numbers(batch.bars[place])
+        number, when = int(batch.number[place]), None if t == NO_TIME else t
+        found.append(Rejected(number, symbol, when, row, reasons, values))
     return found
+
+
+def _numbers(bar: np.void) -> Numbers:
+    cells = (float(bar[name]) for name in PRICE_COLUMNS)
+    return tuple(None if np.isnan(one) else one for one in cells)
 
 
 def _unlisted(number: int, symbol: str, action: CorporateAction) -> Rejected:

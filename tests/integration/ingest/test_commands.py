@@ -85,13 +85,14 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert words in " ".join(output.split())
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_between_two_batches_and_the_next_run_goes_on(
-    importer: Importer, tmp_path: Path
+    importer: Importer, tmp_path: Path, number: signal.Signals
 ) -> None:
     path = write(tmp_path, 2500)
     importer.start("import", str(path), "--batch-rows", "20")
     importer.wait_for(100)
-    importer.send(signal.SIGINT)
+    importer.send(number)
     assert importer.wait() == INTERRUPTED
     assert "run the same command again to continue" in importer.output
     assert "Traceback" not in importer.output
@@ -102,17 +103,23 @@ def test_ctrl_c_stops_between_two_batches_and_the_next_run_goes_on(
     assert "2,500 rows read: 2,500 accepted" in output
 
 
-async def test_two_importers_at_once_are_safe(
-    zygote: Zygote, second_zygote: Zygote, database: Settings, tmp_path: Path, pool: asyncpg.Pool
+@pytest.mark.parametrize("step", [1, -1])
+async def test_two_importers_of_the_same_bars_are_safe(
+    zygote: Zygote,
+    second_zygote: Zygote,
+    database: Settings,
+    tmp_path: Path,
+    pool: asyncpg.Pool,
+    step: int,
 ) -> None:
     symbols = [f"S{number}" for number in range(8)]
     paths = []
-    for name, order in (("up.csv", symbols), ("down.csv", symbols[::-1])):
+    for name, order in (("one.csv", symbols), ("other.csv", symbols[::step])):
         parts = [
             write(tmp_path, 500, name="part.csv", symbol=one).read_text().removeprefix(HEADER)
             for one in order
         ]
-        (tmp_path / name).write_text(HEADER + "".join(parts) + "S1,2015-01-04,1,1,1,1,1\n")
+        (tmp_path / name).write_text(HEADER + "".join(parts) + f"S1,2015-01-04,1,1,1,1,{len(name)}\n")
         paths.append(tmp_path / name)
     one = Importer(zygote, database, tmp_path / "a")
     other = Importer(second_zygote, database, tmp_path / "b")
@@ -166,6 +173,15 @@ def test_a_database_without_tables_says_what_to_do(
     importer = Importer(zygote, empty, tmp_path)
     code, output = importer.run("import", write(tmp_path))
     assert (code, "run `stock-analysis migrate`" in output) == (UNREACHABLE, True)
+
+
+async def test_a_database_that_takes_no_writes_says_so(
+    importer: Importer, pool: asyncpg.Pool, database: Settings, tmp_path: Path
+) -> None:
+    await pool.execute(f"ALTER DATABASE {database.database_name} SET default_transaction_read_only = on")
+    code, output = importer.run("import", write(tmp_path))
+    assert (code, "Traceback" in output) == (FAILED, False)
+    assert "stock-analysis: PostgreSQL refused: cannot execute" in output
 
 
 def test_the_quarantine_is_listed_repaired_replayed_and_dismissed(importer: Importer, tmp_path: Path) -> None:

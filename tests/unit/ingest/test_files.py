@@ -85,6 +85,12 @@ def test_korean_files_are_read_in_their_encodings(tmp_path: Path, encoding: str)
     assert (batch.symbols, batch.bars.close.tolist(), unparsable(batch)) == (["005930"], [1.5], [])
 
 
+def test_a_file_in_an_old_western_encoding_is_read(tmp_path: Path) -> None:
+    text = "symbol,date,open,high,low,close,volume,name\nAAPL,2020-01-02,1,2,0.5,1.5,100,caf\xe9 \xff\xfe\n"
+    batch = read(csv(tmp_path, text, encoding="latin-1"))
+    assert (batch.symbols, batch.bars.close.tolist(), unparsable(batch)) == (["AAPL"], [1.5], [])
+
+
 def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "AAPL.csv.gz"
     path.write_bytes(gzip.compress((HEADER + ROW).encode()))
