@@ -1,7 +1,7 @@
 """What runs in one process: modules started after their needs and stopped before them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,9 +10,11 @@ from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from valkey.asyncio import Valkey
 
 from stock_analysis.gateway.endpoints import create_app as create_gateway
+from stock_analysis.gateway.layers import KnownHosts, is_loopback
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache, check_valkey, open_valkey
@@ -35,18 +37,27 @@ class Module:
     needs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a process serves once the modules it needs are open."""
+
+    serve: Callable[[Settings, Opened], Awaitable[None]]
+    needs: tuple[str, ...]
+
+
 async def run_target(target: str, settings: Settings) -> None:
     """Open the target's modules in order, serve until told to stop, close them in reverse."""
     async with AsyncExitStack() as stack:
         opened: dict[str, Any] = {}
         for name in module_order(target):
             opened[name] = await stack.enter_async_context(MODULES[name].open(settings, opened))
+        await TARGETS[target].serve(settings, opened)
 
 
 def module_order(target: str) -> list[str]:
     """The target and all it needs, needs first."""
     graph: dict[str, tuple[str, ...]] = {}
-    waiting = [TARGETS[target]]
+    waiting = list(TARGETS[target].needs)
     while waiting:
         name = waiting.pop()
         graph[name] = MODULES[name].needs
@@ -78,36 +89,39 @@ async def _stock(settings: Settings, opened: Opened) -> AsyncIterator[FastAPI]:
     cache = LayeredCache(InMemoryCache(settings.cache_local_bytes), far)
     store = PostgresBarStore(opened["database"])
     warming = asyncio.create_task(warm_calendars(store))
-    yield create_stock_app(settings, opened["stock-health"], store, cache)
-    warming.cancel()
+    try:
+        yield create_stock_app(settings, opened["stock-health"], store, cache)
+    finally:
+        warming.cancel()
+        await asyncio.wait([warming])
 
 
 @asynccontextmanager
-async def _stock_server(settings: Settings, opened: Opened) -> AsyncIterator[None]:
-    await serve(opened["stock"], opened["stock-health"], settings, port=settings.stock_port)
-    yield
+async def _stock_in_process(_: Settings, opened: Opened) -> AsyncIterator[Upstream]:
+    yield AsgiUpstream(opened["stock"])
 
 
 @asynccontextmanager
-async def _gateway_alone(settings: Settings, opened: Opened) -> AsyncIterator[None]:
+async def _stock_over_http(settings: Settings, _: Opened) -> AsyncIterator[Upstream]:
     async with open_http_upstream("stock", settings.stock_url, settings) as stock:
-        await _serve_gateway(settings, opened, stock, "gateway")
-        yield
+        yield stock
 
 
-@asynccontextmanager
-async def _gateway_of_all(settings: Settings, opened: Opened) -> AsyncIterator[None]:
-    await _serve_gateway(settings, opened, AsgiUpstream(opened["stock"]), "all")
-    yield
+async def _serve_stock(settings: Settings, opened: Opened) -> None:
+    app: ASGIApp = opened["stock"]
+    if is_loopback(settings.stock_host):
+        app = KnownHosts(app, settings.trusted_hosts)
+    here = settings.model_copy(update={"host": settings.stock_host})
+    await serve(app, opened["stock-health"], here, port=settings.stock_port)
 
 
-async def _serve_gateway(settings: Settings, opened: Opened, stock: Upstream, target: str) -> None:
-    valkey = opened["valkey"]
-    database = PostgresBarStore(opened["database"])
+async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, target: str) -> None:
+    stock, pool, valkey = opened[upstream], opened["database"], opened["valkey"]
+    database = PostgresBarStore(pool)
     health = Health(
         {"stock": stock.check, "postgresql": database.check}, {"valkey": partial(check_valkey, valkey)}
     )
-    app = create_gateway(settings, stock, health, opened["database"], valkey, target=target)
+    app = create_gateway(settings, stock, health, pool, valkey, target=target)
     await serve(app, health, settings, port=settings.port)
 
 
@@ -116,8 +130,17 @@ MODULES = {
     "valkey": Module(_valkey),
     "stock-health": Module(_stock_health, ("database", "valkey")),
     "stock": Module(_stock, ("stock-health", "database", "valkey")),
-    "stock-server": Module(_stock_server, ("stock", "stock-health")),
-    "gateway-server": Module(_gateway_alone, ("database", "valkey")),
-    "all-server": Module(_gateway_of_all, ("stock", "database", "valkey")),
+    "stock-in-process": Module(_stock_in_process, ("stock",)),
+    "stock-over-http": Module(_stock_over_http),
 }
-TARGETS = {"stock": "stock-server", "gateway": "gateway-server", "all": "all-server"}
+TARGETS = {
+    "stock": Target(_serve_stock, ("stock",)),
+    "gateway": Target(
+        partial(_serve_gateway, upstream="stock-over-http", target="gateway"),
+        ("stock-over-http", "database", "valkey"),
+    ),
+    "all": Target(
+        partial(_serve_gateway, upstream="stock-in-process", target="all"),
+        ("stock-in-process", "database", "valkey"),
+    ),
+}

@@ -36,16 +36,17 @@ class Calendar:
         inside = (index >= 0) & (t < self.closes[index.clip(min=0)])
         return np.where(inside, index, -1)
 
-    def first_session_of(self, period: IntArray, t: IntArray) -> IntArray:
+    def first_session_of(self, period: IntArray, t: IntArray, start: IntArray) -> IntArray:
         """The first scheduled session of the period that each date lies in.
 
         period: (n,) the period number of every session of this calendar, ascending.
-        t: (m,) dates as epoch seconds; all must lie in the calendar's range.
+        t: (m,) dates as epoch seconds. start: (m,) the first day of each date's period, taken where
+        the calendar does not reach.
         """
         row = np.searchsorted(self.sessions, t, side="right") - 1
         first = np.searchsorted(period, period[row.clip(min=0)], side="left")
-        starts: IntArray = self.sessions[first]
-        return starts
+        known = (t >= self.sessions[0]) & (t <= self.sessions[-1])
+        return np.where(known, self.sessions[first], start)
 
 
 @lru_cache(maxsize=32)

@@ -26,11 +26,12 @@ _DOCS_HEADERS = (*_HEADERS, (b"content-security-policy", DOCS_SECURITY_POLICY))
 def requires_key(settings: Settings) -> bool:
     """Whether the API asks for a key: unless told otherwise, on any address but loopback."""
     if settings.require_api_key == "auto":
-        return not _is_loopback(settings.host)
+        return not is_loopback(settings.host)
     return settings.require_api_key == "always"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach an address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

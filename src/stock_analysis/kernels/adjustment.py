@@ -50,11 +50,6 @@ def dividend_factors(t: IntArray, close: FloatArray, dividends: Events, splits: 
     return _back_products(t, dividends.at, factor)
 
 
-def undo_split_factors(t: IntArray, splits: Events) -> FloatArray:
-    """Factor that turns prices a source has already split-adjusted back into raw ones; see split_factors."""
-    return 1.0 / split_factors(t, splits)
-
-
 def _positive(values: FloatArray) -> FloatArray:
     if not (np.isfinite(values) & (values > 0)).all():
         raise ValueError("the value of a split or dividend must be a positive number")

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+_DAY_S = 86_400
+
 
 def resample(
     label: IntArray,
@@ -44,11 +46,11 @@ def intraday_labels(t: IntArray, session_open: IntArray, minutes: int) -> IntArr
     return session_open + (t - session_open) // span_s * span_s
 
 
-def iso_weeks(session: IntArray) -> IntArray:
-    """Number of the week, Monday to Sunday, of each date given as epoch seconds of its 00:00 UTC."""
-    return (session // 86_400 + 3) // 7
+def mondays(session: IntArray) -> IntArray:
+    """The Monday of the week of each date; both as epoch seconds of 00:00 UTC."""
+    return ((session // _DAY_S + 3) // 7 * 7 - 3) * _DAY_S
 
 
-def months(session: IntArray) -> IntArray:
-    """Number of the calendar month of each date given as epoch seconds of its 00:00 UTC."""
-    return session.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+def firsts_of_month(session: IntArray) -> IntArray:
+    """The first day of the month of each date; both as epoch seconds of 00:00 UTC."""
+    return session.astype("datetime64[s]").astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)

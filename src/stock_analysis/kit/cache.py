@@ -45,7 +45,9 @@ class InMemoryCache:
         return value
 
     async def put(self, key: str, value: bytes) -> None:
-        """Keep the bytes until they are the oldest of more than max_bytes."""
+        """Keep the bytes until they are the oldest of more than max_bytes; a quarter of it is too large."""
+        if len(value) > self._max_bytes // 4:
+            return
         self._bytes += len(value) - len(self._entries.pop(key, b""))
         self._entries[key] = value
         while self._bytes > self._max_bytes:

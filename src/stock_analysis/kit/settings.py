@@ -22,9 +22,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field(
-        "127.0.0.1", description="Address to listen on; any other than loopback requires API keys."
+        "127.0.0.1", description="Address of the gateway; any other than loopback requires API keys."
     )
     port: int = Field(8080, ge=1, le=65535, description="Port of the gateway, or of `--target all`.")
+    stock_host: str = Field(
+        "127.0.0.1",
+        description="Address of the stock-service when it runs apart; it asks for no key.",
+    )
     stock_port: int = Field(8001, ge=1, le=65535, description="Port of the stock-service when it runs apart.")
     stock_url: str = Field(
         "http://127.0.0.1:8001", description="Where the gateway finds the stock-service when it runs apart."
@@ -60,7 +64,7 @@ class Settings(BaseModel):
         description="Origins whose pages may call the API too, comma-separated in the environment.",
     )
     trusted_hosts: tuple[str, ...] = Field(
-        ("127.0.0.1", "localhost", "[::1]", "testserver"),
+        ("127.0.0.1", "localhost", "[::1]"),
         description="Host names the gateway answers to when no API key is required (stops DNS rebinding).",
     )
     trusted_proxies: tuple[str, ...] = Field(

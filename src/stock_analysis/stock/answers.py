@@ -4,49 +4,86 @@ import asyncio
 import hashlib
 import zlib
 from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
 from starlette.datastructures import Headers
 
-from stock_analysis import __version__
+import stock_analysis
 from stock_analysis.kit.cache import Cache
 
 _HEADERS = {"cache-control": "private, no-cache", "vary": "accept-encoding"}
 _GZIP_LEVEL = 1
+_LIBRARIES = ("ta-lib", "numpy", "exchange-calendars", "tzdata")
+MOST_AT_ONCE = 4
+"""Answers made at the same time; the others wait, so that a crowd cannot fill memory and threads."""
+
+Make = Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
 
 
-def fingerprint(version: int, *question: object) -> str:
-    """Key of the answer to a question about data of this version, given by this version of the program."""
-    text = "\0".join(map(str, (__version__, version, *question)))
+def fingerprint(data_version: int, *question: object) -> str:
+    """Key of the answer to a question about data of this version, given by this build of the program."""
+    text = "\0".join(map(str, (_build(), data_version, *question)))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-async def answer(
-    request: Request, cache: Cache, key: str, make: Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
-) -> Response:
-    """304 if the client has this answer, else its bytes from the cache, else made now and kept.
-
-    key: fingerprint of the answer as far as it is known before reading the data.
-    make: reads the data; returns the fingerprint of what it read and the answer's content.
-    """
-    ready = await ready_answer(request.headers, cache, key)
-    if ready is not None:
-        return ready
-    key, content = await make()
-    body = await asyncio.to_thread(_pack, content)
-    await cache.put(key, body)
-    return _respond(body, key, gzipped=_takes_gzip(request.headers))
+@cache
+def _build() -> str:
+    """Fingerprint of the code and the libraries that make an answer what it is."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(Path(stock_analysis.__file__).parent.glob("*/*.py")):
+        digest.update(path.read_bytes())
+    for library in _LIBRARIES:
+        digest.update(f"{library} {version(library)}".encode())
+    return digest.hexdigest()
 
 
-async def ready_answer(headers: Headers, cache: Cache, key: str) -> Response | None:
-    """304 if the client has this answer, else its bytes from the cache, else None."""
-    gzipped = _takes_gzip(headers)
-    if _matches(headers.get("if-none-match"), _etag(key, gzipped=gzipped)):
-        return Response(status_code=304, headers=_HEADERS | {"etag": _etag(key, gzipped=gzipped)})
-    body = await cache.get(key)
-    return None if body is None else _respond(body, key, gzipped=gzipped)
+class Answers:
+    """Answers from the cache; what is not there is made once, however many ask for it at the same time."""
+
+    def __init__(self, store: Cache) -> None:
+        self._cache = store
+        self._making: dict[str, asyncio.Task[tuple[str, bytes]]] = {}
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def answer(self, request: Request, key: str, make: Make) -> Response:
+        """304 if the client has this answer, else its bytes from the cache, else made now and kept.
+
+        key: fingerprint of the answer as far as it is known before reading the data.
+        make: reads the data; returns the fingerprint of what it read and the answer's content.
+        """
+        ready = await self.ready(request.headers, key)
+        if ready is not None:
+            return ready
+        made_key, body = await asyncio.shield(self._made(key, make))
+        return _respond(body, made_key, gzipped=_takes_gzip(request.headers))
+
+    async def ready(self, headers: Headers, key: str) -> Response | None:
+        """304 if the client has this answer, else its bytes from the cache, else None."""
+        gzipped = _takes_gzip(headers)
+        if _matches(headers.get("if-none-match"), _etag(key, gzipped=gzipped)):
+            return Response(status_code=304, headers=_HEADERS | {"etag": _etag(key, gzipped=gzipped)})
+        body = await self._cache.get(key)
+        return None if body is None else _respond(body, key, gzipped=gzipped)
+
+    def _made(self, key: str, make: Make) -> asyncio.Task[tuple[str, bytes]]:
+        """The task that makes this answer; it goes on when the one who asked first goes away."""
+        task = self._making.get(key)
+        if task is None:
+            task = self._making[key] = asyncio.create_task(self._make(make))
+            task.add_done_callback(lambda _: self._making.pop(key))
+        return task
+
+    async def _make(self, make: Make) -> tuple[str, bytes]:
+        async with self._room:
+            key, content = await make()
+            body = await asyncio.to_thread(_pack, content)
+        await self._cache.put(key, body)
+        return key, body
 
 
 def _takes_gzip(headers: Headers) -> bool:

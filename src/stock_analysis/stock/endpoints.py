@@ -24,7 +24,7 @@ from stock_analysis.kit.health import Health
 from stock_analysis.kit.http import create_app
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock import schemas
-from stock_analysis.stock.answers import answer, fingerprint
+from stock_analysis.stock.answers import Answers, fingerprint
 from stock_analysis.stock.hot import HotPath, HotQuestions
 from stock_analysis.stock.ports import BarStore, Snapshot, Summary
 from stock_analysis.stock.service import (
@@ -105,7 +105,9 @@ def _question(
     limit: Limit = 5000,
     adjustment: AdjustmentQuery = Adjustment.SPLIT,
 ) -> _Question:
-    return _Question(interval, adjustment, start, end, limit)
+    question = _Question(interval, adjustment, start, end, limit)
+    question.window.check()
+    return question
 
 
 WindowQuery = Annotated[_Question, Depends(_question)]
@@ -113,13 +115,13 @@ WindowQuery = Annotated[_Question, Depends(_question)]
 
 def create_stock_app(settings: Settings, health: Health, store: BarStore, cache: Cache) -> FastAPI:
     """The stock-service."""
-    questions = HotQuestions()
-    hot_path = Middleware(HotPath, questions=questions, store=store, cache=cache)
-    router = stock_router(store, cache, questions)
+    questions, answers = HotQuestions(), Answers(cache)
+    hot_path = Middleware(HotPath, questions=questions, store=store, answers=answers)
+    router = stock_router(store, answers, questions)
     return create_app("stock", settings, health, [router], ERROR_STATUS, inner=[hot_path])
 
 
-def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIRouter:
+def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> APIRouter:
     """The routes of the public API that this service answers."""
     router = APIRouter(prefix="/api/v1", tags=["stocks"])
 
@@ -140,7 +142,7 @@ def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIR
             content = _CONTENT[part](snapshot, question, chart)
             return fingerprint(snapshot.listing.version, snapshot.listing.id, *asked), content
 
-        return await answer(request, cache, fingerprint(listing.version, listing.id, *asked), make)
+        return await answers.answer(request, fingerprint(listing.version, listing.id, *asked), make)
 
     @router.get("/stocks", summary="Search instruments", response_model=schemas.StockPage)
     async def search(
@@ -166,7 +168,7 @@ def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIR
             content = await asyncio.to_thread(_detail, snapshot, rows[0])
             return fingerprint(snapshot.listing.version, snapshot.listing.id, "stock"), content
 
-        return await answer(request, cache, fingerprint(listing.version, listing.id, "stock"), make)
+        return await answers.answer(request, fingerprint(listing.version, listing.id, "stock"), make)
 
     @router.get("/stocks/{symbol}/bars", summary="Bars", response_model=schemas.BarsAnswer)
     async def bars(
@@ -211,7 +213,7 @@ def stock_router(store: BarStore, cache: Cache, questions: HotQuestions) -> APIR
         async def make() -> tuple[str, dict[str, Any]]:
             return fingerprint(0, "catalogue"), _catalogue()
 
-        return await answer(request, cache, fingerprint(0, "catalogue"), make)
+        return await answers.answer(request, fingerprint(0, "catalogue"), make)
 
     @router.get("/data", summary="What is stored", response_model=schemas.DataFacts, tags=["operations"])
     async def data() -> Response:

@@ -9,11 +9,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stock_analysis.domain.errors import StockAnalysisError
-from stock_analysis.kit.cache import Cache
-from stock_analysis.stock.answers import fingerprint, ready_answer
+from stock_analysis.stock.answers import Answers, fingerprint
 from stock_analysis.stock.ports import BarStore
 
-MAX_QUESTIONS = 4096
+MAX_QUESTIONS, MAX_QUERY_BYTES = 4096, 1024
 Target = tuple[str, bytes]
 
 
@@ -33,7 +32,9 @@ class HotQuestions:
         self._questions: OrderedDict[Target, Question] = OrderedDict()
 
     def remember(self, request: Request, symbol: str, asked: tuple[object, ...]) -> None:
-        """Note a request that was found valid."""
+        """Note a request that was found valid, unless it is too long to be kept in numbers."""
+        if len(request.scope["query_string"]) > MAX_QUERY_BYTES:
+            return
         self._questions[_target(request.scope)] = Question(symbol, asked, request.scope["route"])
         if len(self._questions) > MAX_QUESTIONS:
             self._questions.popitem(last=False)
@@ -53,11 +54,11 @@ class HotPath:
     The version of the data is read each time, as the endpoint does.
     """
 
-    def __init__(self, app: ASGIApp, questions: HotQuestions, store: BarStore, cache: Cache) -> None:
+    def __init__(self, app: ASGIApp, questions: HotQuestions, store: BarStore, answers: Answers) -> None:
         self._app = app
         self._questions = questions
         self._store = store
-        self._cache = cache
+        self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -78,7 +79,7 @@ class HotPath:
         except StockAnalysisError:
             return None  # the endpoint will meet the same error, and answers it
         key = fingerprint(listing.version, listing.id, *question.asked)
-        return await ready_answer(headers, self._cache, key)
+        return await self._answers.ready(headers, key)
 
 
 def _target(scope: Scope) -> Target:

@@ -17,7 +17,7 @@ from stock_analysis.domain.calendars import DAY_S, load_calendar
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
 from stock_analysis.kernels.adjustment import Events, dividend_factors, split_factors
-from stock_analysis.kernels.resampling import intraday_labels, iso_weeks, months, resample
+from stock_analysis.kernels.resampling import firsts_of_month, intraday_labels, mondays, resample
 from stock_analysis.stock.ports import BarStore, Snapshot
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,12 @@ class Window:
     start: str | None
     end: str | None
     limit: int
+
+    def check(self) -> None:
+        """Raises InvalidInputError if an end is no time."""
+        for text, parameter in ((self.start, "from"), (self.end, "to")):
+            if text is not None:
+                _instant(text, None, parameter)
 
     def select(self, t: IntArray, timezone: str | None) -> slice:
         """The rows of the window. timezone: that of the dates given, None = dates are sessions (UTC)."""
@@ -165,17 +171,20 @@ def _describe_parameter(parameter: indicators.Parameter) -> dict[str, Any]:
 def _from_minutes(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
     calendar = load_calendar(calendar_name)
     index = calendar.session_index(bars.t)
+    midnight = bars.t // DAY_S * DAY_S  # for minutes that the calendar does not reach, or does not know
     if interval.is_intraday:
-        labels = intraday_labels(bars.t, calendar.opens[index], interval.minutes)
+        opened = np.where(index >= 0, calendar.opens[index], midnight)
+        labels = np.maximum.accumulate(intraday_labels(bars.t, opened, interval.minutes))
         return Bars(*resample(labels, *bars.columns()[1:]))
-    daily = Bars(*resample(calendar.sessions[index], *bars.columns()[1:]))
+    session = np.where(index >= 0, calendar.sessions[index], midnight)
+    daily = Bars(*resample(np.maximum.accumulate(session), *bars.columns()[1:]))
     return daily if interval is Interval.D1 else _from_sessions(daily, calendar_name, interval)
 
 
 def _from_sessions(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
     calendar = load_calendar(calendar_name)
-    period = iso_weeks if interval is Interval.W1 else months
-    labels = calendar.first_session_of(period(calendar.sessions), bars.t)
+    period_start = mondays if interval is Interval.W1 else firsts_of_month
+    labels = calendar.first_session_of(period_start(calendar.sessions), bars.t, period_start(bars.t))
     return Bars(*resample(labels, *bars.columns()[1:]))
 
 

@@ -240,3 +240,33 @@ async def test_the_catalogue_lists_every_function_with_ranges(api: httpx.AsyncCl
     assert (period["name"], period["default"], period["min"]) == ("timeperiod", 14, 2)
     assert items["BBANDS"]["overlay"] is True
     assert items["CDLDOJI"]["outputs"][0]["style"] == "pattern"
+
+
+async def test_weeks_before_the_calendar_begin_on_monday_and_are_not_thrown_together(
+    api: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    found = await store_instrument(pool, instrument("OLD"))
+    t = np.array([epoch(f"1985-07-{day:02}") for day in (1, 2, 3, 8, 9)], np.int64)
+    await store_bars(pool, found, Interval.D1, random_bars(t))
+    weeks = await read(api, "/stocks/OLD/bars", interval="1w")
+    assert weeks["t"] == [epoch("1985-07-01"), epoch("1985-07-08")]
+    months = await read(api, "/stocks/OLD/bars", interval="1mo")
+    assert months["t"] == [epoch("1985-07-01")]
+
+
+async def test_minutes_that_no_session_holds_keep_their_order(
+    api: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    found = await store_instrument(pool, instrument("NIGHT"))
+    await store_bars(
+        pool, found, Interval.M1, random_bars(minutes("2024-01-02T20:30", 120))
+    )  # past the close
+    hours = await read(api, "/stocks/NIGHT/bars", interval="1h")
+    assert hours["t"] == sorted(set(hours["t"]))
+    assert sum(hours["v"]) == sum((await read(api, "/stocks/NIGHT/bars", interval="1m"))["v"])
+
+
+@pytest.mark.usefixtures("test_stock")
+async def test_a_wrong_question_is_refused_even_to_one_who_has_every_answer(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/api/v1/stocks/TEST/bars?from=garbage", headers={"if-none-match": "*"})
+    assert answer.status_code == 400

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stock_analysis.kernels.resampling import intraday_labels, iso_weeks, months, resample
+from stock_analysis.kernels.resampling import firsts_of_month, intraday_labels, mondays, resample
 
 
 def dates(*texts: str) -> np.ndarray:
@@ -26,13 +26,11 @@ def test_minutes_are_counted_from_the_open_not_from_the_hour() -> None:
 
 
 def test_a_week_runs_from_monday_to_sunday() -> None:
-    week = iso_weeks(dates("2024-01-07", "2024-01-08", "2024-01-14", "2024-01-15"))
-    assert np.diff(week).tolist() == [1, 0, 1]
+    week = mondays(dates("1969-12-31", "2024-01-07", "2024-01-08", "2024-01-14", "2024-01-15"))
+    expected = dates("1969-12-29", "2024-01-01", "2024-01-08", "2024-01-08", "2024-01-15")
+    assert week.tolist() == expected.tolist()
 
 
 def test_a_month_is_the_calendars() -> None:
-    assert np.diff(months(dates("2023-12-31", "2024-01-01", "2024-01-31", "2024-02-01"))).tolist() == [
-        1,
-        0,
-        1,
-    ]
+    month = firsts_of_month(dates("1969-12-31", "2024-01-01", "2024-01-31", "2024-02-01"))
+    assert month.tolist() == dates("1969-12-01", "2024-01-01", "2024-01-01", "2024-02-01").tolist()
