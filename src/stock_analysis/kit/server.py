@@ -75,6 +75,9 @@ class BoundedHttp(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: uvicorn would write two lines a request and advise to install a library."""
+
 
 class _Server(uvicorn.Server):
     """A uvicorn server whose signals are handled by `serve`."""
@@ -120,6 +123,8 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedHttp,
+        # An upgrade is ignored, as RFC 9110 allows: WebSockets would pass by every layer made for requests.
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

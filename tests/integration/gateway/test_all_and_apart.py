@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import http.client
 import json
 import os
 import re
@@ -307,3 +308,28 @@ def _keys(settings: Settings, *words: str) -> str:
     known = os.environ | environment(settings)
     done = subprocess.run([PROGRAM, "keys", *words], env=known, capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def _upgrade(url: str, path: str, host: str = "127.0.0.1") -> http.client.HTTPResponse:
+    asked = {"host": host, "connection": "Upgrade", "upgrade": "websocket", "x-request-id": "of-upgrade"}
+    key = {"sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    try:
+        connection.request("GET", path, headers=asked | key)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+    finally:
+        connection.close()
+
+
+def test_an_upgrade_to_websocket_is_ignored_and_passes_the_same_layers_as_any_request(
+    in_one: Process, apart: tuple[Process, Process]
+) -> None:
+    for door in (in_one, apart[0]):
+        for path, status in ((CHART, 200), ("/api/v1/nowhere", 404), ("/api/ws", 404)):
+            answer = _upgrade(door.url, path)
+            assert (answer.status, answer.headers["x-request-id"]) == (status, "of-upgrade")
+        assert _upgrade(door.url, CHART, host="evil.example").status == 421
+        assert [line["message"] for line in door.lines("of-upgrade")] == ["request"] * 4
+        assert not [line for line in door.lines() if "pgrade" in line["message"]]
