@@ -2,7 +2,8 @@
 
 import contextlib
 import http.client
-import os
+import itertools
+import re
 import socket
 import xmlrpc.client
 from collections.abc import Iterator
@@ -169,19 +170,46 @@ def _parts(answer: object) -> tuple[Part, ...]:
 
 
 def _processes_of(layout: Layout) -> Iterator[Leftover]:
-    marks = {
-        str(layout.supervisor_config): "supervisor",
-        str(layout.postgresql): "postgresql",
-        str(layout.valkey_config): "valkey",
-        str(layout.platform_config): "platform",
+    """Processes that are what a start of this folder starts; not their children, which end with them."""
+    found: dict[int, tuple[str, int | None]] = {}
+    for process in psutil.process_iter(["ppid", "name", "cmdline", "status"]):
+        part = part_of(process.info["name"] or "", process.info["cmdline"] or [], layout)
+        if part and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found[process.pid] = part, process.info["ppid"]
+    for pid, (part, parent) in found.items():
+        if parent not in found or found[parent][0] != part:
+            yield Leftover(part, pid)
+
+
+def part_of(name: str, line: list[str], layout: Layout) -> str | None:
+    """The part whose whole command line this is; a program that merely mentions a file of ours is none.
+
+    name: of the process, as the system knows it.
+    """
+    if name == "valkey-server" and _valkey_title(layout).fullmatch(" ".join(line).rstrip()):
+        return "valkey"
+    program, *arguments = _unwrapped(line) or [""]
+    commands = {
+        ("supervisord", "-c", str(layout.supervisor_config)): "supervisor",
+        ("supervisor.supervisord", "-c", str(layout.supervisor_config)): "supervisor",
+        ("postgres", "-D", str(layout.postgresql)): "postgresql",
+        ("valkey-server", str(layout.valkey_config)): "valkey",
+        ("stock-analysis", *_SERVE, str(layout.platform_config)): "platform",
     }
-    for process in psutil.process_iter(["pid", "cmdline", "status"]):
-        line = process.info["cmdline"] or []
-        name = next((marks[word] for word in line if word in marks), None) or _titled(line, layout)
-        if name and process.info["status"] != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
-            yield Leftover(name, process.pid)
+    return commands.get((Path(program).name, *arguments))
 
 
-def _titled(line: list[str], layout: Layout) -> str | None:
-    """Valkey writes its whole command line into one word."""
-    return "valkey" if len(line) >= 1 and line[0].endswith(f" {layout.valkey_config}") else None
+_SERVE = ("serve", "--target", "all", "--config")
+
+
+def _valkey_title(layout: Layout) -> re.Pattern[str]:
+    """Valkey writes its program, address and file over its command line, as one word or as several."""
+    return re.compile(rf".*valkey-server \S+:\d+ {re.escape(str(layout.valkey_config))}")
+
+
+def _unwrapped(line: list[str]) -> list[str]:
+    """The program and its arguments, without an interpreter and the leash before it."""
+    if not line or not Path(line[0]).name.startswith("python"):
+        return line
+    script = list(itertools.dropwhile(lambda word: word in {"-I", "-S", "-m"}, line[1:]))
+    return script[3:] if script and Path(script[0]).name == "leash.py" else script

@@ -113,8 +113,10 @@ def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequen
 
 
 def _headline(facts: Facts, state: str) -> str:
-    if facts.leftovers or (facts.supervisor.pid and not facts.supervisor.answers):
-        left = ", ".join(f"{left.name} (pid {left.pid})" for left in facts.leftovers)
+    left = ", ".join(f"{left.name} (pid {left.pid})" for left in facts.leftovers)
+    if left and facts.supervisor.answers:
+        return f"{state}: runs too, but not under the supervisor: {left}; `stockops up` ends it"
+    if left or (facts.supervisor.pid and not facts.supervisor.answers):
         return f"{state}: the supervisor is gone or does not answer; still there: {left or 'nothing else'}"
     if state == "stopped":
         known = "nothing runs" if facts.folder.exists else "nothing runs, and there is no data folder yet"

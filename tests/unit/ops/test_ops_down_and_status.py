@@ -106,6 +106,13 @@ def test_restarts_are_shown_with_since_when() -> None:
 def test_what_lost_its_supervisor_is_listed() -> None:
     facts = replace(stopped(), leftovers=(Leftover("postgresql", 11),))
     assert "postgresql (pid 11)" in dict(judged(facts).lines)["State"]
+    assert "the supervisor is gone" in dict(judged(facts).lines)["State"]
+
+
+def test_a_supervisor_that_answers_is_not_called_gone() -> None:
+    said = dict(judged(replace(running(), leftovers=(Leftover("postgresql", 99),))).lines)["State"]
+    assert said.startswith("running: runs too, but not under the supervisor: postgresql (pid 99)")
+    assert "gone" not in said
 
 
 @pytest.mark.parametrize(
