@@ -15,10 +15,10 @@ from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
 from stock_analysis.gateway.cli import app as keys_app
 from stock_analysis.ingest.cli import add_commands as add_ingest_commands
 from stock_analysis.kit.db import CONNECTION_ERRORS, connect
+from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.logging import configure_logging
-from stock_analysis.kit.migrations import MigrationError, migrate, read_migrations
+from stock_analysis.kit.migrations import migrate, read_migrations
 from stock_analysis.kit.resources import resource
-from stock_analysis.kit.server import ListenError
 from stock_analysis.kit.settings import (
     CONFIG_FILE_VARIABLE,
     Settings,
@@ -153,7 +153,7 @@ def _exit_code(command: Callable[[], None]) -> int:
         return _fail(USAGE, str(error))
     except UnavailableError as error:
         return _fail(UNREACHABLE, f"{error}. Is the platform up? `stockops status` tells.")
-    except (StockAnalysisError, MigrationError, ListenError) as error:
+    except (StockAnalysisError, KitError) as error:
         return _fail(FAILED, str(error))
     except KeyboardInterrupt:
         return _fail(INTERRUPTED, "interrupted; run the same command again to go on")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import asyncpg
 
+from stock_analysis.kit.errors import KitError
+
 _FILE = re.compile(r"(\d{4})_(pre|post)_(\w+)\.sql")
 _LOCK = 0x5354_4F43  # "STOC": one migration at a time on this database
 _LEDGER = """
@@ -16,7 +18,7 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 """
 
 
-class MigrationError(Exception):
+class MigrationError(KitError):
     """The migrations and the database do not fit together."""
 
 

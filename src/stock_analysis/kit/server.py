@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
 
@@ -23,7 +24,7 @@ MAX_HEAD_BYTES = 64 * 1024
 _BACKLOG = 2048
 
 
-class ListenError(Exception):
+class ListenError(KitError):
     """The address cannot be listened on; the message says why and what to do."""
 
 

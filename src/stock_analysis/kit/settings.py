@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from stock_analysis.kit.errors import KitError
+
 ENV_PREFIX = "STOCK_"
 CONFIG_FILE_VARIABLE = "STOCK_CONFIG_FILE"
 
 
-class SettingsError(Exception):
+class SettingsError(KitError):
     """The settings cannot be used; the message has one line for each mistake."""
 
 
