@@ -155,8 +155,9 @@ def _wait(futures: list["Future[None]"]) -> None:
                 break
         for one in sorted(futures, key=lambda one: not one.done()):
             one.result()
-    finally:
+    except BaseException:
         _end_children()
+        raise
 
 
 @contextmanager
