@@ -18,7 +18,7 @@ from prometheus_client import Counter as Metric
 from valkey.asyncio import Valkey
 
 from stock_analysis.gateway.ports import Counter
-from stock_analysis.kit.cache import CACHE_ERRORS
+from stock_analysis.kit.cache import CACHE_ERRORS, StepBack
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,6 @@ REFUSED = Metric("rate_limited_requests_total", "Requests refused because their 
 LOCAL = Metric("rate_limit_local_total", "Leases counted in this process because Valkey was down.")
 
 WINDOW_S = 60
-LOCAL_FOR_S = 5.0
 _LARGEST_LEASE = 100
 _MOST_CLIENTS = 50_000
 _NAMES_AT_MOST = 100_000
@@ -72,17 +71,19 @@ class FallbackCounter:
     def __init__(self, shared: Counter, local: Counter, clock: Callable[[], float] = time.monotonic) -> None:
         self._shared = shared
         self._local = local
-        self._clock = clock
-        self._local_until = 0.0
+        self._step_back = StepBack(clock)
 
     async def add(self, name: str, amount: int, ttl_s: int) -> int:
         """Add to the sum of this name; returns the sum."""
-        if self._clock() >= self._local_until:
+        if self._step_back.may_ask():
             try:
-                return await self._shared.add(name, amount, ttl_s)
+                total = await self._shared.add(name, amount, ttl_s)
             except CACHE_ERRORS as error:
-                self._local_until = self._clock() + LOCAL_FOR_S
+                self._step_back.note_failure()
                 log.warning("limits counted in this process alone", error=str(error))
+            else:
+                self._step_back.note_answer()
+                return total
         LOCAL.inc()
         return await self._local.add(name, amount, ttl_s)
 

@@ -1,7 +1,9 @@
 """Ready answers: a bounded store in this process, Valkey behind it; losing either costs speed only."""
 
+import time
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import structlog
 from prometheus_client import Counter
@@ -17,6 +19,37 @@ log = structlog.get_logger(__name__)
 CACHE_ERRORS = (ValkeyError, OSError, TimeoutError)
 LOOKUPS = Counter("cache_lookups_total", "Look-ups of ready answers by where they were found.", ["result"])
 FAILURES = Counter("cache_failures_total", "Calls to Valkey that failed; the answer came without it.")
+
+
+STEP_BACK_S = 5.0
+
+
+class StepBack:
+    """Leaves a failing server alone for STEP_BACK_S: a hung one then costs one wait, not one a request.
+
+    After that one caller asks; the others go on without it until that one knows.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: float | None = None
+
+    def may_ask(self) -> bool:
+        """Whether to ask the server now; who may, tells how it went."""
+        if self._until is None:
+            return True
+        if self._clock() < self._until:
+            return False
+        self.note_failure()  # for the others, until this caller knows better
+        return True
+
+    def note_answer(self) -> None:
+        """The server works."""
+        self._until = None
+
+    def note_failure(self) -> None:
+        """The server did not answer."""
+        self._until = self._clock() + STEP_BACK_S
 
 
 class Cache(Protocol):
@@ -55,27 +88,34 @@ class InMemoryCache:
 
 
 class ValkeyCache:
-    """Bytes in Valkey for ttl_s seconds; a failing Valkey is a miss, counted and logged."""
+    """Bytes in Valkey for ttl_s seconds; a failing Valkey is a miss, counted, logged and left alone a while."""
 
-    def __init__(self, client: Valkey, ttl_s: int) -> None:
+    def __init__(self, client: Valkey, ttl_s: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._ttl_s = ttl_s
+        self._step_back = StepBack(clock)
 
     async def get(self, key: str) -> bytes | None:
         """The bytes stored under this key, or None."""
-        try:
-            value: bytes | None = await self._client.get(key)
-        except CACHE_ERRORS as error:
-            _note_failure(error)
-            return None
+        value: bytes | None = await self._ask(lambda: self._client.get(key))
         return value
 
     async def put(self, key: str, value: bytes) -> None:
         """Keep the bytes for ttl_s seconds, if Valkey is there."""
+        await self._ask(lambda: self._client.set(key, value, ex=self._ttl_s))
+
+    async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Any:
+        if not self._step_back.may_ask():
+            return None
         try:
-            await self._client.set(key, value, ex=self._ttl_s)
+            answer = await command()
         except CACHE_ERRORS as error:
-            _note_failure(error)
+            self._step_back.note_failure()
+            FAILURES.inc()
+            log.warning("cache unavailable", error=str(error), asked_again_after_s=STEP_BACK_S)
+            return None
+        self._step_back.note_answer()
+        return answer
 
 
 class LayeredCache:
@@ -120,8 +160,3 @@ async def check_valkey(client: Valkey) -> str:
     """Version of the server. Raises when it cannot be reached."""
     facts = await client.info("server")
     return str(facts.get("valkey_version") or facts["redis_version"])
-
-
-def _note_failure(error: Exception) -> None:
-    FAILURES.inc()
-    log.warning("cache unavailable", error=str(error))

@@ -44,6 +44,16 @@ class ValkeyServer:
         psutil.Process(self._server.pid).send_signal(signal.SIGKILL)
         self.stop()
 
+    def hang(self) -> None:
+        """SIGSTOP: it still accepts connections and never answers."""
+        assert self._server is not None  # noqa: S101 - only a running server can hang
+        psutil.Process(self._server.pid).suspend()
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._server is not None  # noqa: S101 - see hang
+        psutil.Process(self._server.pid).resume()
+
     def is_ready(self) -> bool:
         """Whether it listens."""
         with socket.socket() as probe:
