@@ -141,8 +141,10 @@ def _port(value: object) -> int:
 
 
 def _process_name(pid: int) -> str | None:
+    """Name of the living process; one that was just killed has lost its command line and counts as gone."""
     try:
-        return psutil.Process(pid).name()
+        process = psutil.Process(pid)
+        return process.name() if process.cmdline() else None
     except psutil.Error:
         return None
 

@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,16 @@ def test_the_servers_are_found_without_importing_them() -> None:
     assert programs.postgresql
     assert programs.valkey
     assert programs.leash.is_file()
+
+
+def test_a_postmaster_that_was_killed_and_not_yet_buried_is_nobody(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.postgresql.mkdir()
+    (layout.postgresql / "PG_VERSION").write_text("18\n")
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        (layout.postgresql / "postmaster.pid").write_text(f"{process.pid}\n")
+        found = read_cluster(layout)
+    assert not isinstance(found, Unreadable)
+    assert found.postmaster_pid is None
