@@ -8,6 +8,7 @@ gateway less. Windows are fixed: at their boundary a client can make twice the l
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,21 +33,22 @@ _NAMES_AT_MOST = 100_000
 
 
 class InMemoryCounter:
-    """Sums in this process."""
+    """Sums in this process; past _NAMES_AT_MOST the oldest is forgotten, which favours its client."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._sums: dict[str, tuple[int, float]] = {}
+        self._sums: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def add(self, name: str, amount: int, ttl_s: int) -> int:
         """Add to the sum of this name; returns the sum."""
         now = self._clock()
-        before, ends_at = self._sums.get(name, (0, now + ttl_s))
+        before, ends_at = self._sums.get(name, (0, 0.0))
         if ends_at <= now:
+            self._sums.pop(name, None)
             before, ends_at = 0, now + ttl_s
-        if len(self._sums) >= _NAMES_AT_MOST:
-            self._sums = {key: one for key, one in self._sums.items() if one[1] > now}
         self._sums[name] = (before + amount, ends_at)
+        if len(self._sums) > _NAMES_AT_MOST:
+            self._sums.popitem(last=False)
         return before + amount
 
 

@@ -1,10 +1,12 @@
 import asyncio
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
+from stock_analysis.gateway import limits as module
 from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, client_of_address
 
 
@@ -125,3 +127,26 @@ async def test_old_sums_are_forgotten() -> None:
     assert await counter.add("a", 5, 60) == 10
     now = 60.0
     assert await counter.add("a", 5, 60) == 5
+
+
+async def test_sums_are_bounded_and_those_of_the_newest_clients_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_NAMES_AT_MOST", 100)
+    counter = InMemoryCounter(lambda: 0.0)
+    for number in range(1000):
+        await counter.add(f"client {number}", 1, 60)
+    assert len(counter._sums) == 100
+    assert await counter.add("client 999", 1, 60) == 2
+    assert await counter.add("client 900", 1, 60) == 2
+    assert await counter.add("client 0", 1, 60) == 1
+
+
+async def test_one_more_name_costs_the_same_however_many_there_are() -> None:
+    counter = InMemoryCounter(lambda: 0.0)
+    for number in range(module._NAMES_AT_MOST):
+        await counter.add(f"client {number}", 1, 60)
+    began = time.perf_counter()
+    for number in range(1000):
+        await counter.add(f"further {number}", 1, 60)
+    assert time.perf_counter() - began < 1
