@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from stock_analysis.kit.http import accepts_gzip
 from stock_analysis.kit.problems import problem
 
 _INDEX = "/index.html"
@@ -42,7 +43,9 @@ class _File:
     gzipped: _Variant | None
 
     def variant(self, accept_encoding: bytes) -> _Variant:
-        return self.gzipped if self.gzipped and b"gzip" in accept_encoding else self.plain
+        return (
+            self.gzipped if self.gzipped and accepts_gzip(accept_encoding.decode("latin-1")) else self.plain
+        )
 
 
 class Pages:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -31,6 +33,7 @@ OBSERVED = "stock_analysis.observed"
 """In an ASGI scope where a layer further out gives the request its id and log line."""
 
 _BOUNDED = "stock_analysis.bounded"
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 _PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 
 _DETAILS = {
@@ -89,6 +92,22 @@ def create_routes(
         app.add_exception_handler(error, _answer_with(status))
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(value: str) -> bool:
+    """Whether an Accept-Encoding header takes gzip, by RFC 9110; a weight that is no number is none.
+
+    Not whether gzip is what it likes best: who takes it at all, gets it.
+    """
+    weights = dict(_weighed(item) for item in value.lower().split(",") if item.strip())
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
+def _weighed(item: str) -> tuple[str, float]:
+    coding, *parameters = (part.strip() for part in item.split(";"))
+    weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+    return coding, float(weight) if _WEIGHT.fullmatch(weight) else 0.0
 
 
 class Bounds:

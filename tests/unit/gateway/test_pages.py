@@ -109,3 +109,10 @@ async def test_without_a_build_the_page_says_how_to_make_one(tmp_path: Path) -> 
     assert answer.status == 503
     assert b"npm run build" in answer.body
     assert (answer.header("content-type") or "").startswith("text/html")
+
+
+@pytest.mark.parametrize("refusal", ["gzip;q=0", "br, gzip; q=0.0", "not-gzip"])
+async def test_who_refuses_gzip_gets_the_file_as_it_is(folder: Path, refusal: str) -> None:
+    answer = await get(folder, "/assets/index-Ab12.js", accept_encoding=refusal)
+    assert answer.header("content-encoding") is None
+    assert answer.body == SCRIPT
