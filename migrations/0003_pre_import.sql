@@ -33,6 +33,11 @@ CREATE TABLE quarantine (
     bar_time      timestamptz,
     raw           json NOT NULL,
     repaired      json,
+    open          double precision,
+    high          double precision,
+    low           double precision,
+    close         double precision,
+    volume        double precision,
     reasons       text[] NOT NULL CHECK (cardinality(reasons) > 0),
     state         text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'replayed', 'dismissed')),
     created_at    timestamptz NOT NULL DEFAULT now(),
@@ -42,6 +47,8 @@ CREATE TABLE quarantine (
 COMMENT ON COLUMN quarantine.raw IS
     'The row as the source has it, in its order: the same text is the same row, also in a longer copy of the file.';
 COMMENT ON COLUMN quarantine.repaired IS 'The row as edited by hand; it goes through the gate in the place of raw.';
+COMMENT ON COLUMN quarantine.open IS
+    'This and the next four: the numbers read from the row as it is now; NULL where there is none.';
 COMMENT ON COLUMN quarantine.bar_time IS
     'Start of the bar (of a daily one, 00:00 UTC of its session); NULL where the row does not say.';
 CREATE INDEX quarantine_symbol ON quarantine (symbol, state, id);

@@ -118,6 +118,11 @@ CREATE TABLE public.quarantine (
     bar_time timestamp with time zone,
     raw json NOT NULL,
     repaired json,
+    open double precision,
+    high double precision,
+    low double precision,
+    close double precision,
+    volume double precision,
     reasons text[] NOT NULL,
     state text DEFAULT 'open'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -131,6 +136,8 @@ COMMENT ON COLUMN public.quarantine.bar_time IS 'Start of the bar (of a daily on
 COMMENT ON COLUMN public.quarantine.raw IS 'The row as the source has it, in its order: the same text is the same row, also in a longer copy of the file.';
 
 COMMENT ON COLUMN public.quarantine.repaired IS 'The row as edited by hand; it goes through the gate in the place of raw.';
+
+COMMENT ON COLUMN public.quarantine.open IS 'This and the next four: the numbers read from the row as it is now; NULL where there is none.';
 
 ALTER TABLE public.quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.quarantine_id_seq

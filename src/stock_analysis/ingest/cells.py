@@ -1,7 +1,8 @@
 """Cells as they stand in files, to numbers and times; what cannot be read is marked, never guessed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -12,14 +13,15 @@ from stock_analysis.domain.bars import BoolArray, FloatArray, IntArray
 from stock_analysis.ingest.rows import NO_TIME
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
+DecimalMark = Literal["point", "comma"]
 
 NOTHING = frozenset({"", "-", "--", ".", "na", "n/a", "#n/a", "nan", "null", "none"})
 """How files write that a value is missing, in lower case."""
 
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_SWAPPED = str.maketrans(",.", ".,")
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 _YMD = re.compile(r"(\d{4})\s*[-/.년]\s*(\d{1,2})\s*[-/.월]\s*(\d{1,2})\s*[일.]?")
@@ -35,17 +37,23 @@ _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
 
 
-def read_numbers(cells: Any, *, decimal_comma: bool = False) -> tuple[FloatArray, BoolArray]:
-    """The numbers in an Arrow column, NaN where there is none, and which cells are unreadable."""
+def read_numbers(cells: Any, mark: DecimalMark | None = "point") -> tuple[FloatArray, BoolArray]:
+    """The numbers in an Arrow column, NaN where there is none, and which cells are unreadable.
+
+    mark: what stands before the decimals in text; the other mark parts thousands. None = a point, but one
+    comma that may be either is unreadable.
+    """
     import pyarrow as pa
 
     if not _is_text(cells.type):
         values = cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return np.asarray(values, np.float64), np.zeros(len(cells), np.bool_)
+    if mark == "comma":  # to the cast, 12.345 would be a number
+        return _by_distinct(cells, lambda text: parse_number(text, mark))
     try:
         values = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
-        return _by_distinct(cells, lambda text: parse_number(text, decimal_comma=decimal_comma))
+        return _by_distinct(cells, lambda text: parse_number(text, mark))
     return np.asarray(values, np.float64), np.zeros(len(cells), np.bool_)
 
 
@@ -95,15 +103,21 @@ def parse_when(text: str, order: DateOrder = "ymd") -> tuple[int, int] | None:
     return None if clock is None else (day + clock[0], clock[1])
 
 
-def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
+def parse_number(text: str, mark: DecimalMark | None = "point") -> float | None:
     """The number in a cell, NaN for nothing, None if it is neither."""
+    text = text.strip()
+    if mark is None and "," in text and parse_number(text, "comma") is not None:
+        return None
+    if mark == "comma" and text.lower() not in NOTHING:
+        text = text.translate(_SWAPPED)
+    return parse_plain_number(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
+
+
+def parse_plain_number(text: str) -> float | None:
+    """The number in a text like 1234.5, NaN for nothing, None if it is neither."""
     text = text.strip()
     if text.lower() in NOTHING:
         return np.nan
-    if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
-        text = text.replace(".", "").replace(",", ".")
-    elif _THOUSANDS.fullmatch(text):
-        text = text.replace(",", "")
     if _NUMBER.fullmatch(text) or _INFINITE.fullmatch(text):
         return float(text)
     return None
@@ -119,12 +133,31 @@ def order_of_dates(texts: Sequence[str]) -> DateOrder | None:
     return "mdy" if any(int(match[2]) > 12 for match in found) else None
 
 
-def has_decimal_comma(texts: Sequence[str]) -> bool:
-    """Whether numbers are written 12,5 or 1.234,5."""
-    commas = [text.strip() for text in texts if "," in text]
-    return bool(commas) and any(
-        _DECIMAL_COMMA.fullmatch(one) and not _THOUSANDS.fullmatch(one) for one in commas
-    )
+@dataclass(frozen=True, slots=True)
+class MarksSeen:
+    """Of the numbers in some texts, one that is none without the decimal mark named, None if all could be.
+
+    either: one like 1,234, which may be 1234 or 1.234; with a point instead it is not asked about.
+    """
+
+    point: str | None
+    comma: str | None
+    either: str | None
+
+
+def marks_seen(texts: Iterable[str]) -> MarksSeen:
+    """What these cells tell of the decimal mark of their file."""
+    found: dict[str, str] = {}
+    for text in set(texts):
+        if text.isdigit() or not ("," in text or "." in text):
+            continue
+        readable = parse_number(text, "point") is not None, parse_number(text, "comma") is not None
+        if readable == (True, True) and "," in text:
+            found["either"] = min(text, found.get("either", text))
+        elif readable in {(True, False), (False, True)}:
+            mark = "point" if readable[0] else "comma"
+            found[mark] = min(text, found.get(mark, text))
+    return MarksSeen(found.get("point"), found.get("comma"), found.get("either"))
 
 
 @lru_cache(maxsize=50_000)

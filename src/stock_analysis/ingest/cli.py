@@ -80,6 +80,10 @@ def import_command(
         Literal["ymd", "dmy", "mdy"] | None,
         typer.Option(help="Of dates like 01/02/2020; else the rows say."),
     ] = None,
+    decimal_mark: Annotated[
+        Literal["point", "comma"] | None,
+        typer.Option(help="Of numbers like 1,234; else the rows say. The other mark parts thousands."),
+    ] = None,
     batch_rows: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Rows of one transaction.", hidden=True)
     ] = BATCH_ROWS,
@@ -97,6 +101,7 @@ def import_command(
         interval=Interval(interval) if interval else None,
         timezone=_zone(timezone),
         date_order=date_order,
+        decimal_mark=decimal_mark,
         batch_rows=batch_rows,
     )
     listing = Listing(exchange.upper() if exchange else None)

@@ -21,7 +21,8 @@ from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import Instrument, parse_symbol
 from stock_analysis.ingest.cells import (
     DateOrder,
-    has_decimal_comma,
+    DecimalMark,
+    marks_seen,
     order_of_dates,
     read_numbers,
     read_times,
@@ -89,12 +90,13 @@ class FileOptions:
     interval: Interval | None = None
     timezone: str | None = None
     date_order: DateOrder | None = None
+    decimal_mark: DecimalMark | None = None
     batch_rows: int = BATCH_ROWS
 
     def fingerprint(self) -> bytes:
         """What of this changes the meaning of a file."""
-        said = (self.symbol, self.interval, self.timezone, self.date_order)
-        return b"" if said == (None,) * 4 else repr(said).encode()
+        said = (self.symbol, self.interval, self.timezone, self.date_order, self.decimal_mark)
+        return b"" if said == (None,) * 5 else repr(said).encode()
 
 
 def fingerprint(path: Path, options: FileOptions) -> bytes:
@@ -129,7 +131,7 @@ def open_rows(path: Path, options: FileOptions) -> "FileRows":
         order=order,
         symbol=symbol,
         timezone=options.timezone,
-        decimal_comma=_decimal_comma(sample),
+        mark=options.decimal_mark or _decimal_mark(sample, table.delimiter, path),
         batch_rows=options.batch_rows,
     )
 
@@ -147,7 +149,7 @@ class FileRows:
     order: DateOrder
     symbol: str | None
     timezone: str | None
-    decimal_comma: bool
+    mark: DecimalMark | None
     batch_rows: int
 
     def batches(self) -> Iterator[RowBatch]:
@@ -165,7 +167,7 @@ class FileRows:
         bars = Bars(t, *values)
 
         def rows_as_read(rows: IntArray) -> list[dict[str, object]]:
-            return [chunk.row(int(row), self.interval, self.symbol) for row in rows]
+            return [chunk.row(int(row), self.interval, self.symbol, self.mark) for row in rows]
 
         return RowBatch(chunk.number, codes, symbols, bars, defects, rows_as_read, naive)
 
@@ -176,7 +178,7 @@ class FileRows:
             if name not in chunk.cells:
                 values.append(np.zeros(chunk.rows))
                 continue
-            column, bad = read_numbers(chunk.cells[name], decimal_comma=self.decimal_comma)
+            column, bad = read_numbers(chunk.cells[name], self.mark)
             values.append(column)
             unreadable |= bad
         return values, unreadable
@@ -225,7 +227,9 @@ class _Chunk:
         """Which rows are lines with another number of cells than the header."""
         return np.isin(self.number, list(self.lines)) if self.lines else np.zeros(self.rows, np.bool_)
 
-    def row(self, row: int, interval: Interval, symbol: str | None) -> dict[str, object]:
+    def row(
+        self, row: int, interval: Interval, symbol: str | None, mark: DecimalMark | None
+    ) -> dict[str, object]:
         """One row as the file has it: numbers where they are plain numbers, else the text."""
         number = int(self.number[row])
         if number in self.lines:
@@ -234,7 +238,8 @@ class _Chunk:
         found: dict[str, object] = {"symbol": symbol}
         for name, cells in self.cells.items():
             value = cells[row].as_py()
-            found[time if name == "when" else name] = _plain(value) if name in PRICE_COLUMNS else _text(value)
+            is_plain = name in PRICE_COLUMNS and not (mark == "comma" and isinstance(value, str))
+            found[time if name == "when" else name] = _plain(value) if is_plain else _text(value)
         if "clock" in found:
             found[time] = f"{found[time]} {found.pop('clock')}"
         return found
@@ -353,6 +358,8 @@ def _only_broken(broken: dict[int, str], wanted: dict[str, str]) -> _Chunk:
 
 class _ParquetTable:
     """A Parquet file."""
+
+    delimiter = None
 
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
@@ -498,8 +505,26 @@ def _interval(sample: dict[str, list[str]], order: DateOrder) -> Interval:
     return Interval.M1 if (wall[wall != NO_TIME] % DAY_S).any() else Interval.D1
 
 
-def _decimal_comma(sample: dict[str, list[str]]) -> bool:
-    return any(has_decimal_comma(sample[name]) for name in ("open", "high", "low", "close"))
+def _decimal_mark(sample: dict[str, list[str]], delimiter: str | None, path: Path) -> DecimalMark | None:
+    """What stands before the decimals: what the numbers tell, else a point where commas part the cells.
+
+    None if nothing tells; then no comma was seen. Raises InvalidInputError where the numbers may be read in
+    two ways.
+    """
+    seen = marks_seen(cell for name in PRICE_COLUMNS for cell in sample.get(name, []))
+    choice = "say --decimal-mark point or --decimal-mark comma"
+    if seen.point and seen.comma:
+        raise InvalidInputError(
+            f"{path.name} has numbers like {seen.point!r} and numbers like {seen.comma!r}: {choice}; "
+            "rows with the other are kept aside"
+        )
+    if seen.either and not (seen.point or seen.comma) and delimiter != ",":
+        raise InvalidInputError(
+            f"{path.name} has numbers like {seen.either!r}, which may be whole or have decimals: {choice}"
+        )
+    if seen.comma:
+        return "comma"
+    return "point" if seen.point or delimiter == "," else None
 
 
 def _symbol(path: Path, options: FileOptions) -> str:

@@ -11,7 +11,17 @@ from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import Bars, IntArray, Interval
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.domain.instruments import Exchange, Instrument
-from stock_analysis.ingest.rows import Counts, KeptAside, Listed, Rejected, RowBatch, Rows, Run, Selection
+from stock_analysis.ingest.rows import (
+    Counts,
+    KeptAside,
+    Listed,
+    Numbers,
+    Rejected,
+    RowBatch,
+    Rows,
+    Run,
+    Selection,
+)
 
 
 class StoreInterruptedError(UnavailableError):
@@ -129,8 +139,8 @@ class PriceWriter(Protocol):
         """Rows of the quarantine, by id, kept away from other writers."""
         ...
 
-    async def edit_aside(self, row_id: int, row: dict[str, object]) -> None:
-        """Replace a quarantined row by an edited one."""
+    async def edit_aside(self, row_id: int, row: dict[str, object], values: Numbers) -> None:
+        """Replace a quarantined row, and the numbers in it, by an edited one."""
         ...
 
     async def settle_aside(self, ids: Sequence[int], state: str) -> None:

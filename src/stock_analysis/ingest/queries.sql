@@ -100,14 +100,13 @@ CROSS JOIN LATERAL (
 
 -- name: doubted
 -- Rows in the quarantine for nothing but a jump: the second bar of a new level proves it by them.
-SELECT DISTINCT instrument.id, aside.bar_time, (aside.raw ->> 'open')::double precision AS open,
-    (aside.raw ->> 'high')::double precision AS high, (aside.raw ->> 'low')::double precision AS low,
-    (aside.raw ->> 'close')::double precision AS close, (aside.raw ->> 'volume')::double precision AS volume
+SELECT DISTINCT instrument.id, aside.bar_time, aside.open, aside.high, aside.low, aside.close, aside.volume
 FROM unnest($2::integer[], $3::timestamptz[], $4::timestamptz[]) AS span (instrument_id, first, last)
 JOIN instrument ON instrument.id = span.instrument_id
 JOIN quarantine AS aside ON aside.symbol = instrument.symbol
 WHERE aside.state = 'open' AND aside.interval = $1 AND aside.reasons = '{jump}'
-  AND aside.bar_time BETWEEN span.first AND span.last;
+  AND aside.bar_time BETWEEN span.first AND span.last
+  AND num_nulls(aside.open, aside.high, aside.low, aside.close, aside.volume) = 0;
 
 -- name: correct_1d
 -- Bars whose values changed, from the staging table.
@@ -133,13 +132,20 @@ RETURNING old.instrument_id, old.xmax = 0 AS is_new;
 
 -- name: keep_aside
 -- Rows for the quarantine, except those it has from this source or, word for word, from another.
-INSERT INTO quarantine (import_id, source, source_sha256, interval, row_number, symbol, bar_time, raw, reasons)
-SELECT $1, $2, $3, $4, new.row_number, new.symbol, new.bar_time, new.raw, string_to_array(new.reasons, ',')
-FROM unnest($5::bigint[], $6::text[], $7::timestamptz[], $8::json[], $9::text[])
-    AS new (row_number, symbol, bar_time, raw, reasons)
+INSERT INTO quarantine (
+    import_id, source, source_sha256, interval, row_number, symbol, bar_time, raw, reasons, open, high, low, close, volume
+)
+SELECT $1, $2, $3, $4, new.row_number, new.symbol, new.bar_time, new.raw, string_to_array(new.reasons, ','),
+    new.open, new.high, new.low, new.close, new.volume
+FROM unnest(
+    $5::bigint[], $6::text[], $7::timestamptz[], $8::json[], $9::text[], $10::double precision[],
+    $11::double precision[], $12::double precision[], $13::double precision[], $14::double precision[]
+) AS new (row_number, symbol, bar_time, raw, reasons, open, high, low, close, volume)
 WHERE NOT EXISTS (
     SELECT FROM quarantine AS old
     WHERE old.symbol = new.symbol AND old.interval = $4 AND old.raw::text = new.raw::text AND old.source_sha256 <> $3
+      AND (old.repaired IS NOT NULL OR (old.open, old.high, old.low, old.close, old.volume)
+           IS NOT DISTINCT FROM (new.open, new.high, new.low, new.close, new.volume))
 )
 ORDER BY new.row_number
 ON CONFLICT (source_sha256, row_number) DO NOTHING
@@ -160,15 +166,15 @@ UPDATE instrument SET version = version + 1, updated_at = now() WHERE id = ANY (
 -- name: list_aside
 -- Rows of the quarantine.
 SELECT id, source, row_number, symbol, interval, coalesce(repaired, raw) AS row,
-    repaired IS NOT NULL AS is_repaired, reasons, state, created_at
+    ARRAY[open, high, low, close, volume] AS values, repaired IS NOT NULL AS is_repaired, reasons, state, created_at
 FROM quarantine
 WHERE ($1::bigint[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR symbol = $2)
   AND ($3::text IS NULL OR $3 = ANY (reasons)) AND ($4::text IS NULL OR state = $4) AND id > $5
 ORDER BY id LIMIT $6
 
 -- name: edit_aside
--- A repaired row.
-UPDATE quarantine SET repaired = $2 WHERE id = $1;
+-- A repaired row with its numbers.
+UPDATE quarantine SET repaired = $2, open = $3, high = $4, low = $5, close = $6, volume = $7 WHERE id = $1;
 
 -- name: settle_aside
 -- Rows that are dealt with.

@@ -212,6 +212,40 @@ async def test_a_new_level_that_comes_bar_by_bar_keeps_one_bar_aside_not_the_who
     assert await closes(store) == dict(zip(DAYS, map(float, values), strict=True))
 
 
+def quoted(day: str, number: str) -> str:
+    return f'TEST,{day},"{number}","{number}","{number}","{number}",100'
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "second"),
+    [("10.50", "9,000.00", 9000.0), ("10,5", "9.000", 9000.0), ("10,5", "9.000,50", 9000.5)],
+)
+async def test_numbers_as_the_file_writes_them_stay_true_through_the_quarantine(
+    store: PriceStore, tmp_path: Path, low: str, high: str, second: float
+) -> None:
+    first = [quoted(day, low) for day in DAYS[:3]] + [quoted(DAYS[3], high)]
+    await take(store, write(tmp_path, first, "first.csv"))
+    (row,) = await store.list_aside(Selection())
+    assert (row.row["close"], row.values[3], row.reasons) == (high, second, ["jump"])
+    await take(store, write(tmp_path, [line(DAYS[4], close=second, high=second, low=second)], "next.csv"))
+    assert (await quarantine(store).replay(Selection())).accepted == 1
+    assert list((await closes(store)).values()) == [10.5, 10.5, 10.5, second, second]
+
+
+async def test_a_row_repaired_in_one_cell_keeps_the_numbers_of_the_others(
+    store: PriceStore, tmp_path: Path
+) -> None:
+    rows = [quoted(DAYS[0], "10,5"), f'TEST,{DAYS[1]},"10,500","10,500","10,500",x,"12.345"']
+    await take(store, write(tmp_path, rows))
+    (row,) = await store.list_aside(Selection())
+    with pytest.raises(InvalidInputError, match="close '10,500' is not a plain number"):
+        await quarantine(store).repair(row.id, {"close": "10,500"})
+    repaired = await quarantine(store).repair(row.id, {"close": "10.5"})
+    assert repaired.values == (10.5, 10.5, 10.5, 10.5, 12345.0)
+    assert (await quarantine(store).replay(Selection())).accepted == 1
+    assert await closes(store) == {DAYS[0]: 10.5, DAYS[1]: 10.5}
+
+
 async def test_a_known_split_explains_a_jump(store: PriceStore, tmp_path: Path) -> None:
     split = CorporateAction(date.fromisoformat(DAYS[6]), ActionKind.SPLIT, 50.0, "test")
     rows = [line(day, close=500) for day in DAYS[:6]] + [line(DAYS[6], close=10)]

@@ -1,6 +1,8 @@
 """What every price store does, the one in memory and the one on PostgreSQL."""
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,10 +31,10 @@ def spans(*found: tuple[int, int, int]) -> Rows:
     return np.array([(number, first * DAY, last * DAY) for number, first, last in found], RANGE)
 
 
-def rejected(number: int, symbol: str | None = "TEST", close: float = 1.0, **changes: object) -> Rejected:
-    row = {"symbol": symbol, "open": 1.0, "high": 1.0, "low": 1.0, "close": close, "volume": 1.0}
-    values = {"row_number": number, "symbol": symbol, "t": 5 * DAY, "row": row, "reasons": ["ohlc_order"]}
-    return Rejected(**(values | changes))  # type: ignore[arg-type]  # the names above
+def rejected(number: int, symbol: str | None = "TEST", close: float = 1.0, **changes: Any) -> Rejected:
+    row: dict[str, object] = {"symbol": symbol, "open": "1,00", "close": f"{close} USD"}
+    found = Rejected(number, symbol, 5 * DAY, row, ["ohlc_order"], (1.0, 1.0, 1.0, close, 1.0))
+    return replace(found, **changes)
 
 
 async def a_run(store: PriceStore, sha256: bytes = SHA) -> Run:
@@ -161,7 +163,7 @@ async def test_the_same_row_of_a_longer_file_is_not_kept_aside_again(store: Pric
     run, longer = await a_run(store), await a_run(store, b"t" * 32)
     async with store.transaction() as writer:
         await writer.keep_aside(run, "1d", [rejected(1)])
-        await writer.edit_aside(1, {"symbol": "TEST", "close": "2"})
+        await writer.edit_aside(1, {"symbol": "TEST", "close": "2"}, (None, None, None, 2.0, None))
         await writer.settle_aside([1], "dismissed")
         assert await writer.keep_aside(longer, "1d", [rejected(1), rejected(7, close=3.0)]) == ["TEST"]
         assert await writer.keep_aside(longer, "1m", [rejected(8)]) == ["TEST"]
@@ -180,8 +182,8 @@ async def test_rows_aside_are_found_by_symbol_reason_state_and_id(store: PriceSt
     async with store.transaction() as writer:
         await writer.settle_aside([two], "dismissed")
 
-    async def ids(**conditions: object) -> list[int]:
-        return [row.id for row in await store.list_aside(Selection(**conditions))]  # type: ignore[arg-type]
+    async def ids(**conditions: Any) -> list[int]:
+        return [row.id for row in await store.list_aside(Selection(**conditions))]
 
     assert await ids() == [one, three]
     assert await ids(state=None) == [one, two, three]
@@ -197,9 +199,10 @@ async def test_an_edited_row_shows_its_new_cells_in_their_order(store: PriceStor
     async with store.transaction() as writer:
         await writer.keep_aside(run, "1d", [rejected(1)])
         (row,) = await writer.select_aside(Selection())
-        await writer.edit_aside(row.id, {"volume": "3", "close": "12.5"})
+        await writer.edit_aside(row.id, {"volume": "3", "close": "12.5"}, (1.0, None, 1.0, 12.5, 3.0))
     (after,) = await store.list_aside(Selection())
     assert (list(after.row.items()), after.is_repaired) == ([("volume", "3"), ("close", "12.5")], True)
+    assert after.values == (1.0, None, 1.0, 12.5, 3.0)
 
 
 async def test_only_open_rows_with_nothing_but_a_jump_are_doubted(store: PriceStore) -> None:
@@ -216,6 +219,28 @@ async def test_only_open_rows_with_nothing_but_a_jump_are_doubted(store: PriceSt
         await writer.settle_aside([last.id], "dismissed")
         found = await writer.doubted(Interval.D1, spans((number, 1, 10)))
     assert found.tolist() == [(number, 5 * DAY, 1.0, 1.0, 1.0, 4.0, 1.0)]
+
+
+async def test_a_doubted_row_that_was_edited_counts_with_its_new_numbers_once_it_has_all(
+    store: PriceStore,
+) -> None:
+    number, run = await an_instrument(store), await a_run(store)
+    async with store.transaction() as writer:
+        await writer.keep_aside(run, "1d", [rejected(1, reasons=["jump"])])
+        (row,) = await writer.select_aside(Selection())
+        await writer.edit_aside(row.id, row.row, (1.0, 1.0, 1.0, None, 1.0))
+        assert len(await writer.doubted(Interval.D1, spans((number, 1, 10)))) == 0
+        await writer.edit_aside(row.id, row.row, (1.0, 1.0, 1.0, 2.0, 1.0))
+        found = await writer.doubted(Interval.D1, spans((number, 1, 10)))
+    assert found["close"].tolist() == [2.0]
+
+
+async def test_the_same_text_with_other_numbers_is_another_row(store: PriceStore) -> None:
+    run, other = await a_run(store), await a_run(store, b"t" * 32)
+    async with store.transaction() as writer:
+        await writer.keep_aside(run, "1d", [rejected(1)])
+        same_text = rejected(1, values=(1.0, 1.0, 1.0, 1000.0, 1.0))
+        assert await writer.keep_aside(other, "1d", [same_text]) == ["TEST"]
 
 
 async def test_rows_that_stay_get_their_new_reasons_and_time(store: PriceStore) -> None:

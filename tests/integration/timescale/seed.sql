@@ -19,10 +19,11 @@ INSERT INTO import_run (id, source, sha256, interval, status, rows_total)
 VALUES ('00000000-0000-0000-0000-000000000001', 'seed.csv', sha256('content'), '1d', 'failed', 9);
 
 INSERT INTO quarantine
-    (id, source_sha256, row_number, import_id, source, symbol, interval, bar_time, raw, reasons)
+    (id, source_sha256, row_number, import_id, source, symbol, interval, bar_time, raw, reasons,
+     open, high, low, close, volume)
 OVERRIDING SYSTEM VALUE
 SELECT 1, sha256, 1, id, source, 'AAPL', '1d', '2024-01-03 00:00Z',
-       '{"open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}', '{jump}'
+       '{"open": 1, "high": 1, "low": 1, "close": 1, "volume": 1}', '{jump}', 1, 1, 1, 1, 1
 FROM import_run;
 
 INSERT INTO api_key (id, name, prefix, hash, scopes)

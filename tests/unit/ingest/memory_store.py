@@ -13,7 +13,18 @@ import numpy as np
 from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import IntArray, Interval
 from stock_analysis.domain.instruments import Exchange, Instrument
-from stock_analysis.ingest.rows import BAR, SPLIT, Counts, KeptAside, Listed, Rejected, Rows, Run, Selection
+from stock_analysis.ingest.rows import (
+    BAR,
+    SPLIT,
+    Counts,
+    KeptAside,
+    Listed,
+    Numbers,
+    Rejected,
+    Rows,
+    Run,
+    Selection,
+)
 from stock_analysis.testing.builders import epoch
 
 EXCHANGES = {
@@ -156,8 +167,9 @@ class InMemoryPriceWriter:
             if one.t is not None and any(
                 number == i and first <= one.t <= last for i, first, last in ranges.tolist()
             ):
-                cells = ("open", "high", "low", "close", "volume")
-                found[number, one.t] = tuple(float(str(one.original[name])) for name in cells)
+                read = tuple(value for value in kept.values if value is not None)
+                if len(read) == len(kept.values):
+                    found[number, one.t] = read
         return _rows(found)
 
     async def splits(self, ids: Collection[int]) -> Rows:
@@ -203,6 +215,7 @@ class InMemoryPriceWriter:
                 symbol=row.symbol,
                 interval=interval,
                 row=row.row,
+                values=row.values,
                 is_repaired=False,
                 reasons=row.reasons,
                 state="open",
@@ -226,8 +239,8 @@ class InMemoryPriceWriter:
     async def select_aside(self, selection: Selection) -> list[KeptAside]:
         return await self._store.list_aside(selection)
 
-    async def edit_aside(self, row_id: int, row: dict[str, object]) -> None:
-        self._change(row_id, row=row, is_repaired=True)
+    async def edit_aside(self, row_id: int, row: dict[str, object], values: Numbers) -> None:
+        self._change(row_id, row=row, values=values, is_repaired=True)
 
     async def settle_aside(self, ids: Sequence[int], state: str) -> None:
         for row_id in ids:
@@ -247,7 +260,8 @@ class InMemoryPriceWriter:
         if one.sha256 == run.sha256:
             return one.kept.row_number == row.row_number
         same_place = row.symbol is not None and (one.kept.symbol, one.kept.interval) == (row.symbol, interval)
-        return same_place and one.original == row.row
+        same_numbers = one.kept.is_repaired or one.kept.values == row.values
+        return same_place and one.original == row.row and same_numbers
 
 
 def _rows(found: dict[Key, Values]) -> Rows:

@@ -8,7 +8,7 @@ import pytest
 
 from stock_analysis.ingest.cells import (
     DateOrder,
-    has_decimal_comma,
+    marks_seen,
     order_of_dates,
     parse_when,
     read_numbers,
@@ -36,13 +36,35 @@ def test_numbers_are_read_and_what_is_none_is_marked(
     assert np.flatnonzero(bad).tolist() == unreadable
 
 
-def test_numbers_with_a_decimal_comma_are_read_where_the_file_has_it() -> None:
-    got, bad = read_numbers(pa.array(["12,5", "1.234,75", "7", "1.5"]), decimal_comma=True)
-    assert got.tolist() == [12.5, 1234.75, 7.0, 1.5]
-    assert not bad.any()
-    assert has_decimal_comma(["12,5", "13"])
-    assert has_decimal_comma(["1.234,56"])
-    assert not has_decimal_comma(["1,234", "12.5"])
+def test_where_the_comma_is_the_decimal_mark_the_point_parts_thousands_and_nothing_else() -> None:
+    cells = ["12,5", "1.234,75", "7", "12.345", "1.234.567", "1,234", "1.5", "-", "1,234.5"]
+    got, bad = read_numbers(pa.array(cells), "comma")
+    assert got[:6].tolist() == [12.5, 1234.75, 7.0, 12345.0, 1234567.0, 1.234]
+    assert np.flatnonzero(bad).tolist() == [6, 8]
+
+
+def test_where_no_mark_is_known_a_comma_that_may_be_either_is_unreadable() -> None:
+    got, bad = read_numbers(pa.array(["1.5", "1,234", "1,234.5"]), None)
+    assert (got[0], got[2], bad.tolist()) == (1.5, 1234.5, [False, True, False])
+
+
+@pytest.mark.parametrize(
+    ("cells", "seen"),
+    [
+        (["12", "", "-", "12x", "1.2.3"], (None, None, None)),
+        (["1.050"], (None, None, None)),
+        (["1,234"], (None, None, "1,234")),
+        (["1,234", "12.5"], ("12.5", None, "1,234")),
+        (["1,234", "12,5"], (None, "12,5", "1,234")),
+        (["1,234,567"], ("1,234,567", None, None)),
+        (["1.234.567"], (None, "1.234.567", None)),
+        (["0,123"], (None, "0,123", None)),
+        (["1.234,5", "1,234.5"], ("1,234.5", "1.234,5", None)),
+    ],
+)
+def test_numbers_tell_their_decimal_mark(cells: list[str], seen: tuple[str | None, ...]) -> None:
+    found = marks_seen(cells)
+    assert (found.point, found.comma, found.either) == seen
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.decimal128(21, 2)])

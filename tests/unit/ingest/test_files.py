@@ -53,6 +53,53 @@ def test_a_plain_file_is_read_with_its_name_as_symbol(tmp_path: Path) -> None:
     assert unparsable(batch) == []
 
 
+def semicolons(folder: Path, *numbers: str, volume: str = "100") -> Path:
+    rows = "".join(
+        f"2020-01-{day:02};{one};{one};{one};{one};{volume}\n" for day, one in enumerate(numbers, 2)
+    )
+    return csv(folder, HEADER.replace(",", ";") + rows)
+
+
+def test_a_decimal_comma_anywhere_makes_the_point_part_thousands_everywhere(tmp_path: Path) -> None:
+    batch = read(semicolons(tmp_path, "1.050", "1.049,5", volume="12.345"))
+    assert batch.bars.close.tolist() == [1050.0, 1049.5]
+    assert batch.bars.volume.tolist() == [12345.0, 12345.0]
+    assert batch.rows_as_read(np.array([0]))[0]["close"] == "1.050"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (("1,234", "5,678"), "like '1,234', which may be whole or have decimals: say --decimal-mark"),
+        (("12,5", "12.5"), "like '12.5' and numbers like '12,5': say --decimal-mark"),
+    ],
+)
+def test_a_file_whose_decimal_mark_cannot_be_told_is_refused_until_it_is_said(
+    tmp_path: Path, numbers: tuple[str, ...], words: str
+) -> None:
+    path = semicolons(tmp_path, *numbers)
+    with pytest.raises(InvalidInputError, match=words):
+        open_rows(path, FileOptions())
+    said = {mark: open_rows(path, FileOptions(decimal_mark=mark)) for mark in ("point", "comma")}
+    assert said["point"].sha256 != said["comma"].sha256
+
+
+def test_a_said_decimal_mark_is_taken(tmp_path: Path) -> None:
+    path = semicolons(tmp_path, "1,234")
+    assert read(path, decimal_mark="comma").bars.close.tolist() == [1.234]
+    assert read(path, decimal_mark="point").bars.close.tolist() == [1234.0]
+
+
+def test_where_commas_part_the_cells_a_quoted_comma_parts_thousands(tmp_path: Path) -> None:
+    batch = read(csv(tmp_path, HEADER + '2020-01-02,"71,000","71,000","71,000","71,000","123,456"\n'))
+    assert (batch.bars.close.tolist(), batch.bars.volume.tolist()) == ([71000.0], [123456.0])
+
+
+def test_a_comma_that_comes_after_the_rows_that_were_looked_at_is_not_guessed(tmp_path: Path) -> None:
+    rows = "2020-01-02;5;5;5;5;1\n" * 5000 + "2020-01-03;1,234;1,234;1,234;1,234;1\n"
+    assert unparsable(read(csv(tmp_path, HEADER.replace(",", ";") + rows))) == [5001]
+
+
 @pytest.mark.parametrize(
     "text",
     [
