@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,8 +24,8 @@ _NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.p
 def make_folder(folder: NewFolder) -> None:
     """Make the folder, or set its permissions right; what is in it goes to its owner, if it has one."""
     folder.path.mkdir(parents=True, exist_ok=True)
-    for path in (folder.path, *(folder.path.rglob("*") if folder.owner else ())):
-        _give(path, folder.owner)
+    if folder.owner:
+        _give_all(folder.path, folder.owner)
     folder.path.chmod(folder.mode)
 
 
@@ -35,7 +36,8 @@ def write_whole(file: NewFile) -> None:
         unfinished.unlink()
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
-        _give(unfinished, file.owner)
+        if file.owner:
+            os.fchown(out.fileno(), file.owner.uid, file.owner.gid)
         out.write(file.text)
         out.flush()
         os.fsync(out.fileno())
@@ -103,6 +105,23 @@ def _take(handle: int) -> None:
         raise BusyError(holder or "it has just begun") from error
 
 
-def _give(path: Path, owner: Account | None) -> None:
-    if owner:
-        os.chown(path, owner.uid, owner.gid)
+def _give_all(top: Path, owner: Account) -> None:
+    """Give the folder and what is in it. Whoever owns it may plant links there, so none is followed."""
+    for _, _, names, folder in os.fwalk(top):
+        os.fchown(folder, owner.uid, owner.gid)
+        for name in names:
+            _give_file(name, folder, owner)
+
+
+def _give_file(name: str, folder: int, owner: Account) -> None:
+    """Give a file by its open handle; not a link, nor a file that has another name in some other place."""
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return
+    try:
+        found = os.fstat(handle)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            os.fchown(handle, owner.uid, owner.gid)
+    finally:
+        os.close(handle)
