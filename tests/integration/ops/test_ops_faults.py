@@ -517,9 +517,8 @@ def test_a_path_that_the_servers_tools_cannot_quote_is_refused(make: Maker, name
     assert "quotation mark" in error["why"]
 
 
+@pytest.mark.root
 def test_root_refuses_a_folder_that_the_servers_user_cannot_reach(make: Maker, base: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root has another user run its servers")
     (base / "closed").mkdir(mode=0o700)
     error = make("closed/data", stub=True).refused()
     assert error["kind"] == "FolderError"
@@ -527,9 +526,8 @@ def test_root_refuses_a_folder_that_the_servers_user_cannot_reach(make: Maker, b
     assert "chmod o+x" in error["todo"]
 
 
+@pytest.mark.root
 def test_root_goes_on_with_the_user_that_owns_the_cluster(make: Maker, base: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root has another user run its servers")
     instance = make(stub=True)
     instance.up()
     instance.down()
