@@ -88,7 +88,7 @@ class InMemoryCache:
 
 
 class ValkeyCache:
-    """Bytes in Valkey for ttl_s seconds; a failing Valkey is a miss, counted, logged and left alone a while."""
+    """Bytes in Valkey for ttl_s seconds; a failing Valkey is a miss, counted, and left alone a while."""
 
     def __init__(self, client: Valkey, ttl_s: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
