@@ -190,7 +190,7 @@ ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_source_sha256_row_number_key UNIQUE (source_sha256, row_number);
 
 ALTER TABLE ONLY public.schema_migration
-    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number);
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number, phase);
 
 CREATE INDEX import_run_sha256 ON public.import_run USING btree (sha256, started_at);
 

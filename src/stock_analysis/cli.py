@@ -83,7 +83,7 @@ def migrate_command(
         raise typer.BadParameter(f"{phase!r} is not one of pre, post, all", param_hint="--phase")
     phases = frozenset({"pre", "post"} if phase == "all" else {phase})
     applied = asyncio.run(_migrate(load_settings(config).settings, phases))
-    names = [f"{one.number:04d}_{one.phase}_{one.name}" for one in applied]
+    names = [one.label for one in applied]
     if as_json:
         typer.echo(json.dumps({"applied": names}))
     else:

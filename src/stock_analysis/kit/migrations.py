@@ -13,8 +13,8 @@ _FILE = re.compile(r"(\d{4})_(pre|post)_(\w+)\.sql")
 _LOCK = 0x5354_4F43  # "STOC": one migration at a time on this database
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migration (
-    number integer PRIMARY KEY, phase text NOT NULL, name text NOT NULL,
-    sha256 bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
+    number integer NOT NULL, phase text NOT NULL, name text NOT NULL, sha256 bytea NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (number, phase))
 """
 
 
@@ -24,12 +24,20 @@ class MigrationError(KitError):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file. pre: safe before the new code runs; post: safe after the old code is gone."""
+    """One file. pre: safe before the new code runs; post: safe after the old code is gone.
+
+    A change that needs both is a pair of the same number; its pre comes first.
+    """
 
     number: int
     phase: str
     name: str
     sql: str
+
+    @property
+    def label(self) -> str:
+        """The file's name without its ending."""
+        return f"{self.number:04d}_{self.phase}_{self.name}"
 
     @property
     def sha256(self) -> bytes:
@@ -40,19 +48,25 @@ class Migration:
 def read_migrations(folder: Path) -> list[Migration]:
     """All migrations of the folder in order.
 
-    Raises MigrationError for a gap or a name that is not NNNN_pre|post_what.sql.
+    Raises MigrationError for a gap, two of the same number and phase, or a name that is none.
     """
-    found = []
-    for path in sorted(folder.glob("*.sql")):
+    found: list[Migration] = []
+    for path in folder.glob("*.sql"):
         if path.name == "schema.sql":
             continue
         match = _FILE.fullmatch(path.name)
         if match is None:
             raise MigrationError(f"{path.name}: a migration is named NNNN_pre_what.sql or NNNN_post_what.sql")
         found.append(Migration(int(match[1]), match[2], match[3], path.read_text()))
-    if [one.number for one in found] != list(range(1, len(found) + 1)):
-        raise MigrationError(f"the numbers of the migrations in {folder} have a gap or stand twice")
+    found.sort(key=lambda one: (one.number, one.phase == "post"))
+    numbers = {one.number for one in found}
+    if numbers != set(range(1, len(numbers) + 1)) or len({_key(one) for one in found}) < len(found):
+        raise MigrationError(f"the numbers of the migrations in {folder} have a gap, or one stands twice")
     return found
+
+
+def _key(migration: Migration) -> tuple[int, str]:
+    return migration.number, migration.phase
 
 
 async def migrate(
@@ -64,7 +78,8 @@ async def migrate(
     """Apply what is missing, and return it.
 
     phases: apply only these, stopping at the first missing migration of another phase.
-    Raises MigrationError when an applied file has changed since or the database is ahead of the files.
+    Raises MigrationError when a statement fails, an applied file has changed since, or the database is
+    ahead of the files.
     """
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
@@ -74,31 +89,34 @@ async def migrate(
         for migration in missing:
             if migration.phase not in phases:
                 break
-            await _apply(connection, migration)
+            try:
+                await _apply(connection, migration)
+            except asyncpg.PostgresError as error:
+                raise MigrationError(f"{migration.label} was not applied: {error}") from error
             due.append(migration)
         return due
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
-async def _applied(connection: asyncpg.Connection) -> dict[int, bytes]:
-    rows = await connection.fetch("SELECT number, sha256 FROM schema_migration")
-    return {row["number"]: row["sha256"] for row in rows}
+async def _applied(connection: asyncpg.Connection) -> dict[tuple[int, str], bytes]:
+    rows = await connection.fetch("SELECT number, phase, sha256 FROM schema_migration")
+    return {(row["number"], row["phase"]): row["sha256"] for row in rows}
 
 
-def _missing(migrations: list[Migration], applied: dict[int, bytes]) -> list[Migration]:
-    ahead = applied.keys() - {migration.number for migration in migrations}
+def _missing(migrations: list[Migration], applied: dict[tuple[int, str], bytes]) -> list[Migration]:
+    ahead = applied.keys() - {_key(migration) for migration in migrations}
     if ahead:
         raise MigrationError(
-            f"the database has migration {max(ahead)}, this program ends at {len(migrations)}: "
+            f"the database has migration {max(ahead)[0]:04d}, which this program has not: "
             "install the newer version"
         )
     for migration in migrations:
-        if applied.get(migration.number, migration.sha256) != migration.sha256:
+        if applied.get(_key(migration), migration.sha256) != migration.sha256:
             raise MigrationError(
-                f"migration {migration.number:04d} was changed after it was applied; add a new one"
+                f"migration {migration.label} was changed after it was applied; add a new one"
             )
-    return [migration for migration in migrations if migration.number not in applied]
+    return [migration for migration in migrations if _key(migration) not in applied]
 
 
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:

@@ -1,0 +1,90 @@
+"""The runner of migrations, on a real PostgreSQL."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from stock_analysis.kit.migrations import MigrationError, migrate, read_migrations
+from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.postgres import PostgresCluster, connect
+
+PAIR = {
+    "0001_pre_add.sql": "CREATE TABLE a (x int)",
+    "0002_post_drop.sql": "DROP TABLE a",
+    "0002_pre_copy.sql": "CREATE TABLE b AS SELECT * FROM a",
+}
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, sql in files.items():
+        (folder / name).write_text(sql)
+    return folder
+
+
+@pytest.fixture
+async def empty(postgres: PostgresCluster) -> Settings:
+    return postgres.create_database(template="template0")
+
+
+async def apply(settings: Settings, folder: Path, *phases: str) -> list[str]:
+    connection = await connect(settings)
+    try:
+        chosen = frozenset(phases) or frozenset({"pre", "post"})
+        return [one.label for one in await migrate(connection, read_migrations(folder), phases=chosen)]
+    finally:
+        await connection.close()
+
+
+async def test_each_is_applied_once_the_pre_of_a_pair_first(empty: Settings, tmp_path: Path) -> None:
+    folder = write(tmp_path, PAIR)
+    assert await apply(empty, folder) == ["0001_pre_add", "0002_pre_copy", "0002_post_drop"]
+    assert await apply(empty, folder) == []
+
+
+async def test_before_a_release_only_what_the_old_code_bears_is_applied(
+    empty: Settings, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, PAIR)
+    assert await apply(empty, folder, "pre") == ["0001_pre_add", "0002_pre_copy"]
+    assert await apply(empty, folder, "pre", "post") == ["0002_post_drop"]
+
+
+async def test_one_that_fails_leaves_nothing_behind_and_those_before_it_stand(
+    empty: Settings, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, {**PAIR, "0002_pre_copy.sql": "CREATE TABLE half (x int); SELECT nonsense"})
+    with pytest.raises(MigrationError, match="0002_pre_copy was not applied"):
+        await apply(empty, folder)
+    connection = await connect(empty)
+    names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert {row["tablename"] for row in names} == {"a", "schema_migration"}
+
+
+async def test_two_at_once_apply_each_once(empty: Settings, tmp_path: Path) -> None:
+    folder = write(tmp_path, PAIR)
+    found = await asyncio.gather(*(apply(empty, folder) for _ in range(4)))
+    assert sorted(len(one) for one in found) == [0, 0, 0, 3]
+
+
+async def test_a_file_changed_after_it_was_applied_is_refused(empty: Settings, tmp_path: Path) -> None:
+    folder = write(tmp_path, PAIR)
+    await apply(empty, folder)
+    write(tmp_path, {"0001_pre_add.sql": "CREATE TABLE a (x bigint)"})
+    with pytest.raises(MigrationError, match="0001_pre_add was changed"):
+        await apply(empty, folder)
+
+
+async def test_a_database_ahead_of_the_program_is_refused(empty: Settings, tmp_path: Path) -> None:
+    folder = write(tmp_path, PAIR)
+    await apply(empty, folder)
+    (tmp_path / "0002_post_drop.sql").unlink()
+    with pytest.raises(MigrationError, match="install the newer version"):
+        await apply(empty, folder)
+
+
+@pytest.mark.parametrize("name", ["0004_pre_gap.sql", "0001_pre_twice.sql", "nonsense.sql", "0003_mid_x.sql"])
+def test_a_folder_out_of_order_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MigrationError):
+        read_migrations(write(tmp_path, {**PAIR, name: "SELECT 1"}))
