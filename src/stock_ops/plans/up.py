@@ -13,6 +13,7 @@ from stock_ops.layout import FORMAT, LOOPBACK, PARTS
 from stock_ops.plans.refusals import (
     Installed,
     installed,
+    refuse_address,
     refuse_data,
     refuse_folder,
     refuse_service,
@@ -305,6 +306,7 @@ def _starts_platform(steps: tuple[Step, ...]) -> bool:
 
 def _refuse_port(facts: Facts, target: _Target) -> None:
     port = target.memory.ports["platform"]
+    refuse_address(facts, target.host, port)
     if _is_lost(facts, "platform", port):
         raise PortTakenError(target.host, port, str(facts.taken[port]), facts.spare.ports[-1])
 

@@ -60,6 +60,7 @@ def fresh() -> Facts:
         leftovers=(),
         stale_pid=None,
         taken={},
+        closed=None,
         texts={},
         health={},
         now=NOW,

@@ -230,6 +230,12 @@ def test_a_taken_port_is_found_and_our_own_is_not() -> None:
     assert findings(replace(running(), taken={8080: Holder(13, "x", "ann")}))["Port"].state == "ok"
 
 
+def test_an_address_where_nobody_can_listen_is_found() -> None:
+    found = findings(replace(fresh(), overrides={"host": "nonsense"}, closed="Name or service not known"))
+    assert found["Port"].state == "failed"
+    assert "nonsense" in found["Port"].detail
+
+
 def test_a_refusal_of_up_is_a_finding_of_doctor() -> None:
     assert findings(replace(stopped(), cluster=Cluster(17, unfinished=False)))["Data"].state == "failed"
     assert findings(replace(fresh(), environment=frozenset({"STOCK_PORT"})))["Settings"].state == "failed"

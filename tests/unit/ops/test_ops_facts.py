@@ -173,17 +173,6 @@ def test_a_postmaster_that_is_gone_is_nobody(tmp_path: Path) -> None:
     assert found.postmaster_pid is None
 
 
-def test_a_postmaster_that_was_killed_and_not_yet_buried_is_nobody(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    layout.postgresql.mkdir()
-    with subprocess.Popen(["true"]) as process:
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        (layout.postgresql / "postmaster.pid").write_text(f"{process.pid}\n")
-        found = read_cluster(layout)
-    assert not isinstance(found, Unreadable)
-    assert found.postmaster_name is None
-
-
 def test_a_folder_that_is_not_there_is_judged_by_the_one_above(tmp_path: Path) -> None:
     found = observe_folder(tmp_path / "a" / "b", None)
     assert (found.exists, found.usable, found.nearest) == (False, True, tmp_path)

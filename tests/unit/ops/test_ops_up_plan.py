@@ -1,9 +1,11 @@
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stock_ops.errors import (
+    AddressError,
     ConflictingSettingsError,
     CorruptFileError,
     DiskFullError,
@@ -12,6 +14,7 @@ from stock_ops.errors import (
     MissingProgramError,
     OpsError,
     PortTakenError,
+    SettingError,
 )
 from stock_ops.facts.folder import Mode
 from stock_ops.facts.health import Health
@@ -374,6 +377,53 @@ def test_a_setting_that_stockops_decides_is_refused_from_elsewhere() -> None:
     assert "STOCK_PORT" in error.why
     assert "STOCK_LOG_LEVEL" not in error.why
     assert "database_port" in refusal(replace(fresh(), overrides={"database_port": 1})).why
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ('drain_s = "2s"', "drain_s = 2.5"),
+        ("drain_s = inf", "drain_s = 2.5"),
+        ("drain_s = true", "drain_s = 2.5"),
+        ("shutdown_timeout_s = -1", "shutdown_timeout_s = 2.5"),
+        ("log_level = 2024-01-01", 'log_level = "text"'),
+        ("rate_limit_per_minute = nan", "rate_limit_per_minute ="),
+        ("cors_origins = [[1]]", "cors_origins ="),
+        ("[log]\nlevel = 1", "log ="),
+        ("host = 5", 'host = "127.0.0.1"'),
+        ('host = ""', 'host = "127.0.0.1"'),
+        ('"a b" = 1', "docs/settings.md"),
+    ],
+)
+def test_a_setting_of_the_operators_that_cannot_be_written_is_refused(line: str, wanted: str) -> None:
+    overrides = tomllib.loads(line)
+    error = refusal(replace(fresh(), overrides=overrides))
+    assert isinstance(error, SettingError)
+    assert error.why.startswith(f"{LAYOUT.overrides}: {next(iter(overrides))} = ")
+    assert wanted in error.todo
+
+
+def test_settings_that_can_be_written_are_read_again_as_they_were() -> None:
+    overrides = {"drain_s": 3, "log_level": 'a"\x7f\n가', "cors_origins": ["a", "b"], "x": 0.5, "y": True}
+    steps = plan_up(replace(fresh(), overrides=overrides), None).steps
+    files = [file for step in steps if isinstance(step, WriteFiles) for file in step.files]
+    text = next(file.text for file in files if file.path == LAYOUT.platform_config)
+    assert overrides.items() <= tomllib.loads(text).items()
+
+
+def test_an_address_where_nobody_can_listen_is_not_called_taken() -> None:
+    facts = replace(fresh(), overrides={"host": "nonsense"}, closed="Name or service not known")
+    error = refusal(facts)
+    assert isinstance(error, AddressError)
+    assert "nonsense" in error.why
+    assert "Name or service not known" in error.why
+    assert f'host = "127.0.0.1", in {LAYOUT.overrides}' in error.todo
+
+
+def test_a_port_that_only_root_may_open_comes_with_another() -> None:
+    with pytest.raises(AddressError) as caught:
+        plan_up(replace(fresh(), closed="Permission denied"), 80)
+    assert "--port 21004" in caught.value.todo
 
 
 def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() -> None:

@@ -1,0 +1,47 @@
+import errno
+import socket
+
+import pytest
+
+from stock_ops.facts.health import ask_platform
+from stock_ops.facts.ports import is_free, is_taken, obstacle
+from tests.integration.ops.conftest import Maker
+from tests.integration.ops.instance import free_port
+
+
+def test_a_port_is_taken_only_when_somebody_listens_on_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert is_taken("127.0.0.1", port)
+        assert not is_free("127.0.0.1", port)
+    assert is_free("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "a..b", "no such host", "x" * 70])
+def test_an_address_that_is_not_ours_is_neither_free_nor_taken(host: str) -> None:
+    found = obstacle(host, free_port())
+    assert found
+    assert found.errno != errno.EADDRINUSE
+    assert not is_taken(host, free_port())
+    assert not ask_platform(host, free_port()).answers
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "said"),
+    [
+        ('drain_s = "2s"', "SettingError", "overrides.toml: drain_s ="),
+        ("log_level = 2024-01-01", "SettingError", "overrides.toml: log_level ="),
+        ('host = "a..b"', "AddressError", "cannot listen on a..b"),
+    ],
+)
+def test_bad_settings_of_the_operator_are_refused_in_words(
+    make: Maker, line: str, kind: str, said: str
+) -> None:
+    instance = make(stub=True)
+    instance.layout.config.mkdir(parents=True)
+    instance.layout.overrides.write_text(line + "\n")
+    error = instance.refused()
+    assert error["kind"] == kind
+    assert said in error["why"]
+    assert "overrides.toml" in error["why"] + error["todo"]
+    assert instance.run("status").code == 3
