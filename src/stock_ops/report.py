@@ -71,7 +71,12 @@ class ConsoleReport:
         for number, (title, detail) in enumerate(steps, 1):
             self._cells(f"{number:>3}", title, detail, "")
 
-    def result(self, verb: str, lines: Sequence[tuple[str, str]], data: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def result(
+        self,
+        verb: str,  # noqa: ARG002 - people know what they typed
+        lines: Sequence[tuple[str, str]],
+        data: Mapping[str, Any],  # noqa: ARG002 - for programs
+    ) -> None:
         """Name and value on each line; a value that is a path is never broken."""
         for name, value in lines:
             self._out.print(
@@ -92,7 +97,7 @@ class ConsoleReport:
         sys.stdout.write(f"{part:<10} {line}\n" if named else f"{line}\n")
         sys.stdout.flush()
 
-    def error(self, verb: str, error: OpsError) -> None:  # noqa: ARG002
+    def error(self, verb: str, error: OpsError) -> None:  # noqa: ARG002 - people know what they typed
         """Why, and what to do, on standard error."""
         self._err.print(Text.assemble(("Error: ", "bold red"), error.why), soft_wrap=True)
         self._err.print(Text.assemble(("To do: ", "bold"), error.todo), soft_wrap=True)
@@ -125,7 +130,7 @@ class JsonReport:
         self._steps: list[dict[str, Any]] = []
 
     @contextmanager
-    def step(self, title: str, detail: str, *, quiet: bool) -> Iterator[None]:  # noqa: ARG002
+    def step(self, title: str, detail: str, *, quiet: bool) -> Iterator[None]:  # noqa: ARG002 - programs get all
         """Keep the step for the result."""
         started, ok = time.monotonic(), False
         try:
@@ -140,7 +145,12 @@ class JsonReport:
         listed = [{"title": title, "detail": detail} for title, detail in steps]
         self._print({"verb": verb, "ok": True, "dry_run": True, "changed": False, "steps": listed})
 
-    def result(self, verb: str, lines: Sequence[tuple[str, str]], data: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def result(
+        self,
+        verb: str,
+        lines: Sequence[tuple[str, str]],  # noqa: ARG002 - for people
+        data: Mapping[str, Any],
+    ) -> None:
         """The data and the steps."""
         steps = {"steps": self._steps} if self._steps or "changed" in data else {}
         self._print({"verb": verb, "ok": True, **data, **steps})
@@ -148,7 +158,7 @@ class JsonReport:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Nothing: the data of the result hold it."""
 
-    def log(self, part: str, line: str, *, named: bool) -> None:  # noqa: ARG002
+    def log(self, part: str, line: str, *, named: bool) -> None:  # noqa: ARG002 - each object has its part
         """One object a line."""
         self._print({"part": part, "line": line}, indent=None)
 

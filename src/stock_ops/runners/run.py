@@ -170,12 +170,12 @@ def _free_bytes(folder: Path) -> int:
         return 2**63
 
 
-def _make_folders(step: MakeFolders, work: Work) -> None:  # noqa: ARG001 - every doer takes both
+def _make_folders(step: MakeFolders) -> None:
     for folder in step.folders:
         make_folder(folder)
 
 
-def _write_files(step: WriteFiles, work: Work) -> None:  # noqa: ARG001
+def _write_files(step: WriteFiles) -> None:
     for file in step.files:
         write_whole(file)
 
@@ -210,10 +210,10 @@ def _await_part(step: AwaitPart, work: Work) -> None:
 
 
 _DOERS: dict[type, Callable[[Any, Work], None]] = {
-    MakeFolders: _make_folders,
+    MakeFolders: lambda step, _: _make_folders(step),
     CopyProgram: lambda step, _: copy_program(step),
     WriteSecrets: lambda step, _: write_secrets(step.path, step.secrets),
-    WriteFiles: _write_files,
+    WriteFiles: lambda step, _: _write_files(step),
     RemoveLeftover: lambda step, _: remove(step.path),
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),

@@ -1,0 +1,15 @@
+import re
+from pathlib import Path
+
+SOURCES = Path(__file__).parents[3] / "src/stock_ops"
+WITHOUT_REASON = re.compile(r"# (noqa|type: ignore)(?!.* - \w)")
+
+
+def test_every_suppression_gives_its_reason() -> None:
+    bare = [
+        f"{path.name}: {line.strip()}"
+        for path in SOURCES.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if WITHOUT_REASON.search(line)
+    ]
+    assert bare == []
