@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 
 import stock_analysis
 from stock_analysis.kit.cache import Cache
+from stock_analysis.kit.http import accepts_gzip
 
 _HEADERS = {"cache-control": "private, no-cache", "vary": "accept-encoding"}
 _GZIP_LEVEL = 1
@@ -87,7 +88,7 @@ class Answers:
 
 
 def _takes_gzip(headers: Headers) -> bool:
-    return "gzip" in headers.get("accept-encoding", "")
+    return accepts_gzip(headers.get("accept-encoding", ""))
 
 
 def _pack(content: dict[str, Any]) -> bytes:

@@ -104,6 +104,8 @@ async def test_plain_and_compressed_answers_hold_the_same_with_etags_of_their_ow
     assert "content-encoding" not in plain.headers
     assert zipped.json() == plain.json()
     assert zipped.headers["etag"] != plain.headers["etag"]
+    refused = await api.get("/api/v1/stocks/TEST/bars", headers={"accept-encoding": "gzip;q=0"})
+    assert "content-encoding" not in refused.headers
 
 
 @pytest.mark.usefixtures("test_stock")
