@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -78,7 +77,7 @@ class Instance:
         """The environment of a command: ours, the checkout's code, and no settings of somebody else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STOCK")}
         path = os.pathsep.join([str(CHECKOUT / "src"), *self._packages()])
-        stub = {"STOCKOPS_PLATFORM": str(self._stub())} if self.stub else {}
+        stub = {"STOCKOPS_PLATFORM": str(self.platform())} if self.stub else {}
         return kept | {"PYTHONPATH": path, "COLUMNS": "120"} | stub | self.environment | more
 
     def start(self, verb: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
@@ -172,11 +171,14 @@ class Instance:
         wait_for(lambda: not self.processes(), "nothing of the instance is left")
         shutil.rmtree(self.data, ignore_errors=True)
 
-    def _stub(self) -> Path:
-        script = self.data.parent / "stub"
+    def platform(self) -> Path:
+        """The stub under the name of the platform's command, by which stockops knows its processes."""
+        script = self.data.parent / "stub" / "stock-analysis"
         if not script.exists():
-            script.write_text(f'#!/bin/sh\nexec "{self.python}" "{STUB}" "$@"\n')
-            script.chmod(script.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+            script.parent.mkdir()
+            script.parent.chmod(0o755)
+            script.write_text(f"#!{self.python}\n{STUB.read_text()}")
+            script.chmod(0o755)
         return script
 
     def _packages(self) -> list[str]:
