@@ -22,7 +22,7 @@ from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.repository import PostgresKeyStore
 from stock_analysis.gateway.service import Operator, merged_contract
 from stock_analysis.kit.health import Health, health_router
-from stock_analysis.kit.http import Bounds, Observed, create_routes
+from stock_analysis.kit.http import Bounds, HeadAsGet, Observed, create_routes
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
 
@@ -81,9 +81,10 @@ def create_app(
 ) -> ASGIApp:
     """The gateway in front of the stock-service. target: what this process was started as."""
     routers = (health_router(health), _gateway_router(Operator(target, stock, health), stock))
-    own = create_routes("stock-analysis", routers, {UnavailableError: 503}, openapi_url=None)
+    answers = create_routes("stock-analysis", routers, {UnavailableError: 503}, openapi_url=None)
+    own = HeadAsGet(answers)
     routes = [Route(path, stock) for path in STOCK_PATHS]
-    routes += [Route(path, own) for path in (*own.openapi()["paths"], "/openapi.json")]
+    routes += [Route(path, own) for path in (*answers.openapi()["paths"], "/openapi.json")]
     app: ASGIApp = Door(routes, own, Pages(resource("frontend")))
     app = Access(Bounds(app, settings), _ring(settings, pool), _limiter(settings, valkey))
     if settings.cors_origins:

@@ -78,11 +78,16 @@ async def merged_contract(own: dict[str, Any], stock: Upstream, public: frozense
     schemas_of = [document.get("components", {}).get("schemas", {}) for document in (theirs, own)]
     return {
         **own,
+        "info": own["info"] | {"description": _ABOUT},
         "paths": {path: _guarded(path, item) for path, item in paths.items()},
         "components": {"schemas": schemas_of[0] | schemas_of[1], "securitySchemes": _SECURITY_SCHEMES},
     }
 
 
+_ABOUT = (
+    "Every path that answers GET answers HEAD too, with the same status and header and no body. "
+    "A page of another origin may use both where the setting `cors_origins` names it."
+)
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where one is required."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

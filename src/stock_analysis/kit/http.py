@@ -62,6 +62,7 @@ def create_app(
     app = create_routes(service, (health_router(health), *routers), error_status)
     for layer in inner:
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Bounds, settings=settings)
     app.add_middleware(Observed, service=service)
     return app
@@ -108,6 +109,37 @@ def _weighed(item: str) -> tuple[str, float]:
     coding, *parameters = (part.strip() for part in item.split(";"))
     weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
     return coding, float(weight) if _WEIGHT.fullmatch(weight) else 0.0
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body, as RFC 9110 asks; routes then declare GET alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, as GET where it is HEAD."""
+        if scope.get("method") != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        # A copy, because the server reads the method of its own scope when it writes the answer.
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, receive, _without_body(send))
+        finally:
+            if "route" in as_get:
+                scope["route"] = as_get["route"]
+
+
+def _without_body(send: Send) -> Send:
+    async def head_send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            if message.get("more_body", False):
+                return
+            message = {**message, "body": b""}
+        await send(message)
+
+    return head_send
 
 
 class Bounds:
@@ -266,7 +298,9 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this type alone
-    headers = dict(error.headers) if error.headers else None
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if "GET" in (allowed := headers.get("allow", "").split(", ")) and "HEAD" not in allowed:
+        headers["allow"] = ", ".join((*allowed, "HEAD"))  # see HeadAsGet
     detail = _DETAILS.get(error.detail, error.detail)
     return problem(error.status_code, detail, instance=request.url.path, headers=headers)
 

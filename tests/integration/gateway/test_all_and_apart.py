@@ -333,3 +333,22 @@ def test_an_upgrade_to_websocket_is_ignored_and_passes_the_same_layers_as_any_re
         assert _upgrade(door.url, CHART, host="evil.example").status == 421
         assert [line["message"] for line in door.lines("of-upgrade")] == ["request"] * 4
         assert not [line for line in door.lines() if "pgrade" in line["message"]]
+
+
+@pytest.mark.parametrize(
+    "path", [CHART, "/api/v1/stocks/NONE/bars", "/api/v1/operations", "/openapi.json", "/"]
+)
+def test_head_is_get_without_its_body_in_one_process_and_in_two(
+    in_one: Process, apart: tuple[Process, Process], path: str
+) -> None:
+    for door in (in_one, apart[0]):
+        whole = door.get(path, x_request_id="of-head-and-get", accept_encoding="gzip")
+        head = door.get(path, "HEAD", x_request_id="of-head-and-get", accept_encoding="gzip")
+        assert (head.status, head.body) == (whole.status, b"")
+        assert head.lasting_headers.keys() == whole.lasting_headers.keys()
+        assert head.headers.get("etag") == whole.headers.get("etag")
+        if path != "/api/v1/operations":
+            assert head.headers["content-length"] == str(len(whole.body))
+    head = in_one.get(CHART, "HEAD")
+    unchanged = in_one.get(CHART, "HEAD", if_none_match=head.headers["etag"])
+    assert (unchanged.status, unchanged.body) == (304, b"")

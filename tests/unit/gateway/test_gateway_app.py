@@ -188,3 +188,37 @@ async def test_a_preflight_needs_no_key_and_a_refusal_can_be_read_by_the_page() 
 
 async def test_every_public_path_has_one_template() -> None:
     assert len(set(STOCK_PATHS)) == len(STOCK_PATHS)
+
+
+@pytest.mark.parametrize(
+    "path", [BARS, "/api/v1/operations", "/livez", "/readyz", "/metrics", "/openapi.json"]
+)
+async def test_head_has_the_status_and_header_of_get_and_no_body(gateway: ASGIApp, path: str) -> None:
+    given = {"x-request-id": "same-for-both"}
+    whole = await call(gateway, request(path, headers=given))
+    head = await call(gateway, request(path, method="HEAD", headers=given))
+    assert (whole.status, head.status) == (200, 200)
+    assert {name for name, _ in head.headers} == {name for name, _ in whole.headers}
+    assert whole.body
+    assert (head.body, head.complete) == (b"", True)
+
+
+async def test_head_of_nothing_is_missing_too(gateway: ASGIApp) -> None:
+    head = await call(gateway, request("/api/v1/nowhere", method="HEAD"))
+    assert (head.status, head.body) == (404, b"")
+
+
+async def test_a_refused_method_is_told_of_head(gateway: ASGIApp) -> None:
+    for path in (BARS, "/livez"):
+        assert (await call(gateway, request(path, method="PUT"))).header("allow") == "GET, HEAD"
+
+
+async def test_head_is_counted_under_the_template_of_its_path(gateway: ASGIApp) -> None:
+    def counts() -> list[float]:
+        asked = [("gateway", "HEAD", "200"), ("stock", "HEAD", "200")]
+        template = "/api/v1/stocks/{symbol}/bars"
+        return [metrics.REQUESTS.labels(one, way, template, code)._value.get() for one, way, code in asked]
+
+    before = counts()
+    await call(gateway, request(BARS, method="HEAD"))
+    assert [b - a for a, b in zip(before, counts(), strict=True)] == [1, 1]
