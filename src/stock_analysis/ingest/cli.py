@@ -94,7 +94,10 @@ def import_command(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import prices. Running it again goes on where it was cut off, and changes nothing that is stored."""
+    """Import prices. Running it again goes on where it was cut off, and changes nothing that is stored.
+
+    Without a volume column, new bars have volume 0 and stored ones keep theirs.
+    """
     options = FileOptions(
         format=format_,
         symbol=symbol,

@@ -169,7 +169,8 @@ class FileRows:
         def rows_as_read(rows: IntArray) -> list[dict[str, object]]:
             return [chunk.row(int(row), self.interval, self.symbol, self.mark) for row in rows]
 
-        return RowBatch(chunk.number, codes, symbols, bars, defects, rows_as_read, naive)
+        has_volume = "volume" in chunk.cells
+        return RowBatch(chunk.number, codes, symbols, bars, defects, rows_as_read, naive, has_volume)
 
     def _values(self, chunk: "_Chunk") -> tuple[list[Any], BoolArray]:
         unreadable = np.zeros(chunk.rows, np.bool_)

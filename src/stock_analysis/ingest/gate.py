@@ -127,6 +127,8 @@ def judge(
     seen: what landed of this source before. may_correct: (n,) whether a row may overwrite another stored bar.
     """
     bars, key, defects = prepared.bars, _keys(prepared.bars), prepared.defects.copy()
+    if not prepared.batch.has_volume:
+        bars = _with_stored_volumes(bars, key, stored)
     is_stored, is_equal = _compare(bars, key, stored)
     if may_correct is not None:
         defects[prepared.sound & is_stored & ~is_equal & ~may_correct] |= np.uint16(Defect.DUPLICATE)
@@ -285,6 +287,14 @@ def _compare(bars: Rows, key: IntArray, stored: Rows) -> tuple[BoolArray, BoolAr
     for name in PRICE_COLUMNS:
         is_equal &= stored[name][place] == bars[name]
     return is_stored, is_equal
+
+
+def _with_stored_volumes(bars: Rows, key: IntArray, stored: Rows) -> Rows:
+    """The bars of a source without volumes, which says nothing of those that are stored."""
+    is_stored = np.isin(key, _keys(stored))
+    found = bars.copy()
+    found["volume"][is_stored] = stored["volume"][np.searchsorted(_keys(stored), key[is_stored])]
+    return found
 
 
 def _jumps(

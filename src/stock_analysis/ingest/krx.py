@@ -89,7 +89,7 @@ def _library() -> Any:
             import pykrx.website.comm.auth as auth
     except ImportError as error:
         raise ProviderError(
-            "prices from the Korea Exchange need the package pykrx: pip install 'stock-analysis[krx]'"
+            "prices from the Korea Exchange need the package pykrx; in the checkout: make install EXTRA=krx"
         ) from error
     return auth
 

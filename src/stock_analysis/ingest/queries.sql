@@ -108,6 +108,18 @@ WHERE aside.state = 'open' AND aside.interval = $1 AND aside.reasons = '{jump}'
   AND aside.bar_time BETWEEN span.first AND span.last
   AND num_nulls(aside.open, aside.high, aside.low, aside.close, aside.volume) = 0;
 
+-- name: stage_1d
+-- The staging table of corrections, until the end of the transaction at most.
+CREATE TEMPORARY TABLE correction (LIKE bar_1d) ON COMMIT DROP;
+
+-- name: stage_1m
+-- The staging table of corrections, until the end of the transaction at most.
+CREATE TEMPORARY TABLE correction (LIKE bar_1m) ON COMMIT DROP;
+
+-- name: unstage
+-- The staging table is done with: the next batch may be of the other interval.
+DROP TABLE correction;
+
 -- name: correct_1d
 -- Bars whose values changed, from the staging table.
 UPDATE bar_1d AS old
@@ -171,6 +183,16 @@ FROM quarantine
 WHERE ($1::bigint[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR symbol = $2)
   AND ($3::text IS NULL OR $3 = ANY (reasons)) AND ($4::text IS NULL OR state = $4) AND id > $5
 ORDER BY id LIMIT $6
+
+-- name: select_aside
+-- The same rows, kept away from other writers.
+SELECT id, source, row_number, symbol, interval, coalesce(repaired, raw) AS row,
+    ARRAY[open, high, low, close, volume] AS values, repaired IS NOT NULL AS is_repaired, reasons, state, created_at
+FROM quarantine
+WHERE ($1::bigint[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR symbol = $2)
+  AND ($3::text IS NULL OR $3 = ANY (reasons)) AND ($4::text IS NULL OR state = $4) AND id > $5
+ORDER BY id LIMIT $6
+FOR UPDATE
 
 -- name: edit_aside
 -- A repaired row with its numbers.

@@ -51,6 +51,10 @@ def _translated() -> Iterator[None]:
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise UnavailableError("PostgreSQL", str(error)) from error
     except _INTERRUPTED as error:
+        if isinstance(
+            error, ValueError
+        ):  # asyncpg's own DataError: the connection is sound, the value is not
+            raise StockAnalysisError(f"PostgreSQL cannot take a value: {error}") from error
         raise StoreInterruptedError("PostgreSQL", str(error) or type(error).__name__) from error
     except asyncpg.UndefinedTableError as error:
         raise UnavailableError("PostgreSQL", "it has no tables yet; run `stock-analysis migrate`") from error
@@ -173,12 +177,10 @@ class PostgresPriceWriter:
 
     async def correct(self, interval: Interval, bars: Rows) -> None:
         """Overwrite the stored bars that have these BARs' instruments and times."""
-        await self._connection.execute(
-            f"CREATE TEMPORARY TABLE correction (LIKE bar_{interval}) ON COMMIT DROP"
-        )
+        await self._connection.execute(SQL[f"stage_{interval}"])
         await self._copy("correction", interval, bars)
         await self._connection.execute(SQL[f"correct_{interval}"], timeout=TIMEOUT_S)
-        await self._connection.execute("DROP TABLE correction")
+        await self._connection.execute(SQL["unstage"])
 
     async def put_actions(self, actions: Sequence[tuple[int, CorporateAction]]) -> tuple[int, int, list[int]]:
         """Write actions by instrument id; returns how many were new, how many changed, and whose they are."""
@@ -219,7 +221,7 @@ class PostgresPriceWriter:
 
     async def select_aside(self, selection: Selection) -> list[KeptAside]:
         """Rows of the quarantine, by id, kept away from other writers."""
-        rows = await self._connection.fetch(SQL["list_aside"] + " FOR UPDATE", *_conditions(selection))
+        rows = await self._connection.fetch(SQL["select_aside"], *_conditions(selection))
         return [_aside(row) for row in rows]
 
     async def edit_aside(self, row_id: int, row: dict[str, object], values: Numbers) -> None:

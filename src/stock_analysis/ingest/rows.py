@@ -38,6 +38,7 @@ class RowBatch:
     bars: (n,) NaN = nothing there; t as of Bars, but where `naive` is true the exchange's wall clock instead
     of UTC (1-minute bars only). defects: (n,) Defect.UNPARSABLE or 0.
     rows_as_read: the given rows (indices into this batch) as the source had them, for the quarantine.
+    has_volume: whether the source has volumes at all; where it has not, they are 0 here.
     """
 
     number: IntArray
@@ -47,6 +48,7 @@ class RowBatch:
     defects: NDArray[np.uint16]
     rows_as_read: Callable[[IntArray], list[dict[str, object]]]
     naive: bool = False
+    has_volume: bool = True
 
     def __len__(self) -> int:
         return len(self.number)

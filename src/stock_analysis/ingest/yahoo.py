@@ -115,7 +115,7 @@ def _library() -> Any:
         import yfinance
     except ImportError as error:
         raise ProviderError(
-            "prices from Yahoo need the package yfinance: pip install 'stock-analysis[yahoo]'"
+            "prices from Yahoo need the package yfinance; in the checkout: make install EXTRA=yahoo"
         ) from error
     return yfinance
 

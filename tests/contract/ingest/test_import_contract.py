@@ -48,15 +48,19 @@ async def take(store: PriceStore, path: Path, batch_rows: int = 100_000, **more:
     return await service(store, **more).import_rows(open_rows(path, FileOptions(batch_rows=batch_rows)))
 
 
-async def closes(
-    store: PriceStore, symbol: str = "TEST", interval: Interval = Interval.D1
-) -> dict[str, float]:
+async def closes(store: PriceStore, interval: Interval = Interval.D1) -> dict[str, float]:
+    return await column(store, "close", interval)
+
+
+async def column(store: PriceStore, name: str, interval: Interval = Interval.D1) -> dict[str, float]:
+    """One column of the bars of TEST by their times."""
+    symbol = "TEST"
     listed = (await store.listed([symbol]))[symbol]
     span = np.array([(listed.id, -(1 << 33), 1 << 33)], RANGE)
     async with store.transaction() as writer:
         bars = await writer.stored(interval, span, 0)
     times = bars["t"].astype("datetime64[s]").astype(str)
-    return dict(zip([one.removesuffix("T00:00:00") for one in times], bars["close"].tolist(), strict=True))
+    return dict(zip([one.removesuffix("T00:00:00") for one in times], bars[name].tolist(), strict=True))
 
 
 async def versions(store: PriceStore, *symbols: str) -> list[int]:
@@ -150,6 +154,23 @@ async def test_changed_values_correct_the_stored_bars_and_only_those(
     assert counts(report) == (0, 1, 1, 0)
     assert await closes(store) == dict.fromkeys(DAYS, 10.0) | {DAYS[3]: 12.0}
     assert await versions(store, "TEST") == [before[0] + 1]
+
+
+async def test_a_file_without_volumes_lands_with_0_and_leaves_those_that_are_stored(
+    store: PriceStore, tmp_path: Path
+) -> None:
+    await take(store, write(tmp_path, [line(DAYS[0], volume=7), line(DAYS[1], volume=8)]))
+    path = tmp_path / "TEST.csv"
+    rows = [f"{DAYS[0]},10,11,9,10", f"{DAYS[1]},10,11,9,10.5", f"{DAYS[2]},10,11,9,10"]
+    path.write_text("date,open,high,low,close\n" + "\n".join(rows))
+    assert counts(await take(store, path)) == (1, 1, 1, 0)
+    assert await closes(store) == {DAYS[0]: 10.0, DAYS[1]: 10.5, DAYS[2]: 10.0}
+    assert list((await column(store, "volume")).values()) == [7.0, 8.0, 0.0]
+
+
+async def test_in_a_file_with_volumes_an_empty_one_is_missing(store: PriceStore, tmp_path: Path) -> None:
+    await take(store, write(tmp_path, [line(DAYS[0]), line(DAYS[1], volume="")]))
+    assert await reasons(store) == [(2, ["missing"])]
 
 
 async def test_an_import_bumps_the_instruments_it_touches_and_no_other(

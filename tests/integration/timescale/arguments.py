@@ -15,6 +15,7 @@ BEFORE = {
     " SELECT instrument_id, session, open, high + 9 AS high, low, close, volume FROM bar_1d",
     "ingest.correct_1m": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
     " SELECT instrument_id, ts, open, high + 9 AS high, low, close, volume FROM bar_1m",
+    "ingest.unstage": "CREATE TEMPORARY TABLE correction ()",
 }
 """What a statement needs to be there, beside the rows of seed.sql."""
 
@@ -57,11 +58,15 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
         ["new", "new"],
     ),
     "ingest.resume_run": (RUN, 9),
+    "ingest.select_aside": (None, "AAPL", "jump", "open", 0, 10),
     "ingest.settle_aside": ([1], "dismissed"),
     "ingest.splits": ([1],),
+    "ingest.stage_1d": (),
+    "ingest.stage_1m": (),
     "ingest.stored_1d": ([1], [DAY], [date(2024, 2, 1)], 2),
     "ingest.stored_1m": ([1], [MINUTE], [MINUTE], 2),
     "ingest.unfinished_run": (CONTENT,),
+    "ingest.unstage": (),
     "ingest.update_instruments": _RENAMED,
     "stock.actions": (1,),
     "stock.bars_1d": (1,),

@@ -195,5 +195,5 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_pykrx)
-    with pytest.raises(ProviderError, match=r"stock-analysis\[krx\]"):
+    with pytest.raises(ProviderError, match="make install EXTRA=krx"):
         fetch()

@@ -206,7 +206,7 @@ def test_other_intervals_are_refused() -> None:
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yfinance", None)
-    with pytest.raises(ProviderError, match=r"stock-analysis\[yahoo\]"):
+    with pytest.raises(ProviderError, match="make install EXTRA=yahoo"):
         provider().fetch("AAPL", Interval.D1, date(2020, 8, 3), date(2020, 9, 4))
 
 
