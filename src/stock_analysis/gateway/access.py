@@ -11,6 +11,7 @@ from stock_analysis.kit.problems import problem
 
 _CREDENTIALS = (b"authorization", b"x-api-key")
 _METRICS = "/metrics"
+_CONTRACT = "/openapi.json"
 _FOR_OPERATORS = frozenset({"/api/v1/operations", _METRICS})
 
 
@@ -49,7 +50,7 @@ class Access:
 
     async def _admit(self, scope: Scope) -> Allowance | None:
         address = "address:" + client_of_address(scope["client"][0] if scope.get("client") else "unknown")
-        if self._ring is None:
+        if self._ring is None or scope["path"] == _CONTRACT:
             return await self._count(address)
         token = _take_token(scope)
         if token is None:
@@ -66,7 +67,7 @@ class Access:
 
     def _guards(self, scope: Scope) -> bool:
         path = scope.get("path", "")
-        return path.startswith("/api/") or (path == _METRICS and self._ring is not None)
+        return path.startswith("/api/") or path == _CONTRACT or (path == _METRICS and self._ring is not None)
 
     async def _count(self, client: str) -> Allowance | None:
         if self._limiter is None:

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 import asyncpg
-import orjson
 from fastapi import APIRouter, Request
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -17,10 +16,10 @@ from stock_analysis.gateway.access import Access
 from stock_analysis.gateway.keys import KeyRing
 from stock_analysis.gateway.layers import KnownHosts, SecurityHeaders, requires_key
 from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
-from stock_analysis.gateway.pages import Pages
+from stock_analysis.gateway.pages import Pages, file_response
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.repository import PostgresKeyStore
-from stock_analysis.gateway.service import Operator, merged_contract
+from stock_analysis.gateway.service import Contract, Operator
 from stock_analysis.kit.health import Health, health_router
 from stock_analysis.kit.http import Bounds, HeadAsGet, Observed, create_routes
 from stock_analysis.kit.resources import resource
@@ -96,6 +95,7 @@ def create_app(
 
 def _gateway_router(operator: Operator, stock: Upstream) -> APIRouter:
     router = APIRouter()
+    document = Contract(stock, frozenset(STOCK_PATHS))
 
     @router.get("/api/v1/operations", summary="State of the platform", tags=["operations"])
     async def operations() -> schemas.Operations:
@@ -103,8 +103,7 @@ def _gateway_router(operator: Operator, stock: Upstream) -> APIRouter:
 
     @router.get("/openapi.json", include_in_schema=False)
     async def contract(request: Request) -> Response:
-        document = await merged_contract(request.app.openapi(), stock, frozenset(STOCK_PATHS))
-        return Response(orjson.dumps(document), media_type="application/json")
+        return file_response(await document.current(request.app.openapi), request.scope)
 
     return router
 

@@ -29,7 +29,7 @@ _NOT_BUILT = """<!doctype html>
 
 
 @dataclass(frozen=True, slots=True)
-class _Variant:
+class Variant:
     """One encoding of a file, ready to be sent."""
 
     body: bytes
@@ -38,11 +38,14 @@ class _Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    plain: _Variant
-    gzipped: _Variant | None
+class ReadyFile:
+    """A file in the encodings that it is sent in."""
 
-    def variant(self, accept_encoding: bytes) -> _Variant:
+    plain: Variant
+    gzipped: Variant | None
+
+    def variant(self, accept_encoding: bytes) -> Variant:
+        """The one for a client with this Accept-Encoding."""
         return (
             self.gzipped if self.gzipped and accepts_gzip(accept_encoding.decode("latin-1")) else self.plain
         )
@@ -64,13 +67,13 @@ class Pages:
         if scope["method"] not in ("GET", "HEAD"):
             await self._refuse(405, "pages are only read", {"allow": "GET, HEAD"}, scope, receive, send)
         elif (file := self._find(scope["path"])) is not None:
-            await _send_file(file, scope, send)
+            await file_response(file, scope)(scope, receive, send)
         elif scope["path"].startswith(_HASHED) and _INDEX in self._ready:
             await self._refuse(404, "no such file in this version", {}, scope, receive, send)
         else:
             await HTMLResponse(_NOT_BUILT, 503)(scope, receive, send)
 
-    def _find(self, path: str) -> _File | None:
+    def _find(self, path: str) -> ReadyFile | None:
         if path in ("/docs", "/docs/"):
             return self._ready.get(_DOCS)
         if path.startswith(_HASHED):
@@ -84,17 +87,21 @@ class Pages:
         await response(scope, receive, send)
 
 
-def _read(name: str, path: Path) -> _File:
-    body = path.read_bytes()
+def _read(name: str, path: Path) -> ReadyFile:
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return ready_file(name, media_type, path.read_bytes())
+
+
+def ready_file(name: str, media_type: str, body: bytes) -> ReadyFile:
+    """A file with its ETags, compressed if it gains by that. name: its path as clients ask for it."""
     if not media_type.startswith(_COMPRESSIBLE):
-        return _File(_variant(name, media_type, body, None), None)
+        return ReadyFile(_variant(name, media_type, body, None), None)
     packer = zlib.compressobj(6, wbits=zlib.MAX_WBITS | 16)
     gzipped = packer.compress(body) + packer.flush()
-    return _File(_variant(name, media_type, body, None), _variant(name, media_type, gzipped, b"gzip"))
+    return ReadyFile(_variant(name, media_type, body, None), _variant(name, media_type, gzipped, b"gzip"))
 
 
-def _variant(name: str, media_type: str, body: bytes, encoding: bytes | None) -> _Variant:
+def _variant(name: str, media_type: str, body: bytes, encoding: bytes | None) -> Variant:
     etag = b'"%s"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode()
     charset = "; charset=utf-8" if media_type.startswith("text/") else ""
     headers = [
@@ -106,19 +113,20 @@ def _variant(name: str, media_type: str, body: bytes, encoding: bytes | None) ->
     ]
     if encoding:
         headers.append((b"content-encoding", encoding))
-    return _Variant(body, etag, tuple(headers))
+    return Variant(body, etag, tuple(headers))
 
 
-async def _send_file(file: _File, scope: Scope, send: Send) -> None:
+def file_response(file: ReadyFile, scope: Scope) -> Response:
+    """The answer to GET or HEAD: the file in an encoding that the client takes, or 304 if it has that."""
     given = dict(scope["headers"])
     variant = file.variant(given.get(b"accept-encoding", b""))
     if _has_it(given.get(b"if-none-match"), variant.etag):
-        unchanged = [one for one in variant.headers if not one[0].startswith(b"content-")]
-        await send({"type": "http.response.start", "status": 304, "headers": unchanged})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": list(variant.headers)})
-    await send({"type": "http.response.body", "body": variant.body if scope["method"] == "GET" else b""})
+        response = Response(status_code=304)
+        response.raw_headers = [one for one in variant.headers if not one[0].startswith(b"content-")]
+        return response
+    response = Response(variant.body if scope["method"] == "GET" else b"")
+    response.raw_headers = list(variant.headers)
+    return response
 
 
 def _has_it(if_none_match: bytes | None, etag: bytes) -> bool:

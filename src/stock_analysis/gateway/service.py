@@ -1,6 +1,9 @@
 """What the gateway composes out of the services behind it: the operations answer and the contract."""
 
+import asyncio
+import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -9,6 +12,7 @@ import structlog
 from stock_analysis import __version__
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway import schemas
+from stock_analysis.gateway.pages import ReadyFile, ready_file
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import fetch
 from stock_analysis.kit.health import Health, PartHealth
@@ -16,6 +20,7 @@ from stock_analysis.kit.problems import problem_responses
 
 log = structlog.get_logger(__name__)
 
+CONTRACT_FOR_S = 60.0
 _REFUSALS = problem_responses(401, 403, 413, 421, 429)
 
 
@@ -63,6 +68,41 @@ def _gateway(*, stopping: bool) -> dict[str, Any]:
         latency_ms=0.0,
     )
     return part.model_dump()
+
+
+class Contract:
+    """The OpenAPI document, made at most once in CONTRACT_FOR_S: it takes 10 ms and a call of the service.
+
+    While the service does not give its part, the document of before is still given.
+    """
+
+    def __init__(
+        self, stock: Upstream, public: frozenset[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stock = stock
+        self._public = public
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._file: ReadyFile | None = None
+        self._until = -math.inf
+
+    async def current(self, own: Callable[[], dict[str, Any]]) -> ReadyFile:
+        """The document. own: makes the gateway's part. Raises UnavailableError if there never was one."""
+        async with self._lock:
+            if self._file is None or self._clock() >= self._until:
+                self._file = await self._renewed(own)
+                self._until = self._clock() + CONTRACT_FOR_S
+        return self._file
+
+    async def _renewed(self, own: Callable[[], dict[str, Any]]) -> ReadyFile:
+        try:
+            document = await merged_contract(own(), self._stock, self._public)
+        except UnavailableError as error:
+            if self._file is None:
+                raise
+            log.warning("contract not renewed", error=str(error))
+            return self._file
+        return ready_file("/openapi.json", "application/json", orjson.dumps(document))
 
 
 async def merged_contract(own: dict[str, Any], stock: Upstream, public: frozenset[str]) -> dict[str, Any]:

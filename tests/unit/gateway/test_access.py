@@ -55,9 +55,7 @@ async def test_without_a_key_the_answer_says_how_to_send_one(bench: Bench) -> No
     assert not bench.seen
 
 
-@pytest.mark.parametrize(
-    "path", ["/livez", "/readyz", "/health", "/", "/assets/x.js", "/openapi.json", "/docs"]
-)
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/", "/assets/x.js", "/docs"])
 async def test_pages_and_probes_need_no_key_and_are_not_counted(path: str) -> None:
     bench = Bench(limit=1)
     answers = [await bench.get(path) for _ in range(5)]
@@ -154,3 +152,9 @@ async def test_many_at_once_are_limited_exactly() -> None:
     app = open_access(limit=240)
     answers = await asyncio.gather(*(call(app, request(BARS)) for _ in range(300)))
     assert sum(answer.status == 200 for answer in answers) == 240
+
+
+async def test_the_contract_needs_no_key_and_is_counted() -> None:
+    for limited in (Bench(limit=2).app, open_access(limit=2)):
+        asked = [await call(limited, request("/openapi.json")) for _ in range(3)]
+        assert [answer.status for answer in asked] == [200, 200, 429]

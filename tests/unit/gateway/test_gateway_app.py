@@ -222,3 +222,11 @@ async def test_head_is_counted_under_the_template_of_its_path(gateway: ASGIApp) 
     before = counts()
     await call(gateway, request(BARS, method="HEAD"))
     assert [b - a for a, b in zip(before, counts(), strict=True)] == [1, 1]
+
+
+async def test_the_contract_has_an_etag_and_is_not_sent_again_to_who_has_it(gateway: ASGIApp) -> None:
+    first = await call(gateway, request("/openapi.json"))
+    etag = first.header("etag") or ""
+    again = await call(gateway, request("/openapi.json", headers={"if-none-match": etag}))
+    assert first.header("content-type") == "application/json"
+    assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
