@@ -117,7 +117,7 @@ CREATE TEMPORARY TABLE correction (LIKE bar_1d) ON COMMIT DROP;
 CREATE TEMPORARY TABLE correction (LIKE bar_1m) ON COMMIT DROP;
 
 -- name: unstage
--- The staging table is done with: the next batch may be of the other interval.
+-- The staging table is done with: in the same transaction corrections of bar_1m may follow those of bar_1d.
 DROP TABLE correction;
 
 -- name: correct_1d

@@ -51,10 +51,6 @@ def _translated() -> Iterator[None]:
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise UnavailableError("PostgreSQL", str(error)) from error
     except _INTERRUPTED as error:
-        if isinstance(
-            error, ValueError
-        ):  # asyncpg's own DataError: the connection is sound, the value is not
-            raise StockAnalysisError(f"PostgreSQL cannot take a value: {error}") from error
         raise StoreInterruptedError("PostgreSQL", str(error) or type(error).__name__) from error
     except asyncpg.UndefinedTableError as error:
         raise UnavailableError("PostgreSQL", "it has no tables yet; run `stock-analysis migrate`") from error

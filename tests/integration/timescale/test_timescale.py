@@ -127,8 +127,8 @@ async def _run(connection: asyncpg.Connection, name: str) -> list[dict[str, obje
 
 
 async def _written(connection: asyncpg.Connection, name: str) -> list[dict[str, object]]:
-    written = [table for table in TABLES if table in STATEMENTS[name]][:1]  # none by the end of a staging table
-    return [_comparable(row) for table in written for row in await connection.fetch(f"TABLE {table}")]
+    table = next(table for table in TABLES if table in STATEMENTS[name])
+    return [_comparable(row) for row in await connection.fetch(f"TABLE {table}")]
 
 
 def _comparable(row: asyncpg.Record) -> dict[str, object]:
