@@ -12,6 +12,8 @@ from stock_analysis.kit.problems import problem
 _CREDENTIALS = (b"authorization", b"x-api-key")
 _METRICS = "/metrics"
 _CONTRACT = "/openapi.json"
+_HEALTH = frozenset({"/health", "/readyz"})
+_MAY_OPERATE = "stock_analysis.may_operate"
 _FOR_OPERATORS = frozenset({"/api/v1/operations", _METRICS})
 
 
@@ -38,6 +40,8 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass."""
         if not self._guards(scope):
+            if scope.get("path") in _HEALTH:
+                scope[_MAY_OPERATE] = self._ring is None or await self._has_operate(scope, self._ring)
             await self._app(scope, receive, send)
             return
         try:
@@ -49,21 +53,36 @@ class Access:
         await self._app(scope, receive, _telling(send, allowance) if allowance else send)
 
     async def _admit(self, scope: Scope) -> Allowance | None:
-        address = "address:" + client_of_address(scope["client"][0] if scope.get("client") else "unknown")
+        address = _address(scope)
         if self._ring is None or scope["path"] == _CONTRACT:
             return await self._count(address)
         token = _take_token(scope)
         if token is None:
             await self._count(address)
             raise _unauthorized("this address asks for an API key: Authorization: Bearer sa_...", "")
-        key = self._ring.recall(token)
-        if key is None:
-            # Counted by address before the database is asked, so that guessing keys does not load it.
-            await self._count(address)
-            key = await _verify(self._ring, token)
+        key = await self._key(self._ring, token, address)
         _check_scope(key, scope["path"])
         scope[KEY_PREFIX] = key.prefix
         return await self._count(f"key:{key.prefix}") if scope["path"] != _METRICS else None
+
+    async def _has_operate(self, scope: Scope, ring: KeyRing) -> bool:
+        """Whether the request carries a key of an operator; health is told to anyone, so none is refused."""
+        token = _take_token(scope)
+        if token is None:
+            return False
+        try:
+            key = await self._key(ring, token, _address(scope))
+        except _RefusedError:
+            return False
+        return KeyScope.OPERATE in key.scopes
+
+    async def _key(self, ring: KeyRing, token: str, address: str) -> ApiKey:
+        key = ring.recall(token)
+        if key is None:
+            # Counted by address before the database is asked, so that guessing keys does not load it.
+            await self._count(address)
+            key = await _verify(ring, token)
+        return key
 
     def _guards(self, scope: Scope) -> bool:
         path = scope.get("path", "")
@@ -79,6 +98,15 @@ class Access:
             headers |= {name.decode(): value.decode() for name, value in _limit_headers(allowance)}
             raise _RefusedError(429, detail, headers)
         return allowance
+
+
+def may_operate(scope: Scope) -> bool:
+    """Whether Access found who asks for the health to be an operator, or no keys to be required."""
+    return scope.get(_MAY_OPERATE, False) is True
+
+
+def _address(scope: Scope) -> str:
+    return "address:" + client_of_address(scope["client"][0] if scope.get("client") else "unknown")
 
 
 def _take_token(scope: Scope) -> str | None:

@@ -12,7 +12,7 @@ from valkey.asyncio import Valkey
 
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway import schemas
-from stock_analysis.gateway.access import Access
+from stock_analysis.gateway.access import Access, may_operate
 from stock_analysis.gateway.keys import KeyRing
 from stock_analysis.gateway.layers import KnownHosts, SecurityHeaders, requires_key
 from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
@@ -79,7 +79,7 @@ def create_app(
     target: str = "gateway",
 ) -> ASGIApp:
     """The gateway in front of the stock-service. target: what this process was started as."""
-    routers = (health_router(health), _gateway_router(Operator(target, stock, health), stock))
+    routers = (health_router(health, may_operate), _gateway_router(Operator(target, stock, health), stock))
     answers = create_routes("stock-analysis", routers, {UnavailableError: 503}, openapi_url=None)
     own = HeadAsGet(answers)
     routes = [Route(path, stock) for path in STOCK_PATHS]

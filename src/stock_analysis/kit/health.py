@@ -4,12 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from stock_analysis import __version__
 
@@ -31,13 +32,22 @@ class PartHealth(BaseModel):
     latency_ms: float
 
 
-class HealthReport(BaseModel):
-    """All parts; ready when every required one is healthy and the process is not stopping."""
+class Readiness(BaseModel):
+    """What anyone may know; ready when every required part is healthy and the process is not stopping."""
+
+    status: Literal["ready", "unready"]
+    ready: bool
+
+
+class HealthReport(Readiness):
+    """The same with all parts: for who operates the platform."""
 
     version: str
-    ready: bool
     stopping: bool
     parts: list[PartHealth]
+
+
+Report = HealthReport | Readiness
 
 
 class Health:
@@ -61,7 +71,13 @@ class Health:
                 self._parts = await asyncio.gather(*(_run(*check) for check in self._checks))
                 self._checked_at = time.monotonic()
         ready = not self.stopping and all(part.healthy for part in self._parts if part.required)
-        return HealthReport(version=__version__, ready=ready, stopping=self.stopping, parts=self._parts)
+        return HealthReport(
+            status="ready" if ready else "unready",
+            ready=ready,
+            version=__version__,
+            stopping=self.stopping,
+            parts=self._parts,
+        )
 
 
 async def _run(name: str, check: Check, required: bool) -> PartHealth:
@@ -85,22 +101,26 @@ async def _run(name: str, check: Check, required: bool) -> PartHealth:
     )
 
 
-def health_router(health: Health) -> APIRouter:
-    """The routes for orchestrators and for Prometheus."""
+def health_router(health: Health, may_see_parts: Callable[[Scope], bool] = lambda _: True) -> APIRouter:
+    """The routes for orchestrators and for Prometheus.
+
+    may_see_parts: whether the caller may know the parts, with their versions and the reasons of failures.
+    """
     router = APIRouter(tags=["health"])
     unready: dict[int | str, dict[str, Any]] = {
-        503: {"model": HealthReport, "description": "A required part is down, or the process is stopping."}
+        503: {"model": Report, "description": "A required part is down, or the process is stopping."}
     }
 
     @router.get("/livez", summary="Is this process alive?")
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
-    @router.get("/readyz", summary="Can it do its work?", response_model=HealthReport, responses=unready)
-    @router.get("/health", summary="The same as /readyz", response_model=HealthReport, responses=unready)
-    async def readyz() -> Response:
+    @router.get("/readyz", summary="Can it do its work?", response_model=Report, responses=unready)
+    @router.get("/health", summary="The same as /readyz", response_model=Report, responses=unready)
+    async def readyz(request: Request) -> Response:
         report = await health.report()
-        return JSONResponse(report.model_dump(), 200 if report.ready else 503)
+        shown = None if may_see_parts(request.scope) else set(Readiness.model_fields)
+        return JSONResponse(report.model_dump(include=shown), 200 if report.ready else 503)
 
     @router.get("/metrics", summary="Metrics in Prometheus' text format", response_class=Response)
     async def metrics() -> Response:

@@ -4,7 +4,7 @@ import pytest
 from starlette.types import ASGIApp, Scope
 
 from stock_analysis.domain.errors import UnavailableError
-from stock_analysis.gateway.access import Access
+from stock_analysis.gateway.access import Access, may_operate
 from stock_analysis.gateway.keys import KeyRing, create_key
 from stock_analysis.gateway.limits import InMemoryCounter, Limiter
 from stock_analysis.gateway.ports import ApiKey, KeyScope
@@ -158,3 +158,29 @@ async def test_the_contract_needs_no_key_and_is_counted() -> None:
     for limited in (Bench(limit=2).app, open_access(limit=2)):
         asked = [await call(limited, request("/openapi.json")) for _ in range(3)]
         assert [answer.status for answer in asked] == [200, 200, 429]
+
+
+@pytest.mark.parametrize("path", ["/health", "/readyz"])
+async def test_only_an_operator_is_told_the_parts_and_nobody_is_refused_health(path: str) -> None:
+    bench = Bench(limit=2)
+    tokens = ["", await bench.token(KeyScope.READ), await bench.token(KeyScope.OPERATE), "sa_forged"]
+    for token in tokens:
+        named = {"authorization": f"Bearer {token}"} if token else {}
+        assert (await bench.get(path, client="192.0.2.9", **named)).status == 200
+    assert [may_operate(scope) for scope in bench.seen] == [False, False, True, False]
+    assert not any(name == b"authorization" for scope in bench.seen for name, _ in scope["headers"])
+
+
+async def test_guessing_keys_at_the_health_does_not_load_the_database() -> None:
+    bench = Bench(limit=3)
+    for _ in range(20):
+        made_up, _key = create_key("made up", frozenset({KeyScope.OPERATE}), None)
+        assert (await bench.get("/health", authorization=f"Bearer {made_up}")).status == 200
+    assert bench.store.reads <= 3
+
+
+async def test_health_is_told_though_no_key_can_be_checked() -> None:
+    bench = Bench(store=LostKeyStore())
+    made_up, _key = create_key("made up", frozenset({KeyScope.OPERATE}), None)
+    assert (await bench.get("/health", authorization=f"Bearer {made_up}")).status == 200
+    assert not may_operate(bench.seen[0])

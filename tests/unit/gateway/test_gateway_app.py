@@ -230,3 +230,36 @@ async def test_the_contract_has_an_etag_and_is_not_sent_again_to_who_has_it(gate
     again = await call(gateway, request("/openapi.json", headers={"if-none-match": etag}))
     assert first.header("content-type") == "application/json"
     assert (again.status, again.body, again.header("etag")) == (304, b"", etag)
+
+
+async def down() -> str:
+    raise ConnectionError("connection to 10.0.0.7 refused")
+
+
+KEYS_REQUIRED = Settings.model_validate({"require_api_key": "always", "rate_limit_per_minute": 0})
+
+
+@pytest.mark.parametrize("path", ["/health", "/readyz"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_where_keys_are_required_anyone_learns_readiness_alone(path: str, method: str) -> None:
+    for health, expected in (
+        (Health({"postgresql": down}, {}), (503, {"status": "unready", "ready": False})),
+        (Health({}, {"valkey": down}), (200, {"status": "ready", "ready": True})),
+    ):
+        async for app in open_gateway(stock_service(KEYS_REQUIRED), KEYS_REQUIRED, health):
+            answer = await call(app, request(path, method=method))
+            forged = await call(app, request(path, method=method, headers={"authorization": "Bearer sa_x"}))
+        for one in (answer, forged):
+            assert one.status == expected[0]
+            assert one.body == b"" if method == "HEAD" else one.json == expected[1]
+
+
+@pytest.mark.parametrize("path", ["/health", "/readyz"])
+async def test_without_required_keys_health_tells_every_part_and_reason(
+    settings: Settings, path: str
+) -> None:
+    async for app in open_gateway(stock_service(settings), settings, Health({"postgresql": down}, {})):
+        answer = await call(app, request(path))
+    assert answer.status == 503
+    assert answer.json["parts"][0]["reason"] == "connection to 10.0.0.7 refused"
+    assert answer.json["version"]
