@@ -28,8 +28,8 @@ logs: ## Show the last lines of the logs
 doctor: ## Check this machine: what is missing, and how to get it
 	@$(BIN)/stockops doctor $(WHERE) $(ON) $(ARGS)
 
-install: ## Only install, start nothing
-	@$(BOOTSTRAP) install
+install: ## Only install, start nothing; EXTRA=yahoo, EXTRA=krx: with that source of prices
+	@$(BOOTSTRAP) install $(EXTRA)
 
 test: ## All tests, on real servers
 	@$(BOOTSTRAP) dev

@@ -1,7 +1,8 @@
 """From a fresh clone to a running platform: environment, packages, pages. Standard library only.
 
 bootstrap.py up [ARGUMENTS of stockops up]    what `make up` does
-bootstrap.py install | dev | bench            the environment alone, with what tests or benchmarks need
+bootstrap.py install [yahoo] [krx]            the environment alone; with a source of prices, which then stays
+bootstrap.py dev | bench                      with what tests or benchmarks need
 bootstrap.py npm SCRIPT...                    scripts of frontend/package.json, with the right Node
 bootstrap.py lock [--upgrade]                 write requirements/*.txt anew
 
@@ -39,6 +40,9 @@ LOWEST_NODE = (20, 19)
 RUN = ("build.txt", "run.txt")
 DEV = (*RUN, "dev.txt", "yahoo.txt", "krx.txt")
 BENCH = (*DEV, "bench.txt")
+EXTRAS = ("yahoo", "krx")
+CHOSEN = ROOT / "build" / "extras.json"
+"""Outside the environment, so that an environment made anew has them again."""
 
 
 class BootstrapError(Exception):
@@ -97,7 +101,7 @@ def main(arguments: list[str]) -> int:
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("install", [])
     verbs: dict[str, Callable[[list[str]], int]] = {
         "up": _up,
-        "install": lambda _: _prepare(RUN, pages=True),
+        "install": _install_with,
         "dev": lambda _: _prepare(DEV, pages=True),
         "bench": lambda _: _prepare(BENCH, pages=True),
         "npm": _npm,
@@ -135,8 +139,39 @@ def _up(arguments: list[str]) -> int:
     os.execv(stockops, [stockops, "up", *arguments])  # noqa: S606 - no shell is the point
 
 
+def _install_with(extras: list[str]) -> int:
+    """Install; extras that could be installed are remembered for every later installation."""
+    done = _prepare((*RUN, *extra_locks(extras)), pages=True)
+    remember_extras(extras)
+    return done
+
+
+def extra_locks(extras: list[str]) -> list[str]:
+    """The locks of the extras. Raises BootstrapError for a name that is none of ours."""
+    unknown = sorted(set(extras) - set(EXTRAS))
+    if unknown:
+        raise BootstrapError(f"There is no extra {unknown[0]!r}.", f"Choose among: {', '.join(EXTRAS)}")
+    return [f"{name}.txt" for name in extras]
+
+
+def remember_extras(extras: list[str]) -> None:
+    """Add to those of earlier installations."""
+    if extras:
+        CHOSEN.parent.mkdir(exist_ok=True)
+        CHOSEN.write_text(json.dumps(sorted({*chosen_extras(), *extras})) + "\n")
+
+
+def chosen_extras() -> list[str]:
+    """The extras of earlier installations."""
+    try:
+        return [name for name in json.loads(_read(CHOSEN) or "[]") if name in EXTRAS]
+    except ValueError:
+        return []
+
+
 def _prepare(requirements: tuple[str, ...], *, pages: bool) -> int:
     """Packages and pages, side by side: the one waits for the network, the other computes."""
+    requirements = (*requirements, *extra_locks(chosen_extras()))
     node = _system_node()
     with _alone(), ThreadPoolExecutor(2) as pool:
         python = pool.submit(_python, requirements, with_node=pages and node is None)

