@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-PLATFORM_VARIABLE = "STOCKOPS_PLATFORM"
-"""For the tests of stockops itself: another program in the place of `stock-analysis`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
@@ -80,15 +77,14 @@ def versions(names: Iterable[str]) -> dict[str, str | None]:
 
 def fingerprints() -> Fingerprints:
     """Content of the installed platform, its migrations and pages, and of the sample data."""
-    package, stand_in = _package("stock_analysis"), os.environ.get(PLATFORM_VARIABLE)
+    package = _package("stock_analysis")
     if package is None:
         return Fingerprints("", None)
     packaged, checkout = package / "_resources", package.parent.parent
     folders = [package, _either(packaged / "migrations", checkout / "migrations")]
     folders.append(_either(packaged / "frontend", checkout / "frontend" / "dist"))
     sample = _either(packaged / "sample_data", checkout / "sample_data")
-    code = stand_in or _digest(folders)
-    return Fingerprints(code, _digest([sample]) if any(sample.glob("*.parquet")) else None)
+    return Fingerprints(_digest(folders), _digest([sample]) if any(sample.glob("*.parquet")) else None)
 
 
 def pages_built() -> bool:
@@ -109,8 +105,7 @@ def _wheel(distribution: str, package: str) -> Wheel | None:
 
 
 def _platform() -> Path | None:
-    named = os.environ.get(PLATFORM_VARIABLE)
-    command = Path(named) if named else Path(sys.executable).parent / "stock-analysis"
+    command = Path(sys.executable).parent / "stock-analysis"
     return command if os.access(command, os.X_OK) else None
 
 

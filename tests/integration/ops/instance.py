@@ -71,14 +71,13 @@ class Instance:
     def command(self, verb: str, *arguments: str) -> list[str]:
         """The command line of a verb."""
         port = ["--port", str(self.port)] if verb == "up" and "--port" not in arguments else []
-        return [self.python, "-m", "stock_ops", verb, "--data", str(self.data), *port, *arguments]
+        return [self.interpreter(), "-m", "stock_ops", verb, "--data", str(self.data), *port, *arguments]
 
     def variables(self, **more: str) -> dict[str, str]:
         """The environment of a command: ours, the checkout's code, and no settings of somebody else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STOCK")}
         path = os.pathsep.join([str(CHECKOUT / "src"), *self._packages()])
-        stub = {"STOCKOPS_PLATFORM": str(self.platform())} if self.stub else {}
-        return kept | {"PYTHONPATH": path, "COLUMNS": "120"} | stub | self.environment | more
+        return kept | {"PYTHONPATH": path, "COLUMNS": "120"} | self.environment | more
 
     def start(self, verb: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """Start a verb and do not wait."""
@@ -177,13 +176,22 @@ class Instance:
         if not script.exists():
             script.parent.mkdir()
             script.parent.chmod(0o755)
-            script.write_text(f"#!{self.python}\n{STUB.read_text()}")
+            script.with_name("python").symlink_to(self.python)
+            script.write_text(f"#!{script.with_name('python')}\n{STUB.read_text()}")
             script.chmod(0o755)
         return script
 
+    def interpreter(self) -> str:
+        """Runs stockops, which takes the platform's command that lies beside it: the real one or the stub."""
+        return str(self.platform().with_name("python")) if self.stub else self.python
+
     def _packages(self) -> list[str]:
         """Another Python finds the packages of this one."""
-        return [] if self.python == sys.executable else [path for path in sys.path if "site-packages" in path]
+        return (
+            []
+            if self.interpreter() == sys.executable
+            else [path for path in sys.path if "site-packages" in path]
+        )
 
     def psql(self) -> Path:
         """PostgreSQL's client."""

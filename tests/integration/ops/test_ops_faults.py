@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.integration.ops.conftest import Maker
-from tests.integration.ops.instance import CHECKOUT, Instance, dead, free_port, wait_for
+from tests.integration.ops.instance import Instance, dead, free_port, wait_for
 
 KILLED_UP = Path(__file__).parent / "killed_up.py"
 
@@ -131,8 +131,8 @@ def test_a_disk_that_is_full_while_we_write_settings_is_named(make: Maker, small
 def killed_up(instance: Instance, step: int, delay_s: float) -> list[str]:
     """Run `up` that dies at a step; the titles of the steps it began."""
     done = subprocess.run(
-        [sys.executable, KILLED_UP, str(instance.data), str(instance.port), str(step), str(delay_s)],
-        env=instance.variables(PYTHONPATH=os.pathsep.join([str(CHECKOUT / "src"), str(CHECKOUT)])),
+        [instance.interpreter(), KILLED_UP, str(instance.data), str(instance.port), str(step), str(delay_s)],
+        env=instance.variables(),
         capture_output=True,
         text=True,
         check=False,

@@ -13,3 +13,8 @@ def test_every_suppression_gives_its_reason() -> None:
         if WITHOUT_REASON.search(line)
     ]
     assert bare == []
+
+
+def test_no_variable_of_the_environment_names_a_program() -> None:
+    found = {name for path in SOURCES.rglob("*.py") for name in re.findall(r"STOCKOPS_\w+", path.read_text())}
+    assert found == {"STOCKOPS_DATA"}
