@@ -384,13 +384,18 @@ export interface components {
         };
         /**
          * HealthReport
-         * @description All parts; ready when every required one is healthy and the process is not stopping.
+         * @description The same with all parts: for who operates the platform.
          */
         HealthReport: {
             /** Parts */
             parts: components["schemas"]["PartHealth"][];
             /** Ready */
             ready: boolean;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ready" | "unready";
             /** Stopping */
             stopping: boolean;
             /** Version */
@@ -667,6 +672,19 @@ export interface components {
             next_cursor: string | null;
             /** Total */
             total: number;
+        };
+        /**
+         * Readiness
+         * @description What anyone may know; ready when every required part is healthy and the process is not stopping.
+         */
+        Readiness: {
+            /** Ready */
+            ready: boolean;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ready" | "unready";
         };
         /**
          * StockDetail
@@ -2807,7 +2825,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HealthReport"];
+                    "application/json": components["schemas"]["HealthReport"] | components["schemas"]["Readiness"];
                 };
             };
             /** @description A required part is down, or the process is stopping. */
@@ -2816,7 +2834,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HealthReport"];
+                    "application/json": components["schemas"]["HealthReport"] | components["schemas"]["Readiness"];
                 };
             };
         };
@@ -2876,7 +2894,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HealthReport"];
+                    "application/json": components["schemas"]["HealthReport"] | components["schemas"]["Readiness"];
                 };
             };
             /** @description A required part is down, or the process is stopping. */
@@ -2885,7 +2903,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HealthReport"];
+                    "application/json": components["schemas"]["HealthReport"] | components["schemas"]["Readiness"];
                 };
             };
         };
