@@ -26,6 +26,7 @@ from stock_analysis.kit.settings import (
     describe_settings,
     load_settings,
 )
+from stock_analysis.kit.terminal import printable
 
 FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 4, 130
 
@@ -164,5 +165,5 @@ def _exit_code(command: Callable[[], None]) -> int:
 
 def _fail(code: int, message: str) -> int:
     for line in message.splitlines():
-        typer.echo(f"stock-analysis: {line}", err=True)
+        typer.echo(f"stock-analysis: {printable(line, longest=2000)}", err=True)
     return code

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stock_analysis.domain.bars import Interval
 from stock_analysis.ingest.files import BATCH_ROWS, FileOptions
@@ -26,6 +27,7 @@ from stock_analysis.ingest.sample import import_sample
 from stock_analysis.ingest.service import PATIENCE_S, ImportService, ImportStoppedError, Listing
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
+from stock_analysis.kit.terminal import printable, printable_json
 
 INTERRUPTED = 130
 TIMEOUT_S = 60.0
@@ -188,7 +190,7 @@ def list_command(
     selection = Selection(symbol=_upper(symbol), reason=reason, state=wanted, limit=limit)
     rows = _run_quarantine(config, lambda service: service.list(selection))
     if as_json:
-        typer.echo(json.dumps([_row_as_json(row) for row in rows], ensure_ascii=False, indent=2))
+        typer.echo(printable_json([_row_as_json(row) for row in rows]))
     elif not rows:
         typer.echo("no such rows are in the quarantine")
     else:
@@ -208,7 +210,7 @@ def repair_command(
     changes = dict(_cell(one) for one in set_)
     row = _run_quarantine(config, lambda service: service.repair(row_id, changes))
     if as_json:
-        typer.echo(json.dumps(_row_as_json(row), ensure_ascii=False))
+        typer.echo(printable_json(_row_as_json(row), indent=None))
     else:
         typer.echo(f"row {row_id} is now {_cells(row)}")
         typer.echo(f"`stock-analysis quarantine replay {row_id}` sends it through the gate")
@@ -276,7 +278,7 @@ def _run_import(
             "instruments": len(imported.instruments),
             "imports": [as_json(one) for one in imported.reports],
         }
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        typer.echo(printable_json(found))
         return
     if imported.instruments:
         typer.echo(f"{len(imported.instruments):,} instruments new or changed")
@@ -365,7 +367,8 @@ def _upper(symbol: str | None) -> str | None:
 
 
 def _cells(row: KeptAside) -> str:
-    return ", ".join(f"{name} {'-' if value is None else value}" for name, value in row.row.items())
+    cells = ((name, "-" if value is None else str(value)) for name, value in row.row.items())
+    return ", ".join(f"{printable(name)} {printable(value)}" for name, value in cells)
 
 
 def _row_as_json(row: KeptAside) -> dict[str, object]:
@@ -387,8 +390,14 @@ def _print_rows(rows: list[KeptAside]) -> None:
     table = Table("id", "symbol", "reasons", "row", "source", "state", box=None, pad_edge=False)
     for row in rows:
         repaired = " (repaired)" if row.is_repaired else ""
-        where = f"{row.source}:{row.row_number}"
-        table.add_row(
-            str(row.id), row.symbol or "?", ", ".join(row.reasons), _cells(row) + repaired, where, row.state
+        where = f"{printable(row.source)}:{row.row_number}"
+        cells = (
+            str(row.id),
+            row.symbol or "?",
+            ", ".join(row.reasons),
+            _cells(row) + repaired,
+            where,
+            row.state,
         )
+        table.add_row(*map(Text, cells))  # text, so that no [word] of a file is taken for markup
     Console().print(table)

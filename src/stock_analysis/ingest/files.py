@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from stock_analysis.ingest.cells import (
 from stock_analysis.ingest.gate import to_utc
 from stock_analysis.ingest.rows import NO_TIME, Rejected, RowBatch, time_cell
 from stock_analysis.kernels.quality import Defect
+from stock_analysis.kit.terminal import printable
 
 Format = Literal["csv", "parquet"]
 
@@ -319,7 +320,7 @@ class _CsvTable:
                 raise InvalidInputError(f"{self.path.name} cannot be read: {error}") from error
 
     def _open(self) -> IO[bytes]:
-        return gzip.open(self.path) if self._decompress else self.path.open("rb")  # type: ignore[return-value]
+        return cast("IO[bytes]", gzip.open(self.path)) if self._decompress else self.path.open("rb")
 
     def _find_header(self) -> tuple[int, str]:
         with io.TextIOWrapper(self._open(), self.encoding, errors="replace") as text:
@@ -466,7 +467,7 @@ def _find_columns(
             found[column] = places[0]
     missing = [_WORDS.get(column, column) for column in required if column not in found]
     if missing:
-        listed = ", ".join(names[:20]) or "nothing"
+        listed = printable(", ".join(names), 200) or "nothing"
         raise InvalidInputError(
             f"{path.name} has no column for {', '.join(missing)}; its first line says: {listed}"
         )
@@ -621,7 +622,8 @@ def _instrument(row: dict[str, object], path: Path) -> Instrument:
     kind, currency = str(row.get("kind") or "stock").lower(), str(row["currency"]).upper()
     if kind not in KINDS or not re.fullmatch("[A-Z]{3}", currency):
         known = ", ".join(KINDS)
-        raise InvalidInputError(f"{path.name}: {symbol} is {kind!r} in {currency!r}; the kinds are {known}")
+        what = f"{printable(kind)!r} in {printable(currency)!r}"
+        raise InvalidInputError(f"{path.name}: {symbol} is {what}; the kinds are {known}")
     return Instrument(symbol, str(row.get("name") or symbol), str(row["exchange"]).upper(), currency, kind)
 
 

@@ -85,7 +85,7 @@ def _library() -> Any:
         with warnings.catch_warnings():
             # Its import finds a font by a deprecated function.
             warnings.simplefilter("ignore", DeprecationWarning)
-            import pykrx.stock  # noqa: F401 - `auth` alone leaves the package half loaded
+            import pykrx.stock  # noqa: F401 - its first import warns, so it is made here
             import pykrx.website.comm.auth as auth
     except ImportError as error:
         raise ProviderError(

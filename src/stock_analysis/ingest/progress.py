@@ -18,6 +18,7 @@ from rich.progress import (
 
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.ingest.rows import Report, Run
+from stock_analysis.kit.terminal import printable
 
 
 class _Pace:
@@ -72,7 +73,7 @@ class BarProgress:
         self._task = TaskID(0)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[note]}"),
@@ -96,7 +97,7 @@ class BarProgress:
         if self._progress.tasks:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(
-            run.source, total=max(run.rows_total, 1), completed=run.rows_done, note=""
+            printable(run.source), total=max(run.rows_total, 1), completed=run.rows_done, note=""
         )
 
     def advanced(self, run: Run) -> None:
@@ -129,7 +130,7 @@ def summary(report: Report) -> str:
     if counts.quarantined:
         by_reason = ", ".join(f"{name} {count:,}" for name, count in sorted(report.reasons.items()))
         lines.append(f"  quarantined by reason: {by_reason or 'see the list'}")
-    return "\n".join(lines)
+    return "\n".join(printable(line, longest=500) for line in lines)
 
 
 def as_json(report: Report) -> dict[str, object]:
@@ -153,5 +154,5 @@ def as_json(report: Report) -> dict[str, object]:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(printable(line, longest=500) + "\n")
     sys.stderr.flush()

@@ -230,3 +230,27 @@ def test_a_database_that_goes_away_and_stays_away_ends_in_a_line(zygote: Zygote,
         assert (code, "2,500 rows read: 2,500 accepted" in output) == (OK, True)
     finally:
         cluster.remove()
+
+
+NASTY = "\x1b]0;owned\x07\x1b[2J[bold]"
+
+
+def test_bytes_of_a_file_that_is_no_table_never_reach_the_terminal(
+    importer: Importer, tmp_path: Path
+) -> None:
+    path = tmp_path / "random.bin"
+    path.write_bytes(b"\x1b]0;owned\x07,\x9b2J," + bytes(range(1, 10)) * 500 + b"\n1,2,3\n")
+    code, output = importer.run("import", path)
+    assert (code, "has no column for the date" in output) == (FAILED, True)
+    assert all(one.isprintable() or one == "\n" for one in output)
+    assert len(output) < 500
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["repair", "1", "--set", "high=2"]])
+def test_cells_of_the_quarantine_are_shown_and_not_obeyed(
+    importer: Importer, tmp_path: Path, arguments: list[str]
+) -> None:
+    importer.run("import", write(tmp_path, 3, f"TEST,2015-02-02,1,1,1,{NASTY},1\n"))
+    code, output = importer.run("quarantine", *arguments)
+    assert (code, "owned" in output, "[bold]" in output) == (OK, True, True)
+    assert all(one.isprintable() or one == "\n" for one in output)
