@@ -212,4 +212,4 @@ def _unwrapped(line: list[str]) -> list[str]:
     if not line or not Path(line[0]).name.startswith("python"):
         return line
     script = list(itertools.dropwhile(lambda word: word in {"-I", "-S", "-m"}, line[1:]))
-    return script[3:] if script and Path(script[0]).name == "leash.py" else script
+    return script[4:] if script and Path(script[0]).name == "leash.py" else script

@@ -203,11 +203,19 @@ def _platform(layout: Layout, servers: Servers) -> list[str]:
 
 
 def leashed(
-    python: Path, leash: Path, signal: str, user: Account | None, program: Iterable[str | Path]
+    python: Path,
+    leash: Path,
+    signal: str,
+    user: Account | None,
+    program: Iterable[str | Path],
+    parent: int | None = None,
 ) -> list[str]:
-    """The command line that runs a program so that it dies with its parent, as another user if need be."""
+    """The command line that runs a program so that it dies with its parent, as another user if need be.
+
+    parent: the process that runs this line, where it knows its own number.
+    """
     who = f"{user.name}:{user.uid}:{user.gid}" if user else "-"
-    return [str(python), "-I", "-S", str(leash), signal, who, *map(str, program)]
+    return [str(python), "-I", "-S", str(leash), signal, who, str(parent or "-"), *map(str, program)]
 
 
 def _section(name: str, **values: object) -> list[str]:

@@ -36,7 +36,7 @@ def run_to_end(
 
     Raises PartError with its last words when it fails.
     """
-    line = leashed(programs.python, programs.leash, "KILL", user, command)
+    line = leashed(programs.python, programs.leash, "KILL", user, command, os.getpid())
     done = subprocess.run(
         line,
         input=text,

@@ -1,6 +1,8 @@
 """Run a program on a leash: when its parent dies, the kernel sends it a signal, so it is never orphaned.
 
-leash.py SIGNAL USER PROGRAM [ARGUMENT...]     USER is name:uid:gid, or - to stay who we are
+leash.py SIGNAL USER PARENT PROGRAM [ARGUMENT...]
+USER is name:uid:gid, or - to stay who we are. PARENT is the process to die with, or - for the one that is our
+parent when we begin: who knows its own number says it, for it may die before we have begun.
 
 Run with `python -I -S`, by path: it must start in milliseconds and may only use the standard library.
 Linux only; elsewhere the program runs without the leash, and the next `up` ends what was left over.
@@ -30,13 +32,13 @@ def die_with_parent(number: int, parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:
-            raise SystemExit("the supervisor is gone")
+            raise SystemExit("the process that started this is gone")
 
 
 def main(arguments: list[str]) -> None:
     """Put on the leash and become the program."""
-    parent = os.getppid()
-    number, user, program = arguments[0], arguments[1], arguments[2:]
+    number, user, starter, *program = arguments
+    parent = os.getppid() if starter == "-" else int(starter)
     if user != "-":
         become(user)
     die_with_parent(signal.Signals[f"SIG{number}"], parent)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import signal
 import subprocess
@@ -186,7 +187,8 @@ def _run_platform(step: RunPlatform, work: Work) -> None:
     if _size(log) > _SETUP_LOG_BYTES:
         log.replace(log.with_name(log.name + ".1"))
     start = _size(log)
-    command = leashed(programs.python, programs.leash, "KILL", None, [str(programs.platform), step.command])
+    program = [str(programs.platform), step.command]
+    command = leashed(programs.python, programs.leash, "KILL", None, program, os.getpid())
     settings = {"STOCK_CONFIG_FILE": str(work.layout.platform_config)}
     with log.open("ab") as out:
         done = subprocess.run(

@@ -1,3 +1,4 @@
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from stock_ops.facts.processes import Leftover, Supervisor, observe_leftovers, part_of
+from stock_ops.facts.programs import observe_programs
 from stock_ops.layout import Layout
+from stock_ops.plans.settings import leashed
 
 LAYOUT = Layout(Path("/da ta/stocks"))
 CONF = str(LAYOUT.valkey_config)
@@ -24,13 +27,13 @@ SUPERVISOR = ["-c", str(LAYOUT.supervisor_config)]
         ("supervisor", [PYTHON, "-m", "supervisor.supervisord", *SUPERVISOR]),
         ("supervisor", [PYTHON, "/venv/bin/supervisord", *SUPERVISOR]),
         ("postgresql", POSTGRES),
-        ("postgresql", [*LEASH, "INT", "postgres:101:104", *POSTGRES]),
+        ("postgresql", [*LEASH, "INT", "postgres:101:104", "-", *POSTGRES]),
         ("valkey", ["/venv/valkey-server", CONF]),
         ("valkey", [f"/da ta/valkey-server 127.0.0.1:20001 {CONF}"]),
         ("valkey", [*f"/da ta/valkey-server 127.0.0.1:20001 {CONF}".split(" "), ""]),
         ("platform", ["/venv/bin/stock-analysis", *SERVE]),
         ("platform", [PYTHON, "/venv/bin/stock-analysis", *SERVE]),
-        ("platform", [*LEASH, "KILL", "-", "/venv/bin/stock-analysis", *SERVE]),
+        ("platform", [*LEASH, "KILL", "-", "-", "/venv/bin/stock-analysis", *SERVE]),
     ],
 )
 def test_a_part_is_known_by_its_program_and_whole_command_line(part: str, line: list[str]) -> None:
@@ -82,6 +85,19 @@ def test_a_child_that_has_not_become_its_program_yet_ends_with_its_parent(tmp_pa
         assert process.stdout.readline() == b"forked\n"
         found = observe_leftovers(layout, NOBODY)
     assert found == (Leftover("platform", process.pid),)
+
+
+def leashed_echo(parent: int | None) -> str:
+    programs = observe_programs()
+    line = leashed(programs.python, programs.leash, "KILL", None, ["/bin/echo", "ran"], parent)
+    return subprocess.run(line, capture_output=True, text=True, check=False).stdout
+
+
+def test_a_program_whose_starter_died_before_it_began_does_not_run() -> None:
+    assert leashed_echo(None) == leashed_echo(os.getpid()) == "ran\n"
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    assert leashed_echo(gone.pid) == ""
 
 
 def name_of(line: list[str]) -> str:
