@@ -3,10 +3,13 @@
 import http.client
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import psutil
 
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
@@ -43,6 +46,12 @@ class Platform:
         if self._server is not None:
             self._server.stop()
             self._server = None
+
+    def kill(self) -> None:
+        """SIGKILL, whatever it is answering."""
+        assert self._server is not None  # noqa: S101 - only a running platform can be killed
+        psutil.Process(self._server.pid).send_signal(signal.SIGKILL)
+        self.stop()
 
     def is_ready(self) -> bool:
         """Whether it has all that it needs."""

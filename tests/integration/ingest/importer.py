@@ -113,7 +113,11 @@ class Importer:
     @property
     def acknowledged(self) -> int:
         """How many rows it has said to be safe."""
-        said = [line for line in self.output.splitlines(keepends=True) if line.endswith("/s\n")]
+        said = [
+            line
+            for line in self.output.splitlines(keepends=True)
+            if " rows safe, " in line and line.endswith("/s\n")
+        ]
         return int(said[-1].split(": ")[1].split(" of ")[0].replace(",", "")) if said else 0
 
     def wait_for(self, rows: int, timeout_s: float = 30) -> None:

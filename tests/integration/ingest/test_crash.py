@@ -1,11 +1,12 @@
 """kill -9 at any moment: what was acknowledged is there, and nothing is there twice.
 
-CRASH_ROUNDS says how many times each party is killed; the default keeps the suite quick.
+CRASH_ROUNDS says how many times each party is killed; the default keeps the suite quick. See CONTRIBUTING.md.
 """
 
 import asyncio
 import os
 import random
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,11 @@ from stock_analysis.ingest.repository import PostgresPriceWriter
 from stock_analysis.ingest.rows import BAR, RANGE, Rows
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import random_bars, sessions
+from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.postgres import PostgresCluster, connect
+from stock_analysis.testing.valkey import ValkeyServer
 from tests.integration.ingest.importer import Importer, Zygote
+from tests.integration.ingest.readers import Readers, read_chart
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
 INSTRUMENTS, SESSIONS, BATCH_ROWS = 40, 1000, 1000
@@ -36,6 +40,12 @@ class Source:
     path: Path
     bars: Rows
     bad: BoolArray
+
+    def landed_of(self, number: int, rows_done: int) -> Rows:
+        """The same of one instrument."""
+        landed = self.landed(rows_done)
+        own: Rows = landed[landed["instrument"] == number]
+        return own
 
     def landed(self, rows_done: int) -> Rows:
         """The bars among the first rows of the file that must be stored, ascending."""
@@ -168,4 +178,42 @@ async def test_both_killed_at_once_lose_and_double_nothing(
         safe = await check(crashing, source, importer.acknowledged)
     importer.start("import", str(source.path))
     assert importer.wait() == 0, importer.output
+    assert await check(crashing, source, ROWS) == ROWS
+
+
+async def test_a_platform_killed_while_it_answers_during_an_import_shows_every_acknowledged_bar_again(
+    zygote: Zygote, crashing: Settings, source: Source, tmp_path: Path, valkey: ValkeyServer
+) -> None:
+    chance, kills, wanted = random.Random(4), 0, max(ROUNDS // 2, 3)
+    importer, platform = Importer(zygote, crashing, tmp_path), Platform(valkey.add_to(crashing))
+    whole = [source.landed_of(number, ROWS) for number in range(INSTRUMENTS)]
+    try:
+        importer.start("import", str(source.path), "--batch-rows", str(BATCH_ROWS // 40))
+        with Readers(platform.url, lambda: importer.acknowledged) as readers:
+            while importer.is_running() and kills < wanted:
+                importer.wait_for(importer.acknowledged + chance.randrange(0, 3 * BATCH_ROWS))
+                readers.wait_for_another()
+                await asyncio.sleep(chance.uniform(0, 0.05))
+                acknowledged, in_mid_import = importer.acknowledged, importer.is_running()
+                platform.kill()
+                platform.start()
+                kills += in_mid_import
+                number = chance.randrange(INSTRUMENTS)
+                answer = await asyncio.to_thread(read_chart, platform.url, number)
+                least = len(source.landed_of(number, acknowledged))
+                assert least <= len(answer) <= len(whole[number])
+                assert answer.tobytes() == whole[number][: len(answer)].tobytes()
+        importer.send(signal.SIGTERM)  # it goes on below in batches of the usual size
+        assert importer.wait() in {0, 130}, importer.output
+        assert importer.run("import", source.path)[0] == 0, importer.output
+        assert kills >= 3
+        assert readers.refused, "nobody asked while it was down"
+        for number, acknowledged, answer in readers.answers:
+            assert len(source.landed_of(number, acknowledged)) <= len(answer)
+            assert answer.tobytes() == whole[number][: len(answer)].tobytes()
+        for number in range(INSTRUMENTS):
+            assert read_chart(platform.url, number).tobytes() == whole[number].tobytes()
+    finally:
+        importer.kill()
+        platform.remove()
     assert await check(crashing, source, ROWS) == ROWS
