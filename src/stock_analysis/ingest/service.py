@@ -152,7 +152,8 @@ class ImportService:
         """
         what = (source.name, source.sha256, source.interval.value, source.rows_total)
         run = await self.patiently(lambda: self._store.open_run(*what))
-        task = _Import(self, source, run, listing or Listing())
+        tools = _Tools(self._store, self._observer, self._stop, self._now, self.patiently)
+        task = _Import(tools, source, run, listing or Listing())
         try:
             return await task.carry_out()
         except (StockAnalysisError, asyncio.CancelledError) as error:
@@ -230,12 +231,31 @@ class ImportService:
                 await self._store.close_run(run.id, str(error) or "it was cancelled")
 
 
+class _Patience(Protocol):
+    """Repeats a call while the store is away."""
+
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of the call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What an import works with."""
+
+    store: PriceStore
+    observer: Observer
+    stop: Callable[[], bool]
+    now: Callable[[], datetime]
+    patiently: _Patience
+
+
 class _Import:
     """One import under way."""
 
-    def __init__(self, service: ImportService, source: RowSource, run: Run, listing: Listing) -> None:
-        self._service = service
-        self._store = service._store
+    def __init__(self, tools: _Tools, source: RowSource, run: Run, listing: Listing) -> None:
+        self._tools = tools
+        self._store = tools.store
         self._source = source
         self._interval = source.interval
         self._listing = listing
@@ -249,15 +269,15 @@ class _Import:
         """Land all batches that are not safe yet."""
         report, loop = self._report, asyncio.get_running_loop()
         started = loop.time()
-        self._exchanges = await self._service.patiently(self._store.exchanges)
-        await self._service.patiently(self._look_aside)
-        self._service._observer.started(report.run)
+        self._exchanges = await self._tools.patiently(self._store.exchanges)
+        await self._tools.patiently(self._look_aside)
+        self._tools.observer.started(report.run)
         async with aclosing(self._in_pairs()) as pairs:
             async for current, following in pairs:
                 await self._pass(current, following)
-                if following is not None and self._service._stop():
+                if following is not None and self._tools.stop():
                     raise ImportStoppedError
-        report.run = await self._service.patiently(lambda: self._store.close_run(report.run.id))
+        report.run = await self._tools.patiently(lambda: self._store.close_run(report.run.id))
         report.seconds = loop.time() - started
         return report
 
@@ -276,8 +296,8 @@ class _Import:
     async def _prepare(self, batch: RowBatch) -> Prepared:
         missing = set(batch.symbols) - self._listed.keys()
         if missing:
-            await self._service.patiently(lambda: self._list(missing))
-        return prepare(batch, self._interval, self._listed, self._exchanges, self._service._now())
+            await self._tools.patiently(lambda: self._list(missing))
+        return prepare(batch, self._interval, self._listed, self._exchanges, self._tools.now())
 
     async def _list(self, symbols: set[str]) -> None:
         found = await self._store.listed(symbols)
@@ -299,18 +319,18 @@ class _Import:
             before = report.run.rows_done
             report.run, verdict = await self._land_patiently(batch, following)
             report.rows_here += report.run.rows_done - before
-            self._service._observer.advanced(report.run)
+            self._tools.observer.advanced(report.run)
             if verdict is not None:
                 self._seen.add(batch.bars[verdict.landed], self._interval)
                 for defects in verdict.defects[verdict.rejected].tolist():
                     count_reasons(report.reasons, Defect(defects).reasons)
                 return
-            await self._service.patiently(self._look_aside)
+            await self._tools.patiently(self._look_aside)
 
     async def _land_patiently(
         self, batch: Prepared, following: Prepared | None
     ) -> tuple[Run, Verdict | None]:
-        return await self._service.patiently(lambda: self._land(batch, following))
+        return await self._tools.patiently(lambda: self._land(batch, following))
 
     def _remember(self, batch: Prepared) -> None:
         """Take note of bars that landed before."""
