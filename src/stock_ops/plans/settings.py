@@ -178,7 +178,7 @@ def _part(name: str, priority: int, command: list[str], layout: Layout, **more: 
         startsecs=2,
         startretries=20,
         redirect_stderr="true",
-        stdout_logfile=layout.log(name),
+        stdout_logfile=str(layout.log(name)).replace("%", "%%"),  # supervisord expands this one twice
         stdout_logfile_maxbytes=10 * _MEGABYTE,
         stdout_logfile_backups=3,
         killasgroup="true",
