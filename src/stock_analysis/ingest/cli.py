@@ -195,6 +195,8 @@ def list_command(
         typer.echo("no such rows are in the quarantine")
     else:
         _print_rows(rows)
+        if len(rows) == limit:
+            typer.echo(f"the first {limit} rows; there may be more: --limit, --symbol or --reason")
 
 
 @quarantine_app.command("repair")

@@ -129,7 +129,8 @@ def summary(report: Report) -> str:
         lines.append(f"  new instruments: {len(report.created)} ({shown})")
     if counts.quarantined:
         by_reason = ", ".join(f"{name} {count:,}" for name, count in sorted(report.reasons.items()))
-        lines.append(f"  quarantined by reason: {by_reason or 'see the list'}")
+        which = "" if report.rows_here >= counts.rows else ", since it was taken up again"
+        lines.append(f"  quarantined by reason{which}: {by_reason or 'none'}")
     return "\n".join(printable(line, longest=500) for line in lines)
 
 

@@ -50,8 +50,12 @@ def address(host: str, port: int) -> str:
 
 
 def places(layout: Layout) -> tuple[tuple[str, str], ...]:
-    """Where data and logs are."""
-    return (("Data", str(layout.root)), ("Logs", str(layout.logs)))
+    """Where data, logs and the platform's settings are."""
+    return (
+        ("Data", str(layout.root)),
+        ("Logs", str(layout.logs)),
+        ("Settings", str(layout.platform_config)),
+    )
 
 
 def duration(seconds: float) -> str:

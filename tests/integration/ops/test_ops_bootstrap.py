@@ -14,7 +14,6 @@ import pytest
 
 from tests.integration.ops.instance import CHECKOUT, free_port
 
-CLONE_TO_CHART_S = 60.0
 _NOT_CLONED = (".venv", "node_modules", "dist", "build", ".git", "__pycache__", "test-results", ".*_cache")
 
 
@@ -59,9 +58,7 @@ def get(port: int, path: str) -> Any:
 def test_a_fresh_clone_is_a_chart_page_after_one_command(clone: Path, base: Path) -> None:
     port, data = free_port(), base / "data"
     where = (f"DATA={data}", f"PORT={port}")
-    started = time.monotonic()
     out = make(clone, "up", *where)
-    seconds = time.monotonic() - started
     try:
         assert f"http://127.0.0.1:{port}" in out
         assert '<div id="root">' in get(port, "/")
@@ -74,8 +71,6 @@ def test_a_fresh_clone_is_a_chart_page_after_one_command(clone: Path, base: Path
         assert "Packages" not in again
     finally:
         make(clone, "down", f"DATA={data}")
-    print(out)  # noqa: T201 - the time of each step, shown when the next line fails
-    assert seconds <= CLONE_TO_CHART_S
 
 
 @pytest.mark.fault
