@@ -1,6 +1,10 @@
 """Make a database cluster, and set its passwords, without a running server."""
 
+import contextlib
 import os
+from pathlib import Path
+
+import psutil
 
 from stock_ops.facts.host import Account
 from stock_ops.facts.instance import Secrets
@@ -13,7 +17,7 @@ from stock_ops.runners.files import make_folder, remove, write_whole
 
 def create_cluster(step: CreateCluster, programs: Programs) -> None:
     """initdb, role and database in a folder apart; the rename at the end makes it the cluster."""
-    remove(step.unfinished)
+    discard(step.unfinished)
     make_folder(NewFolder(step.unfinished, 0o700, step.owner))
     password, cluster = step.unfinished / "password", step.unfinished / "cluster"
     write_whole(NewFile(password, step.secrets.superuser + "\n", step.owner))
@@ -33,11 +37,33 @@ def create_cluster(step: CreateCluster, programs: Programs) -> None:
     _flush(step.final.parent)
 
 
+def discard(unfinished: Path) -> None:
+    """Remove what a start that was cut off left of a cluster, once nobody writes to it any more.
+
+    A killed initdb leaves its own children behind, which work on until they notice.
+    """
+    writers = [process for process in psutil.process_iter() if _writes_to(process, unfinished)]
+    for process in writers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(writers, timeout=_GONE_S)
+    remove(unfinished)
+
+
+def _writes_to(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.name() in _WRITERS and Path(process.cwd()).is_relative_to(folder.resolve())
+    except (psutil.Error, OSError):
+        return False
+
+
 def set_passwords(step: SetPasswords, programs: Programs) -> None:
     """Give superuser and role the passwords of secrets.json."""
     _alone(step, programs, step.owner, step.cluster, _roles("ALTER", step.secrets))
 
 
+_WRITERS = frozenset({"initdb", "postgres"})
+_GONE_S = 5.0
 _OPTIONS = [
     "--auth=scram-sha-256",
     "--encoding=UTF8",

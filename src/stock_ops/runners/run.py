@@ -43,12 +43,11 @@ from stock_ops.runners.commands import environment, last_words
 from stock_ops.runners.files import (
     copy_program,
     make_folder,
-    remove,
     write_memory,
     write_secrets,
     write_whole,
 )
-from stock_ops.runners.postgres import create_cluster, set_passwords
+from stock_ops.runners.postgres import create_cluster, discard, set_passwords
 from stock_ops.runners.supervise import (
     await_part,
     end_process,
@@ -216,7 +215,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     CopyProgram: lambda step, _: copy_program(step),
     WriteSecrets: lambda step, _: write_secrets(step.path, step.secrets),
     WriteFiles: lambda step, _: _write_files(step),
-    RemoveLeftover: lambda step, _: remove(step.path),
+    RemoveLeftover: lambda step, _: discard(step.path),
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
     EndProcess: lambda step, _: end_process(step),
