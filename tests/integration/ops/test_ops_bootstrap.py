@@ -26,9 +26,8 @@ def clone(base: Path) -> Path:
 
 
 def start(clone: Path, *words: str) -> "subprocess.Popen[str]":
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("STOCK", "MAKE", "MFLAGS"))
-    }
+    of_outer_make = ("STOCK", "MAKE", "MFLAGS", "ARGS", "DATA", "PORT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(of_outer_make)}
     return subprocess.Popen(
         ["make", *words],
         cwd=clone,
