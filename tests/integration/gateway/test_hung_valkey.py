@@ -49,7 +49,7 @@ def seconds_of(client: httpx.Client, bars: int) -> float:
     return time.monotonic() - began
 
 
-def test_a_hung_valkey_costs_one_wait_and_is_used_again_when_it_answers(
+def test_a_hung_valkey_costs_each_of_its_users_one_wait_and_is_used_again_when_it_answers(
     platform: Platform, own_valkey: ValkeyServer
 ) -> None:
     with (
@@ -62,7 +62,9 @@ def test_a_hung_valkey_costs_one_wait_and_is_used_again_when_it_answers(
         later = [seconds_of(client, bars) for bars in range(3, 33)]
         assert platform.settings.valkey_timeout_s < first < 1
         assert sum(later) < STEP_BACK_S, "the test itself was too slow to tell"
-        assert max(later) < platform.settings.valkey_timeout_s
+        # The limits ask Valkey on their own, once a lease: one later request may find it out for them.
+        assert sorted(later)[-2] < platform.settings.valkey_timeout_s
+        assert max(later) < 1
         assert platform.log.count('"cache unavailable"') == 1
         own_valkey.resume()
         kept = far.dbsize()
