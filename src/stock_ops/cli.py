@@ -1,32 +1,28 @@
 """The command stockops: up, down, status, logs, doctor."""
 
-import contextlib
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from stock_ops.errors import FolderError, OpsError, StoppedByUserError
+from stock_ops.errors import FolderError
 from stock_ops.facts.condition import observe_condition
 from stock_ops.facts.host import observe_host
 from stock_ops.facts.observe import Facts, observe
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import pages_built, versions
-from stock_ops.layout import PARTS, Layout, data_folder
+from stock_ops.layout import PARTS, Layout
 from stock_ops.plans.doctor import NEEDED, examine
 from stock_ops.plans.down import plan_down
 from stock_ops.plans.refusals import refuse_folder
 from stock_ops.plans.status import COLUMNS, address, assess, places
-from stock_ops.plans.steps import Step
 from stock_ops.plans.up import UpPlan, plan_up
-from stock_ops.report import ConsoleReport, JsonReport, Report
-from stock_ops.runners.files import exclusive
+from stock_ops.report import Report
 from stock_ops.runners.follow import Follower, follow
-from stock_ops.runners.run import explain, run_steps
+from stock_ops.runners.run import run_steps
+from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
 
 app = typer.Typer(
     help="Start, stop and look after the stock analysis platform on this machine.\n\n"
@@ -36,40 +32,30 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        readable=False,
-        help="Data folder; else $STOCKOPS_DATA, else the user's place for data.",
-        show_default=False,
-    ),
-]
 Port = Annotated[
     int | None,
     typer.Option(
         min=1, max=65535, help="Port of the pages and the API; else the one of the last start, else 8080."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]
 
 
 @app.command()
 def up(data: Data = None, port: Port = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Start everything that does not run yet, and wait until it is healthy."""
-    _verb("up", as_json, lambda report: _up(_layout(data), port, report, dry_run=dry_run))
+    run_verb("up", as_json, lambda report: _up(layout_of(data), port, report, dry_run=dry_run))
 
 
 @app.command()
 def down(data: Data = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Stop everything cleanly. The data are kept."""
-    _verb("down", as_json, lambda report: _down(_layout(data), report, dry_run=dry_run))
+    run_verb("down", as_json, lambda report: _down(layout_of(data), report, dry_run=dry_run))
 
 
 @app.command()
 def status(data: Data = None, as_json: Json = False) -> None:
     """Show each part: state, process, memory, restarts, health and why."""
-    _verb("status", as_json, lambda report: _status(_layout(data), report))
+    run_verb("status", as_json, lambda report: _status(layout_of(data), report))
 
 
 @app.command()
@@ -91,13 +77,15 @@ def logs(
             f"there is no part {part!r}; there are {', '.join(known)}", param_hint="PART"
         )
     wanted = known if part == "all" else (part,)
-    _verb("logs", as_json, lambda report: _logs(_layout(data), wanted, lines, report, follow_on=follow_on))
+    run_verb(
+        "logs", as_json, lambda report: _logs(layout_of(data), wanted, lines, report, follow_on=follow_on)
+    )
 
 
 @app.command()
 def doctor(data: Data = None, port: Port = None, as_json: Json = False) -> None:
     """Check this machine: what is missing, and how to get it."""
-    _verb("doctor", as_json, lambda report: _doctor(_layout(data), port, report))
+    run_verb("doctor", as_json, lambda report: _doctor(layout_of(data), port, report))
 
 
 def main() -> None:
@@ -105,33 +93,13 @@ def main() -> None:
     app()
 
 
-def _verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
-    report: Report = JsonReport() if as_json else ConsoleReport()
-    try:
-        code = run(report)
-    except OpsError as error:
-        report.error(name, error)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        report.error(name, StoppedByUserError(name, "Nothing was changed."))
-        code = StoppedByUserError.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    raise typer.Exit(code)
-
-
-def _layout(data: Path | None) -> Layout:
-    return Layout(data_folder(data, os.environ, os.geteuid()))
-
-
 def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> int:
     plan, facts = _plan_up(layout, port)
     if dry_run:
-        report.plan("up", _listed(plan.steps))
+        report.plan("up", listed(plan.steps))
         return 0
     if plan.steps:
-        with _locked(layout, "up"):
+        with locked(layout, "up"):
             plan, facts = _plan_up(layout, port)
             run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
     where = address(plan.host, plan.ports["platform"])
@@ -150,11 +118,11 @@ def _down(layout: Layout, report: Report, *, dry_run: bool) -> int:
     facts = observe(layout, port=None)
     steps = plan_down(facts.supervisor, facts.leftovers)
     if dry_run:
-        report.plan("down", _listed(steps))
+        report.plan("down", listed(steps))
         return 0
     if steps:
         refuse_folder(facts)
-        with _locked(layout, "down"):
+        with locked(layout, "down"):
             supervisor = observe_supervisor(layout)
             steps = plan_down(supervisor, observe_leftovers(layout, supervisor))
             run_steps(steps, facts, report, undo=False)
@@ -209,20 +177,6 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
     }
     report.result("doctor", [*lines, ("Doctor", closing)], {"ok": not failed, **data})
     return 1 if failed else 0
-
-
-@contextlib.contextmanager
-def _locked(layout: Layout, verb: str) -> Iterator[None]:
-    """The lock, with the system's errors in words."""
-    try:
-        with exclusive(layout, verb):
-            yield
-    except OSError as error:
-        raise explain(error, layout) from error
-
-
-def _listed(steps: Sequence[Step]) -> list[tuple[str, str]]:
-    return [(step.title, step.detail) for step in steps]
 
 
 def _paths(layout: Layout) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Where backups lie: storage, encryption, names, manifests."""
