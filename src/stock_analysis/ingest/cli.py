@@ -373,6 +373,19 @@ def _cells(row: KeptAside) -> str:
     return ", ".join(f"{printable(name)} {printable(value)}" for name, value in cells)
 
 
+def _short_cells(row: KeptAside) -> str:
+    """What the other columns of the table do not say, short enough for one line."""
+    cells = {name: value for name, value in row.row.items() if name not in _SAID_ELSEWHERE}
+    words = (
+        f"{_SHORT.get(name, name + ' ')}{'-' if cells[name] in (None, '') else cells[name]}" for name in cells
+    )
+    return " ".join(map(printable, words))
+
+
+_SAID_ELSEWHERE = frozenset({"symbol", "exchange", "currency", "name", "kind"})
+_SHORT = {"session": "", "date": "", "open": "O ", "high": "H ", "low": "L ", "close": "C ", "volume": "V "}
+
+
 def _row_as_json(row: KeptAside) -> dict[str, object]:
     return {
         "id": row.id,
@@ -397,7 +410,7 @@ def _print_rows(rows: list[KeptAside]) -> None:
             str(row.id),
             row.symbol or "?",
             ", ".join(row.reasons),
-            _cells(row) + repaired,
+            _short_cells(row) + repaired,
             where,
             row.state,
         )
