@@ -110,7 +110,7 @@ export const en = {
     noParameters: 'This indicator has no settings.',
     most: (n: number) => `There is room for ${String(n)} indicators: remove one first.`,
     alreadyThere: 'This indicator with these settings is on the chart already.',
-    warmUp: (bars: number) => (bars === 1 ? 'First value after 1 bar' : `First value after ${String(bars)} bars`),
+    warmUp: (bars: number) => (bars === 1 ? 'By default the first value comes after 1 bar' : `By default the first value comes after ${String(bars)} bars`),
     inputs: 'Inputs',
     outputs: 'Outputs',
     reset: 'Defaults',

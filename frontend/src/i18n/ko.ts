@@ -111,7 +111,7 @@ export const ko: Messages = {
     noParameters: '이 지표에는 설정이 없습니다.',
     most: (n) => `지표는 ${String(n)}개까지 둘 수 있습니다. 먼저 하나를 제거하세요.`,
     alreadyThere: '같은 설정의 지표가 이미 차트에 있습니다.',
-    warmUp: (bars) => `${String(bars)}봉 뒤부터 값이 나옵니다`,
+    warmUp: (bars) => `기본값이면 ${String(bars)}봉 뒤부터 값이 나옵니다`,
     inputs: '입력',
     outputs: '출력',
     reset: '기본값',
