@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 from valkey.asyncio import Valkey
 
+from stock_analysis.gateway.backups import BackupPart, open_backup_part
 from stock_analysis.gateway.endpoints import create_app as create_gateway
 from stock_analysis.gateway.layers import KnownHosts, is_loopback
 from stock_analysis.gateway.ports import Upstream
@@ -107,6 +108,12 @@ async def _stock_over_http(settings: Settings, _: Opened) -> AsyncIterator[Upstr
         yield stock
 
 
+@asynccontextmanager
+async def _backups(settings: Settings, _: Opened) -> AsyncIterator[BackupPart]:
+    async with open_backup_part(settings) as part:
+        yield part
+
+
 async def _serve_stock(settings: Settings, opened: Opened) -> None:
     app: ASGIApp = opened["stock"]
     if is_loopback(settings.stock_host):
@@ -121,7 +128,7 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
     health = Health(
         {"stock": stock.check, "postgresql": database.check}, {"valkey": partial(check_valkey, valkey)}
     )
-    app = create_gateway(settings, stock, health, pool, valkey, target=target)
+    app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target)
     await serve(app, health, settings, port=settings.port)
 
 
@@ -132,15 +139,16 @@ MODULES = {
     "stock": Module(_stock, ("stock-health", "database", "valkey")),
     "stock-in-process": Module(_stock_in_process, ("stock",)),
     "stock-over-http": Module(_stock_over_http),
+    "backups": Module(_backups),
 }
 TARGETS = {
     "stock": Target(_serve_stock, ("stock",)),
     "gateway": Target(
         partial(_serve_gateway, upstream="stock-over-http", target="gateway"),
-        ("stock-over-http", "database", "valkey"),
+        ("stock-over-http", "database", "valkey", "backups"),
     ),
     "all": Target(
         partial(_serve_gateway, upstream="stock-in-process", target="all"),
-        ("stock-in-process", "database", "valkey"),
+        ("stock-in-process", "database", "valkey", "backups"),
     ),
 }

@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operations/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** State of the backups */
+        get: operations["backups_api_v1_operations_backups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stocks": {
         parameters: {
             query?: never;
@@ -234,6 +251,97 @@ export interface components {
          */
         Adjustment: "raw" | "split" | "dividend" | "all";
         /**
+         * Archive
+         * @description Continuous archiving of the write-ahead log (WAL).
+         */
+        Archive: {
+            /**
+             * Lag S
+             * @description Age of what was committed last and is not in the storage yet.
+             */
+            lag_s: number | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Shipped Lsn */
+            shipped_lsn: string | null;
+            /**
+             * Slot Retained Bytes
+             * @description WAL that the server keeps until it is in the storage.
+             */
+            slot_retained_bytes: number | null;
+            /** Streaming */
+            streaming: boolean;
+            /**
+             * Wal Status
+             * @description As pg_replication_slots shows it: lost = a gap.
+             */
+            wal_status: string | null;
+        };
+        /**
+         * Backup
+         * @description One backup; a restore of it alone gives the data as they were at mark_at.
+         */
+        Backup: {
+            /** Duration S */
+            duration_s: number;
+            /**
+             * Finished At
+             * Format: date-time
+             */
+            finished_at: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "full" | "incr";
+            /**
+             * Mark At
+             * Format: date-time
+             */
+            mark_at: string;
+            /**
+             * Size Bytes
+             * @description What it takes in the storage: compressed, encrypted.
+             */
+            size_bytes: number;
+            /**
+             * Verified At
+             * @description When it was last read back and found whole.
+             */
+            verified_at: string | null;
+        };
+        /**
+         * BackupWarning
+         * @description Something to act on. kind names the runbook: docs/runbooks/<kind>.md.
+         */
+        BackupWarning: {
+            /** Kind */
+            kind: string;
+            /** Todo */
+            todo: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * Backups
+         * @description State of the backups, lists oldest first.
+         */
+        Backups: {
+            archive: components["schemas"]["Archive"];
+            /** Backups */
+            backups: components["schemas"]["Backup"][];
+            /** Drills */
+            drills: components["schemas"]["Drill"][];
+            retention: components["schemas"]["Retention"];
+            schedule: components["schemas"]["Schedule"];
+            storage: components["schemas"]["Storage"];
+            wal: components["schemas"]["Recoverable"];
+            /** Warnings */
+            warnings: components["schemas"]["BackupWarning"][];
+        };
+        /**
          * BarsAnswer
          * @description Bars as columns, oldest first.
          */
@@ -376,6 +484,44 @@ export interface components {
             quarantined: number;
             /** Size Bytes */
             size_bytes: number;
+        };
+        /**
+         * Drill
+         * @description A rehearsed restore. rpo_s: age of the last row recovered; rto_s: how long the restore took.
+         */
+        Drill: {
+            /** Id */
+            id: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "passed" | "failed" | "not_run";
+            /** Rpo S */
+            rpo_s: number | null;
+            /** Rto S */
+            rto_s: number | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+        };
+        /**
+         * Gap
+         * @description A time that no restore reaches; both ends can be restored.
+         */
+        Gap: {
+            /**
+             * After
+             * Format: date-time
+             */
+            after: string;
+            /**
+             * Before
+             * Format: date-time
+             */
+            before: string;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -687,6 +833,42 @@ export interface components {
             status: "ready" | "unready";
         };
         /**
+         * Recoverable
+         * @description Any instant from the first to the last point can be restored, but for the gaps; null: none yet.
+         */
+        Recoverable: {
+            /** First Point */
+            first_point: string | null;
+            /** Gaps */
+            gaps: components["schemas"]["Gap"][];
+            /** Last Point */
+            last_point: string | null;
+        };
+        /**
+         * Retention
+         * @description How long backups are kept: both rules hold, and the last verified backup is never deleted.
+         */
+        Retention: {
+            /** Drill Every Days */
+            drill_every_days: number;
+            /** Full Every Days */
+            full_every_days: number;
+            /** Keep Days */
+            keep_days: number;
+            /** Keep Full */
+            keep_full: number;
+        };
+        /**
+         * Schedule
+         * @description When the next ones are due.
+         */
+        Schedule: {
+            /** Next Backup At */
+            next_backup_at: string | null;
+            /** Next Drill At */
+            next_drill_at: string | null;
+        };
+        /**
          * StockDetail
          * @description One instrument with its corporate actions and last prices.
          */
@@ -804,6 +986,18 @@ export interface components {
             items: components["schemas"]["StockItem"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * Storage
+         * @description Where the backups lie, without secrets; free_bytes is null where the storage does not tell.
+         */
+        Storage: {
+            /** Free Bytes */
+            free_bytes: number | null;
+            /** Used Bytes */
+            used_bytes: number;
+            /** Where */
+            where: string;
         };
         /** ValidationError */
         ValidationError: {
@@ -1083,6 +1277,246 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operations"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Method Not Allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    backups_api_v1_operations_backups_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backups"];
                 };
             };
             /** @description Bad Request */

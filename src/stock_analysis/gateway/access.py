@@ -14,7 +14,7 @@ _METRICS = "/metrics"
 _CONTRACT = "/openapi.json"
 _HEALTH = frozenset({"/health", "/readyz"})
 _MAY_OPERATE = "stock_analysis.may_operate"
-_FOR_OPERATORS = frozenset({"/api/v1/operations", _METRICS})
+_OPERATIONS = "/api/v1/operations"
 
 
 class _RefusedError(StockAnalysisError):
@@ -133,10 +133,14 @@ async def _verify(ring: KeyRing, token: str) -> ApiKey:
 
 
 def _check_scope(key: ApiKey, path: str) -> None:
-    needed = KeyScope.OPERATE if path in _FOR_OPERATORS else KeyScope.READ
+    needed = KeyScope.OPERATE if _is_for_operators(path) else KeyScope.READ
     if needed not in key.scopes:
         challenge = f'Bearer realm="stock-analysis", error="insufficient_scope", scope="{needed}"'
         raise _RefusedError(403, f"this key lacks the scope {needed}", {"www-authenticate": challenge})
+
+
+def _is_for_operators(path: str) -> bool:
+    return path in (_METRICS, _OPERATIONS) or path.startswith(f"{_OPERATIONS}/")
 
 
 def _unauthorized(detail: str, reason: str) -> _RefusedError:

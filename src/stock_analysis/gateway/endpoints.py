@@ -13,6 +13,7 @@ from valkey.asyncio import Valkey
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway import schemas
 from stock_analysis.gateway.access import Access, may_operate
+from stock_analysis.gateway.backups import BackupPart, BackupsNotManagedError
 from stock_analysis.gateway.keys import KeyRing
 from stock_analysis.gateway.layers import KnownHosts, SecurityHeaders, requires_key
 from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
@@ -75,12 +76,14 @@ def create_app(
     health: Health,
     pool: asyncpg.Pool,
     valkey: Valkey,
+    backups: BackupPart,
     *,
     target: str = "gateway",
 ) -> ASGIApp:
     """The gateway in front of the stock-service. target: what this process was started as."""
-    routers = (health_router(health, may_operate), _gateway_router(Operator(target, stock, health), stock))
-    answers = create_routes("stock-analysis", routers, {UnavailableError: 503}, openapi_url=None)
+    operator = Operator(target, stock, health)
+    routers = (health_router(health, may_operate), _gateway_router(operator, stock, backups))
+    answers = create_routes("stock-analysis", routers, _ERROR_STATUS, openapi_url=None)
     own = HeadAsGet(answers)
     routes = [Route(path, stock) for path in STOCK_PATHS]
     routes += [Route(path, own) for path in (*answers.openapi()["paths"], "/openapi.json")]
@@ -93,13 +96,20 @@ def create_app(
     return Observed(SecurityHeaders(app), "gateway")
 
 
-def _gateway_router(operator: Operator, stock: Upstream) -> APIRouter:
+_ERROR_STATUS = {UnavailableError: 503, BackupsNotManagedError: 404}
+
+
+def _gateway_router(operator: Operator, stock: Upstream, part: BackupPart) -> APIRouter:
     router = APIRouter()
     document = Contract(stock, frozenset(STOCK_PATHS))
 
     @router.get("/api/v1/operations", summary="State of the platform", tags=["operations"])
     async def operations() -> schemas.Operations:
         return await operator.report()
+
+    @router.get("/api/v1/operations/backups", summary="State of the backups", tags=["operations"])
+    async def backups() -> schemas.Backups:
+        return await part.report()
 
     @router.get("/openapi.json", include_in_schema=False)
     async def contract(request: Request) -> Response:

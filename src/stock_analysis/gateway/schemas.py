@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 
 class Part(BaseModel):
@@ -60,3 +60,102 @@ class Operations(BaseModel):
     database: DatabaseUse | None
     cache: CacheUse | None
     last_import: LastImport | None
+
+
+class Storage(BaseModel):
+    """Where the backups lie, without secrets; free_bytes is null where the storage does not tell."""
+
+    where: str
+    used_bytes: int
+    free_bytes: int | None
+
+
+class Backup(BaseModel):
+    """One backup; a restore of it alone gives the data as they were at mark_at."""
+
+    id: str
+    kind: Literal["full", "incr"]
+    finished_at: AwareDatetime
+    mark_at: AwareDatetime
+    size_bytes: Annotated[int, Field(description="What it takes in the storage: compressed, encrypted.")]
+    duration_s: float
+    verified_at: Annotated[
+        AwareDatetime | None, Field(description="When it was last read back and found whole.")
+    ]
+
+
+class Gap(BaseModel):
+    """A time that no restore reaches; both ends can be restored."""
+
+    after: AwareDatetime
+    before: AwareDatetime
+
+
+class Recoverable(BaseModel):
+    """Any instant from the first to the last point can be restored, but for the gaps; null: none yet."""
+
+    first_point: AwareDatetime | None
+    last_point: AwareDatetime | None
+    gaps: list[Gap]
+
+
+class Archive(BaseModel):
+    """Continuous archiving of the write-ahead log (WAL)."""
+
+    streaming: bool
+    shipped_lsn: str | None
+    lag_s: Annotated[
+        float | None, Field(description="Age of what was committed last and is not in the storage yet.")
+    ]
+    slot_retained_bytes: Annotated[
+        int | None, Field(description="WAL that the server keeps until it is in the storage.")
+    ]
+    wal_status: Annotated[str | None, Field(description="As pg_replication_slots shows it: lost = a gap.")]
+    last_error: str | None
+
+
+class Retention(BaseModel):
+    """How long backups are kept: both rules hold, and the last verified backup is never deleted."""
+
+    keep_days: int
+    keep_full: int
+    full_every_days: int
+    drill_every_days: int
+
+
+class Schedule(BaseModel):
+    """When the next ones are due."""
+
+    next_backup_at: AwareDatetime | None
+    next_drill_at: AwareDatetime | None
+
+
+class Drill(BaseModel):
+    """A rehearsed restore. rpo_s: age of the last row recovered; rto_s: how long the restore took."""
+
+    id: str
+    started_at: AwareDatetime
+    outcome: Literal["passed", "failed", "not_run"]
+    rpo_s: float | None
+    rto_s: float | None
+
+
+class BackupWarning(BaseModel):
+    """Something to act on. kind names the runbook: docs/runbooks/<kind>.md."""
+
+    kind: str
+    why: str
+    todo: str
+
+
+class Backups(BaseModel):
+    """State of the backups, lists oldest first."""
+
+    storage: Storage
+    backups: list[Backup]
+    wal: Recoverable
+    archive: Archive
+    retention: Retention
+    schedule: Schedule
+    drills: list[Drill]
+    warnings: list[BackupWarning]

@@ -55,6 +55,14 @@ class Settings(BaseModel):
         32 * 2**20, ge=0, description="Bytes of ready answers that each process keeps in its own memory."
     )
 
+    backup_url: str = Field(
+        "",
+        description="Where the gateway asks how the backups stand; empty: they are not managed here.",
+    )
+    backup_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="Longest the gateway waits for the backup part's answer."
+    )
+
     require_api_key: Literal["auto", "always", "never"] = Field(
         "auto", description="Whether the API asks for a key; auto: unless listening on loopback."
     )

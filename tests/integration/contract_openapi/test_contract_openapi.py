@@ -13,6 +13,7 @@ import pytest
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
+from tests.contract.gateway.backup_part import BackupPartStub, backup_report
 from tools.generate import CONTRACT, contract
 
 CONFIG = [Path(__file__).with_name(name) for name in ("schemathesis.toml", "hooks.py")]
@@ -23,10 +24,13 @@ LONGEST_S = 120
 @pytest.fixture(scope="module")
 def platform(sample_database: Settings, valkey: ValkeyServer) -> Iterator[Platform]:
     """The platform without a limit of requests, so that no 429 hides an answer."""
-    unlimited = valkey.add_to(sample_database).model_dump() | {"rate_limit_per_minute": 0}
-    platform = Platform(Settings.model_validate(unlimited))
+    part = BackupPartStub()
+    part.tell(backup_report())
+    changes = {"rate_limit_per_minute": 0, "backup_url": part.url}
+    platform = Platform(Settings.model_validate(valkey.add_to(sample_database).model_dump() | changes))
     yield platform
     platform.remove()
+    part.stop()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import sys
 import uvloop
 from starlette.types import Receive, Scope, Send
 
+from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
 from stock_analysis.kit import server
@@ -35,8 +36,12 @@ async def main(port: int, drain_s: float, shutdown_timeout_s: float) -> None:
     settings = Settings.model_validate(given)
     configure_logging("test", "json", "info")
     health = Health({}, {})
-    async with await open_pool(settings, application_name="test") as pool, open_valkey(settings) as valkey:
-        app = create_app(settings, AsgiUpstream(slow_service), health, pool, valkey)
+    async with (
+        await open_pool(settings, application_name="test") as pool,
+        open_valkey(settings) as valkey,
+        open_backup_part(settings) as backups,
+    ):
+        app = create_app(settings, AsgiUpstream(slow_service), health, pool, valkey, backups)
         await server.serve(app, health, settings, port=port)
 
 

@@ -84,6 +84,8 @@ async def test_a_scope_is_needed_for_each_kind_of_path(bench: Bench) -> None:
         (BARS, operate): 403,
         ("/api/v1/operations", read): 403,
         ("/api/v1/operations", operate): 200,
+        ("/api/v1/operations/backups", read): 403,
+        ("/api/v1/operations/backups", operate): 200,
         ("/metrics", read): 403,
         ("/metrics", operate): 200,
     }

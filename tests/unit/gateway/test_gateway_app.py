@@ -5,6 +5,7 @@ import pytest
 from fastapi import APIRouter, Response
 from starlette.types import ASGIApp
 
+from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import STOCK_PATHS, create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
 from stock_analysis.kit import metrics
@@ -46,9 +47,13 @@ def stock_service(settings: Settings, *, broken: bool = False) -> ASGIApp:
 async def open_gateway(
     stock: ASGIApp, settings: Settings, health: Health | None = None
 ) -> AsyncIterator[ASGIApp]:
-    async with await open_pool(settings, application_name="test") as pool, open_valkey(settings) as valkey:
+    async with (
+        await open_pool(settings, application_name="test") as pool,
+        open_valkey(settings) as valkey,
+        open_backup_part(settings) as backups,
+    ):
         upstream = AsgiUpstream(stock)
-        yield create_app(settings, upstream, health or Health({}, {}), pool, valkey, target="all")
+        yield create_app(settings, upstream, health or Health({}, {}), pool, valkey, backups, target="all")
 
 
 @pytest.fixture
@@ -87,7 +92,9 @@ async def test_any_other_path_under_api_is_a_problem_and_never_a_page(gateway: A
     assert answer.json["instance"] == path
 
 
-@pytest.mark.parametrize("path", [BARS, "/api/v1/operations", "/livez", "/openapi.json", "/"])
+@pytest.mark.parametrize(
+    "path", [BARS, "/api/v1/operations", "/api/v1/operations/backups", "/livez", "/openapi.json", "/"]
+)
 async def test_a_wrong_method_is_a_problem_that_lists_the_right_ones(gateway: ASGIApp, path: str) -> None:
     answer = await call(gateway, request(path, method="PUT"))
     assert answer.status == 405
@@ -119,6 +126,15 @@ async def test_operations_still_tells_what_it_can_when_a_part_is_down(settings: 
     assert answer.status == 200
     assert answer.json["database"] is None
     assert answer.json["parts"][1]["reason"] == "connection refused"
+
+
+async def test_backups_that_are_not_managed_here_are_missing_and_the_answer_says_what_to_do(
+    gateway: ASGIApp,
+) -> None:
+    answer = await call(gateway, request("/api/v1/operations/backups"))
+    assert answer.status == 404
+    assert answer.header("content-type") == "application/problem+json"
+    assert "backup_url" in answer.json["detail"]
 
 
 async def test_the_contract_holds_the_public_paths_of_all_services_and_the_gateways_own_answers(
