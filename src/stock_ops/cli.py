@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stock_ops.backup_cli import backup
 from stock_ops.errors import FolderError
 from stock_ops.facts.condition import observe_condition
 from stock_ops.facts.host import observe_host
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(backup, name="backup")
 
 Port = Annotated[
     int | None,
