@@ -698,6 +698,11 @@ export interface components {
          * @description State of the platform. What cannot be had now is null; the parts say why.
          */
         Operations: {
+            /**
+             * Backups Managed
+             * @description Whether /api/v1/operations/backups has an answer.
+             */
+            backups_managed: boolean;
             cache: components["schemas"]["CacheUse"] | null;
             database: components["schemas"]["DatabaseUse"] | null;
             last_import: components["schemas"]["LastImport"] | null;

@@ -30,12 +30,17 @@ class BackupPart:
         self._timeout_s = timeout_s
         self._session = session
 
+    @property
+    def managed(self) -> bool:
+        """Whether there is a part to ask."""
+        return bool(self._url)
+
     async def report(self) -> Backups:
         """The state of the backups.
 
         Raises BackupsNotManagedError without an address, UnavailableError without a usable answer in time.
         """
-        if not self._url:
+        if not self.managed:
             raise BackupsNotManagedError
         try:
             async with asyncio.timeout(self._timeout_s):

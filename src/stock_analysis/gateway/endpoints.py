@@ -81,7 +81,7 @@ def create_app(
     target: str = "gateway",
 ) -> ASGIApp:
     """The gateway in front of the stock-service. target: what this process was started as."""
-    operator = Operator(target, stock, health)
+    operator = Operator(target, stock, health, backups_managed=backups.managed)
     routers = (health_router(health, may_operate), _gateway_router(operator, stock, backups))
     answers = create_routes("stock-analysis", routers, _ERROR_STATUS, openapi_url=None)
     own = HeadAsGet(answers)

@@ -60,6 +60,7 @@ class Operations(BaseModel):
     database: DatabaseUse | None
     cache: CacheUse | None
     last_import: LastImport | None
+    backups_managed: Annotated[bool, Field(description="Whether /api/v1/operations/backups has an answer.")]
 
 
 class Storage(BaseModel):

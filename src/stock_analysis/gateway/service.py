@@ -27,10 +27,11 @@ _REFUSALS = problem_responses(401, 403, 413, 421, 429)
 class Operator:
     """Knows the state of the platform."""
 
-    def __init__(self, target: str, stock: Upstream, health: Health) -> None:
+    def __init__(self, target: str, stock: Upstream, health: Health, *, backups_managed: bool) -> None:
         self._target = target
         self._stock = stock
         self._health = health
+        self._backups_managed = backups_managed
         self._started = time.monotonic()
 
     async def report(self) -> schemas.Operations:
@@ -46,6 +47,7 @@ class Operator:
                 "database": facts.get("database"),
                 "cache": facts.get("cache"),
                 "last_import": facts.get("last_import"),
+                "backups_managed": self._backups_managed,
             }
         )
 

@@ -42,7 +42,7 @@ async def open_gateway(url: str) -> AsyncIterator[ASGIApp]:
         open_valkey(settings) as valkey,
         open_backup_part(settings) as backups,
     ):
-        yield create_app(settings, AsgiUpstream(echo_app()), Health({}, {}), pool, valkey, backups)
+        yield create_app(settings, AsgiUpstream(echo_app(status=503)), Health({}, {}), pool, valkey, backups)
 
 
 async def ask(gateway: ASGIApp) -> Answer:
@@ -57,6 +57,10 @@ async def test_what_the_part_says_is_passed_on(
     answer = await ask(gateway)
     assert answer.status == 200
     assert Backups.model_validate_json(answer.body) == Backups.model_validate_json(orjson.dumps(said))
+
+
+async def test_the_state_of_the_platform_tells_that_there_is_one_to_ask(gateway: ASGIApp) -> None:
+    assert (await call(gateway, request("/api/v1/operations"))).json["backups_managed"] is True
 
 
 async def test_what_a_later_part_says_besides_is_left_out(gateway: ASGIApp, part: BackupPartStub) -> None:

@@ -135,6 +135,7 @@ async def test_backups_that_are_not_managed_here_are_missing_and_the_answer_says
     assert answer.status == 404
     assert answer.header("content-type") == "application/problem+json"
     assert "backup_url" in answer.json["detail"]
+    assert (await call(gateway, request("/api/v1/operations"))).json["backups_managed"] is False
 
 
 async def test_the_contract_holds_the_public_paths_of_all_services_and_the_gateways_own_answers(
