@@ -5,6 +5,7 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/chart.css';
 import './styles/panels.css';
+import './styles/backups.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');

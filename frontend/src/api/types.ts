@@ -16,6 +16,11 @@ export type QuarantinedRow = Schemas['QuarantineItem'];
 export type Operations = Schemas['Operations'];
 export type PartHealth = Schemas['Part'];
 export type ImportRun = Schemas['LastImport'];
+export type Backups = Schemas['Backups'];
+export type Backup = Schemas['Backup'];
+export type BackupWarning = Schemas['BackupWarning'];
+export type Drill = Schemas['Drill'];
+export type Recoverable = Schemas['Recoverable'];
 
 /** The paths that answer a GET with JSON. */
 export type GetPath = {

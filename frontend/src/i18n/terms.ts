@@ -38,6 +38,25 @@ const IMPORT_STATES: Terms = {
   failed: { en: 'Failed', ko: '실패' },
 };
 
+const BACKUP_KINDS: Terms = {
+  full: { en: 'Full', ko: '전체' },
+  incr: { en: 'Incremental', ko: '증분' },
+};
+
+const DRILL_OUTCOMES: Terms = {
+  passed: { en: 'Passed', ko: '성공' },
+  failed: { en: 'Failed', ko: '실패' },
+  not_run: { en: 'Not run', ko: '실행 안 됨' },
+};
+
+/** States of a replication slot, as PostgreSQL names them. */
+const SLOT_STATES: Terms = {
+  reserved: { en: 'In order', ko: '정상' },
+  extended: { en: 'Keeps much', ko: '많이 쌓임' },
+  unreserved: { en: 'About to be lost', ko: '곧 잃음' },
+  lost: { en: 'Lost', ko: '잃음' },
+};
+
 const FIELDS: Terms = {
   symbol: { en: 'Symbol', ko: '종목' },
   session: { en: 'Date', ko: '날짜' },
@@ -114,6 +133,9 @@ const CATALOGUES = {
   rowState: ROW_STATES,
   part: PARTS,
   importState: IMPORT_STATES,
+  backupKind: BACKUP_KINDS,
+  drillOutcome: DRILL_OUTCOMES,
+  slotState: SLOT_STATES,
   field: FIELDS,
   group: GROUPS,
   parameter: PARAMETERS,

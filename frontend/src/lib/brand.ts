@@ -19,3 +19,8 @@ export const epochSeconds = (value: number): EpochSeconds => value as EpochSecon
 export const chartSeconds = (value: number): ChartSeconds => value as ChartSeconds;
 export const barIndex = (value: number): BarIndex => value as BarIndex;
 export const price = (value: number): Price => value as Price;
+
+/** An instant of the platform's own doing: milliseconds since 1970 UTC. */
+export type Instant = Brand<'Instant'>;
+
+export const instant = (value: number | string): Instant => new Date(value).getTime() as Instant;

@@ -95,6 +95,12 @@ export function formatDuration(lang: Language, seconds: number): string {
     .join(' ');
 }
 
+/** A short time with one decimal while that says something: "1.4 sec", then as a duration. */
+export function formatSeconds(lang: Language, seconds: number): string {
+  if (seconds >= 60) return formatDuration(lang, seconds);
+  return numbers(lang, { style: 'unit', unit: 'second', unitDisplay: 'short', maximumFractionDigits: 1 }).format(seconds);
+}
+
 /** Session date of a daily or longer bar, or the minute in the exchange's time zone. */
 export function formatBarTime(lang: Language, t: EpochSeconds, intraday: boolean, timeZone: string): string {
   const date = { year: 'numeric', month: 'short', day: 'numeric', weekday: 'short' } as const;
@@ -111,6 +117,12 @@ export function formatTimeZone(lang: Language, timeZone: string): string {
 /** An instant of the platform's own doing, in the reader's time zone. */
 export function formatInstant(lang: Language, iso: string | number): string {
   return dates(lang, { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(iso));
+}
+
+/** Label of a tick on an axis in the reader's time zone: the day, or the minute where ticks are closer. */
+export function formatAxisTime(lang: Language, ms: number, byDay: boolean): string {
+  const day = { month: 'short', day: 'numeric' } as const;
+  return dates(lang, byDay ? day : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
 }
 
 export type AxisTick = 'year' | 'month' | 'day' | 'minute' | 'second';

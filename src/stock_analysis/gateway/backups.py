@@ -19,7 +19,7 @@ _PART = "the backup part"
 
 
 class BackupsNotManagedError(StockAnalysisError):
-    """Backups are not managed here: `stockops up` sets backup_url, or make them by tools of your own."""
+    """Backups are not managed here: set backup_url to the address of the part that makes them."""
 
 
 class BackupPart:

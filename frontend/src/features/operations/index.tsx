@@ -4,12 +4,14 @@ import { ApiError, get } from '@/api/client';
 import type { ImportRun, Operations, PartHealth } from '@/api/types';
 import { term, useTranslation } from '@/i18n';
 import { formatBytes, formatDecimal, formatDuration, formatInstant, formatInteger, formatRatio, MISSING } from '@/lib/format';
+import { Card, Facts } from '@/ui/Card';
 import { Icon } from '@/ui/Icon';
 import { Failure, FailureDetail, Loading } from '@/ui/States';
 
 const REFRESH_MS = 5000;
 
-function useOperations() {
+/** The state of the platform, asked anew every few seconds. */
+export function useOperations() {
   return useQuery({
     queryKey: ['operations'],
     queryFn: ({ signal }) => get('/api/v1/operations', {}, signal),
@@ -81,15 +83,6 @@ function Outage({ error, at }: { error: Error; at: number }) {
   );
 }
 
-function Card({ title, wide = false, children }: { title: string; wide?: boolean; children: ReactNode }) {
-  return (
-    <section className={`card ${wide ? 'wide' : ''}`} aria-label={title}>
-      <h2>{title}</h2>
-      {children}
-    </section>
-  );
-}
-
 function Parts({ parts }: { parts: PartHealth[] }) {
   const { m } = useTranslation();
   return (
@@ -116,20 +109,6 @@ function Part({ part }: { part: PartHealth }) {
       <span className="part-facts">{[part.version, latency].filter((fact) => fact !== null).join(' · ')}</span>
       {!part.healthy && <span className="part-reason">{part.reason ?? m.operations.noReason}</span>}
     </li>
-  );
-}
-
-/** Pairs of a name and a value; the first one may stand out. */
-function Facts({ facts }: { facts: readonly (readonly [string, ReactNode])[] }) {
-  return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 
