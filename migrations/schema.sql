@@ -107,6 +107,14 @@ ALTER TABLE public.instrument ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.ops_heartbeat (
+    id smallint NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    CONSTRAINT ops_heartbeat_id_check CHECK ((id = 1))
+);
+
+COMMENT ON TABLE public.ops_heartbeat IS 'Time of the last beat, by the clock of the database server.';
+
 CREATE TABLE public.quarantine (
     id bigint NOT NULL,
     source_sha256 bytea NOT NULL,
@@ -182,6 +190,9 @@ ALTER TABLE ONLY public.instrument
 
 ALTER TABLE ONLY public.instrument
     ADD CONSTRAINT instrument_symbol_key UNIQUE (symbol);
+
+ALTER TABLE ONLY public.ops_heartbeat
+    ADD CONSTRAINT ops_heartbeat_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);

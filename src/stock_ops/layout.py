@@ -83,6 +83,51 @@ class Layout:
         return self.valkey / "valkey.conf"
 
     @property
+    def backup(self) -> Path:
+        """What the backups of this instance need beside it; the backups themselves lie elsewhere."""
+        return self.root / "backup"
+
+    @property
+    def spool(self) -> Path:
+        """Write-ahead log that pg_receivewal has written and the storage does not have yet."""
+        return self.backup / "spool"
+
+    @property
+    def manifests(self) -> Path:
+        """PostgreSQL's own manifest of each backup, which the next incremental one needs; named by its id."""
+        return self.backup / "manifests"
+
+    @property
+    def drills(self) -> Path:
+        """Journal and report of each drill, in a folder named by its id."""
+        return self.backup / "drills"
+
+    @property
+    def backup_state(self) -> Path:
+        """What the part `backup` remembers between its starts; may be missing."""
+        return self.backup / "status.json"
+
+    @property
+    def passfile(self) -> Path:
+        """Password of stock_backup as PGPASSFILE, mode 0600, of the user who runs PostgreSQL's programs."""
+        return self.backup / "pgpass"
+
+    @property
+    def backup_settings(self) -> Path:
+        """The operator's own settings of the backups; may be missing."""
+        return self.config / "backup.toml"
+
+    @property
+    def backup_credentials(self) -> Path:
+        """The operator's keys to an S3 storage, mode 0600; may be missing."""
+        return self.config / "backup-credentials.toml"
+
+    @property
+    def recipient(self) -> Path:
+        """The public key that backups are sealed for."""
+        return self.config / "backup-recipient.txt"
+
+    @property
     def programs(self) -> Path:
         """Copies of the servers' programs, where an unprivileged user can reach them."""
         return self.root / "programs"
@@ -114,7 +159,8 @@ class Layout:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in the data folder."""
-        return (self.config, self.logs, self.run, self.programs, self.valkey)
+        mine = (self.config, self.logs, self.run, self.programs, self.valkey)
+        return (*mine, self.backup, self.spool, self.manifests, self.drills)
 
     def log(self, part: str) -> Path:
         """The log of a part, of `supervisor`, or of `setup`."""

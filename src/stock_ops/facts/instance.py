@@ -39,6 +39,8 @@ class Secrets:
     superuser: str = field(repr=False)
     database: str = field(repr=False)
     valkey: str = field(repr=False)
+    backup: str = field(default="", repr=False)
+    """Empty in a folder of a release that made no backups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def _parse_memory(text: str) -> Memory:
 def _parse_secrets(text: str) -> Secrets:
     found = _table(json.loads(text))
     values = [found[name] for name in ("superuser", "database", "valkey")]
+    values += [found["backup"]] if "backup" in found else []
     if not all(isinstance(value, str) and value.isalnum() for value in values):
         raise ValueError("a password is not made of letters and digits")
     return Secrets(*values)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stock_ops.errors import OpsError
+from stock_ops.facts.backups import BackupSettings, read_backup_settings
 from stock_ops.facts.folder import Folder, observe_folder
 from stock_ops.facts.health import Door, Health, ask
 from stock_ops.facts.host import Account, current_account, service_account
@@ -59,6 +61,8 @@ class Facts:
     memory: Memory | Unreadable | None
     secrets: Secrets | Unreadable | None
     overrides: Overrides | Unreadable | None
+    backups: BackupSettings | OpsError
+    """Settings of the backups, or why they cannot be used."""
     cluster: Cluster | Unreadable
     programs: Programs
     copied_programs: frozenset[str]
@@ -122,6 +126,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         memory=memory,
         secrets=read_secrets(layout),
         overrides=overrides,
+        backups=_backups(layout),
         cluster=read_cluster(layout),
         programs=observe_programs(),
         copied_programs=_copies(layout.programs),
@@ -139,6 +144,13 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
     )
 
 
+def _backups(layout: Layout) -> BackupSettings | OpsError:
+    try:
+        return read_backup_settings(layout)
+    except OpsError as error:
+        return error
+
+
 def public_host(overrides: Overrides | Unreadable | None) -> str:
     """The address the gateway listens on."""
     return str(overrides.get("host", LOOPBACK)) if isinstance(overrides, dict) else LOOPBACK
@@ -152,6 +164,7 @@ def generated_files(layout: Layout) -> tuple[Path, ...]:
         layout.valkey_config,
         layout.postgresql / "postgresql.conf",
         layout.postgresql / "pg_hba.conf",
+        layout.passfile,
     )
 
 
@@ -173,4 +186,4 @@ def _copies(folder: Path) -> frozenset[str]:
 
 
 def _draw_secrets() -> Secrets:
-    return Secrets(*(secrets.token_hex(24) for _ in range(3)))
+    return Secrets(*(secrets.token_hex(24) for _ in range(4)))

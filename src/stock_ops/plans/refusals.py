@@ -13,6 +13,7 @@ from stock_ops.errors import (
     FolderError,
     ForeignDataError,
     MissingProgramError,
+    OpsError,
     SettingError,
 )
 from stock_ops.facts.instance import Cluster, Memory, Unreadable
@@ -86,6 +87,8 @@ def refuse_data(facts: Facts) -> None:
         if isinstance(found, Unreadable):
             todo = advice.get(found.path, "Restore the folder from a backup, or choose another with --data.")
             raise CorruptFileError(found.path, found.reason, todo)
+    if isinstance(facts.backups, OpsError):
+        raise facts.backups
     if isinstance(facts.memory, Memory) and facts.memory.format > FORMAT:
         raise ForeignDataError(
             f"{facts.layout.root} is of a later release (format {facts.memory.format}, not {FORMAT}).",
@@ -207,4 +210,4 @@ def _what(facts: Facts) -> str:
 
 def _ours(layout: Layout) -> frozenset[str]:
     mine = (layout.memory, layout.lock, layout.postgresql, layout.postgresql_unfinished, *layout.folders)
-    return frozenset(path.name for path in mine)
+    return frozenset(path.name for path in mine if path.parent == layout.root)

@@ -13,6 +13,9 @@ from stock_ops.layout import LOOPBACK, Layout
 
 DATABASE = "stock_analysis"
 SUPERUSER = "postgres"
+BACKUP_ROLE = "stock_backup"
+SLOT = "stock_backup"
+"""Name of the replication slot that keeps write-ahead log on the server until it is archived."""
 VALKEY_MEMORY = "64mb"
 OWNED = frozenset(
     {"port"}
@@ -57,8 +60,11 @@ def platform_settings(servers: Servers, secrets: Secrets, overrides: Mapping[str
     return _text("# Written by stockops at each start. Your own settings: overrides.toml beside this.", lines)
 
 
-def postgresql_settings(port: int) -> str:
-    """postgresql.conf: loopback only, no socket files, sized so that the platform rests below 400 MiB."""
+def postgresql_settings(port: int, wal_keep_gib: float) -> str:
+    """postgresql.conf: loopback only, no socket files, sized so that the platform rests below 400 MiB.
+
+    wal_keep_gib: the most that the slot of the archive may keep on the disk.
+    """
     return _text(
         "# Written by stockops at each start. Your own settings: operator.conf beside this.",
         [
@@ -81,6 +87,9 @@ def postgresql_settings(port: int) -> str:
             "min_wal_size = 80MB",
             "max_wal_size = 512MB",
             "checkpoint_timeout = 15min",
+            "wal_level = replica",
+            "summarize_wal = on",
+            f"max_slot_wal_keep_size = {max(1, round(wal_keep_gib * 1024))}MB",
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "log_line_prefix = '%m [%p] %q%u@%d '",
@@ -100,6 +109,11 @@ def postgresql_access() -> str:
             f"host replication all {LOOPBACK}/32 scram-sha-256",
         ],
     )
+
+
+def passfile_text(port: int, password: str) -> str:
+    """pgpass: the password of stock_backup for PostgreSQL's own programs."""
+    return f"{LOOPBACK}:{port}:*:{BACKUP_ROLE}:{password}\n"
 
 
 def valkey_settings(layout: Layout, port: int, password: str) -> str:

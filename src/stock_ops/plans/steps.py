@@ -116,6 +116,16 @@ class SetPasswords:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUpBackups:
+    """Give the role of the backups its password and its rights, in the running server."""
+
+    port: int
+    secrets: Secrets
+    title = "Backup role"
+    detail = "may read everything, change nothing"
+
+
+@dataclass(frozen=True, slots=True)
 class EndProcess:
     """End a process that no supervisor looks after: politely, then by force."""
 
@@ -223,6 +233,7 @@ Step = (
     | RemoveLeftover
     | CreateCluster
     | SetPasswords
+    | SetUpBackups
     | EndProcess
     | StartSupervisor
     | StopSupervisor
@@ -235,5 +246,5 @@ Step = (
 
 PART_TITLES = {"postgresql": "PostgreSQL", "valkey": "Valkey", "platform": "Platform"}
 
-QUIET = (Remember, StartPart)
+QUIET = (Remember, StartPart, SetUpBackups)
 """Steps too small to be shown to people; the JSON and a dry run have them."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stock_ops.errors import DiskFullError, PortTakenError
+from stock_ops.errors import DiskFullError, OpsError, PortTakenError
+from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.instance import Cluster, Memory, Secrets, Unreadable
 from stock_ops.facts.observe import Facts, public_host
 from stock_ops.facts.programs import postgresql_bin, valkey_server
@@ -21,6 +22,7 @@ from stock_ops.plans.refusals import (
 )
 from stock_ops.plans.settings import (
     Servers,
+    passfile_text,
     platform_settings,
     postgresql_access,
     postgresql_settings,
@@ -39,6 +41,7 @@ from stock_ops.plans.steps import (
     RemoveLeftover,
     RunPlatform,
     SetPasswords,
+    SetUpBackups,
     StartPart,
     StartSupervisor,
     Step,
@@ -72,6 +75,7 @@ class _Target:
     memory: Memory
     secrets: Secrets
     overrides: Mapping[str, Any]
+    backups: BackupSettings
     postgresql: Path
     valkey: Path
     servers: Servers
@@ -112,9 +116,29 @@ def _target(facts: Facts, programs: Installed, port: int | None) -> _Target:
         ports=ports,
         service=facts.service,
     )
-    secrets = facts.secrets if isinstance(facts.secrets, Secrets) else facts.spare.secrets
-    memory = replace(known, ports=ports)
-    return _Target(memory, secrets, overrides, postgresql, valkey, servers, public_host(facts.overrides))
+    return _Target(
+        memory=replace(known, ports=ports),
+        secrets=_secrets(facts),
+        overrides=overrides,
+        backups=_usable(facts.backups),
+        postgresql=postgresql,
+        valkey=valkey,
+        servers=servers,
+        host=public_host(facts.overrides),
+    )
+
+
+def _secrets(facts: Facts) -> Secrets:
+    """Those of the folder; a folder of an older release gets the one it lacks."""
+    if not isinstance(facts.secrets, Secrets):
+        return facts.spare.secrets
+    return replace(facts.secrets, backup=facts.secrets.backup or facts.spare.secrets.backup)
+
+
+def _usable(backups: BackupSettings | OpsError) -> BackupSettings:
+    if isinstance(backups, OpsError):
+        raise backups
+    return backups
 
 
 def settle_ports(facts: Facts, known: Mapping[str, int], wish: int | None) -> dict[str, int]:
@@ -169,7 +193,7 @@ def _prepare(facts: Facts, target: _Target, changed: tuple[NewFile, ...]) -> Ite
     if _remembers_other_ports(facts, target):
         yield Remember(target.memory, _list_ports(target.memory.ports))
     yield from _cluster(facts, target)
-    if not isinstance(facts.secrets, Secrets):
+    if facts.secrets != target.secrets:
         # After the cluster: a start killed in between finds no passwords and sets them anew.
         yield WriteSecrets(facts.layout.secrets, target.secrets)
     if changed:
@@ -232,6 +256,7 @@ def _serve(facts: Facts, target: _Target, *, stopped: bool, changed: tuple[NewFi
         yield StopPart("platform")
     if restart or not running:
         yield RunPlatform("migrate", "Migrations", "schema up to date")
+        yield SetUpBackups(memory.ports["postgresql"], target.secrets)
     if prints.sample and memory.sample != prints.sample:
         yield RunPlatform("import-sample", "Sample data", "imported")
         memory = replace(memory, sample=prints.sample)
@@ -264,8 +289,10 @@ def _changed_files(facts: Facts, target: _Target) -> tuple[NewFile, ...]:
 def _files(facts: Facts, target: _Target) -> Iterator[NewFile]:
     layout, servers, secrets, ports = facts.layout, target.servers, target.secrets, target.memory.ports
     cluster, service = layout.postgresql, facts.service
-    yield NewFile(cluster / "postgresql.conf", postgresql_settings(ports["postgresql"]), service)
+    server = postgresql_settings(ports["postgresql"], target.backups.wal_keep_gib)
+    yield NewFile(cluster / "postgresql.conf", server, service)
     yield NewFile(cluster / "pg_hba.conf", postgresql_access(), service)
+    yield NewFile(layout.passfile, passfile_text(ports["postgresql"], secrets.backup), service)
     yield NewFile(layout.valkey_config, valkey_settings(layout, ports["valkey"], secrets.valkey), service)
     yield NewFile(layout.supervisor_config, supervisor_settings(layout, servers, target.overrides))
     yield NewFile(layout.platform_config, platform_settings(servers, secrets, target.overrides))
@@ -290,6 +317,9 @@ def _folders(facts: Facts) -> Iterator[NewFolder]:
     yield from (NewFolder(path, 0o700) for path in (layout.config, layout.logs, layout.run))
     yield NewFolder(layout.programs, passable)
     yield NewFolder(layout.valkey, 0o700, service)
+    yield NewFolder(layout.backup, passable)
+    yield from (NewFolder(path, 0o700, service) for path in (layout.spool, layout.manifests))
+    yield NewFolder(layout.drills, 0o700)
 
 
 def _remembers_other_ports(facts: Facts, target: _Target) -> bool:

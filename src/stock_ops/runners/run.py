@@ -30,6 +30,7 @@ from stock_ops.plans.steps import (
     RemoveLeftover,
     RunPlatform,
     SetPasswords,
+    SetUpBackups,
     StartPart,
     StartSupervisor,
     Step,
@@ -48,6 +49,7 @@ from stock_ops.runners.files import (
     write_whole,
 )
 from stock_ops.runners.postgres import create_cluster, discard, set_passwords
+from stock_ops.runners.roles import set_up_backups
 from stock_ops.runners.supervise import (
     await_part,
     end_process,
@@ -218,6 +220,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     RemoveLeftover: lambda step, _: discard(step.path),
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
+    SetUpBackups: lambda step, _: set_up_backups(step),
     EndProcess: lambda step, _: end_process(step),
     StartSupervisor: lambda _, work: start_supervisor(work.layout, work.facts.programs),
     StopSupervisor: lambda _, work: stop_supervisor(work.layout),

@@ -68,6 +68,16 @@ class Instance:
         """The files of the data folder."""
         return Layout(self.data)
 
+    @property
+    def settings(self) -> Path:
+        """The operator's folder for settings, where the key of the backups lies."""
+        return self.data.with_name(f"{self.data.name}-settings")
+
+    @property
+    def backups(self) -> Path:
+        """Where the backups lie, if backup.toml says nothing else."""
+        return self.data.with_name(f"{self.data.name}-backups")
+
     def command(self, verb: str, *arguments: str) -> list[str]:
         """The command line of a verb."""
         port = ["--port", str(self.port)] if verb == "up" and "--port" not in arguments else []
@@ -77,7 +87,8 @@ class Instance:
         """The environment of a command: ours, the checkout's code, and no settings of somebody else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STOCK")}
         path = os.pathsep.join([str(CHECKOUT / "src"), *self._packages()])
-        return kept | {"PYTHONPATH": path, "COLUMNS": "120"} | self.environment | more
+        mine = {"PYTHONPATH": path, "COLUMNS": "120", "XDG_CONFIG_HOME": f"{self.settings}"}
+        return kept | mine | self.environment | more
 
     def start(self, verb: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """Start a verb and do not wait."""
@@ -168,7 +179,8 @@ class Instance:
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.processes(), "nothing of the instance is left")
-        shutil.rmtree(self.data, ignore_errors=True)
+        for folder in (self.data, self.settings, self.backups):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def platform(self) -> Path:
         """The stub under the name of the platform's command, by which stockops knows its processes."""

