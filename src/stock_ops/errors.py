@@ -99,6 +99,43 @@ class PartError(OpsError):
     """A part of the platform, or a command of it, did not do its work."""
 
 
+class NoBackupError(OpsError):
+    """There is nothing to restore."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} holds no backup.", "Name another storage with --storage.")
+
+
+class OutOfReachError(OpsError):
+    """The point that was asked for cannot be restored; `todo` says what can."""
+
+
+class MissingWalError(OpsError):
+    """Write-ahead log that leads to the point is not in the storage."""
+
+
+class DamagedBackupError(OpsError):
+    """A backup is not what was written; an older one is never taken in its place unasked."""
+
+
+class UnfitError(OpsError):
+    """The backup and this release, or this data folder, do not fit each other."""
+
+
+class LiveDataError(OpsError):
+    """The data that a restore would replace are in use."""
+
+
+class UnfinishedRestoreError(OpsError):
+    """A restore was cut off at its last step."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A restore was cut off while it put the restored data in place.",
+            "Run again to finish it; it takes a moment: stockops restore --yes",
+        )
+
+
 class StoppedByUserError(OpsError):
     """The operator pressed Ctrl-C, or the session ended."""
 

@@ -27,6 +27,11 @@ def is_backup_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def moment_of(backup: str) -> datetime:
+    """When a backup was begun, by the clock of the machine that made it."""
+    return datetime.strptime(backup.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def folder_of(backup: str) -> str:
     """Everything of one backup lies below this."""
     return f"{BACKUPS}{backup}/"
