@@ -128,6 +128,16 @@ class Layout:
         return self.config / "backup-recipient.txt"
 
     @property
+    def restore(self) -> Path:
+        """Where a restore works until its data are whole."""
+        return self.root / "restore"
+
+    @property
+    def kept(self) -> Path:
+        """The data that restores have replaced, a folder each; deleted only when the operator says so."""
+        return self.root / "kept"
+
+    @property
     def programs(self) -> Path:
         """Copies of the servers' programs, where an unprivileged user can reach them."""
         return self.root / "programs"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from stock_ops.errors import DamagedBackupError, MissingWalError, NoBackupError, OutOfReachError
-from stock_ops.facts.restore import Archive
+from stock_ops.facts.restore import Archive, Target
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import base_of, moment_of
@@ -31,18 +31,6 @@ class Request:
     latest: bool = False
     """With `backup`: everything that came after it, too."""
     timeline: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where recovery ends."""
-
-    kind: Literal["latest", "time", "mark"]
-    value: str = ""
-    """The time with its zone, or the name of the mark."""
-
-    def __str__(self) -> str:
-        return self.kind if self.kind == "latest" else f"{self.kind} {self.value}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stock_ops.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
-from stock_ops.facts.restore import Archive
-from stock_ops.plans.recovery import Choice, Request, Target, choose
+from stock_ops.facts.restore import Archive, Target
+from stock_ops.plans.recovery import Choice, Request, choose
 from stock_ops.repository.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import base_of
