@@ -136,6 +136,14 @@ class UnfinishedRestoreError(OpsError):
         )
 
 
+class ForeignStorageError(OpsError):
+    """The storage holds the backups of somebody else, or it cannot be told whose."""
+
+
+class ArchiveError(OpsError):
+    """The write-ahead log does not get into the storage."""
+
+
 class StoppedByUserError(OpsError):
     """The operator pressed Ctrl-C, or the session ended."""
 
