@@ -36,6 +36,7 @@ from stock_ops.facts.programs import (
     observe_programs,
     postgresql_bin,
 )
+from stock_ops.facts.restore import is_putting_in_place
 from stock_ops.layout import LOOPBACK, Layout
 
 UNFINISHED = ".new"
@@ -85,6 +86,8 @@ class Facts:
     environment: frozenset[str]
     """Names of the STOCK_... variables that are set."""
     spare: Spare
+    putting_in_place: bool = False
+    """A restore was cut off while it put its data in place."""
 
     def package(self, wheel: Wheel) -> Path:
         """Where a server is run from: its wheel, or its copy when it runs as another user."""
@@ -141,6 +144,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         now=time.time(),
         environment=frozenset(name for name in os.environ if name.startswith("STOCK_")),
         spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
+        putting_in_place=is_putting_in_place(layout),
     )
 
 

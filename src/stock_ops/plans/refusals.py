@@ -15,6 +15,7 @@ from stock_ops.errors import (
     MissingProgramError,
     OpsError,
     SettingError,
+    UnfinishedRestoreError,
 )
 from stock_ops.facts.instance import Cluster, Memory, Unreadable
 from stock_ops.facts.observe import Facts
@@ -77,7 +78,12 @@ def refuse_service(facts: Facts) -> None:
 
 
 def refuse_data(facts: Facts) -> None:
-    """Raise CorruptFileError or ForeignDataError when what is in the folder cannot be understood."""
+    """Raise CorruptFileError or ForeignDataError when what is in the folder cannot be understood.
+
+    Raises UnfinishedRestoreError when a restore may have left nothing, or the old data, in place.
+    """
+    if facts.putting_in_place:
+        raise UnfinishedRestoreError
     advice = {
         facts.layout.memory: "Delete it: the next `up` writes a new one (and chooses ports anew).",
         facts.layout.secrets: "Delete it: the next `up` sets new passwords. No data are lost.",

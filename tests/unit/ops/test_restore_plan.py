@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.errors import CorruptFileError, UnfitError
+from stock_ops.errors import CorruptFileError, UnfinishedRestoreError, UnfitError
 from stock_ops.facts.instance import Unreadable
 from stock_ops.facts.restore import STAGES, Progress, Stage, Target, Works, dump_progress, read_progress
 from stock_ops.plans.restore import (
@@ -29,8 +29,10 @@ from stock_ops.plans.restore import (
     plan_place,
     plan_restore,
 )
+from stock_ops.plans.up import plan_up
 from stock_ops.repository.timelines import Held
 from stock_ops.repository.wal import segment_name
+from tests.unit.ops.builders import stopped
 
 CHAIN = ("20261124T000000Z-full", "20261125T000000Z-incr")
 WANTED = Progress(
@@ -293,3 +295,9 @@ def test_progress_is_read_as_it_was_written(tmp_path: Path) -> None:
     for wrong in ("", "[]", "{}", dump_progress(WANTED).replace('"fetch"', '"elsewhere"')):
         (tmp_path / "restore.json").write_text(wrong)
         assert isinstance(read_progress(tmp_path), Unreadable)
+
+
+def test_nothing_starts_while_a_restore_is_putting_its_data_in_place() -> None:
+    with pytest.raises(UnfinishedRestoreError) as caught:
+        plan_up(replace(stopped(), putting_in_place=True), None)
+    assert "stockops restore" in caught.value.todo
