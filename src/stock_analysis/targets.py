@@ -11,18 +11,18 @@ from typing import Any
 import asyncpg
 from fastapi import FastAPI
 from starlette.types import ASGIApp
-from valkey.asyncio import Valkey
 
 from stock_analysis.gateway.backups import BackupPart, open_backup_part
 from stock_analysis.gateway.endpoints import create_app as create_gateway
 from stock_analysis.gateway.layers import KnownHosts, is_loopback
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
-from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache, check_valkey, open_valkey
+from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import SharedValkey, open_valkey
 from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import warm_calendars
@@ -73,15 +73,15 @@ async def _database(settings: Settings, _: Opened) -> AsyncIterator[asyncpg.Pool
 
 
 @asynccontextmanager
-async def _valkey(settings: Settings, _: Opened) -> AsyncIterator[Valkey]:
-    async with open_valkey(settings) as client:
-        yield client
+async def _valkey(settings: Settings, _: Opened) -> AsyncIterator[SharedValkey]:
+    async with open_valkey(settings) as valkey:
+        yield valkey
 
 
 @asynccontextmanager
 async def _stock_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
     store = PostgresBarStore(opened["database"])
-    yield Health({"postgresql": store.check}, {"valkey": partial(check_valkey, opened["valkey"])})
+    yield Health({"postgresql": store.check}, {"valkey": opened["valkey"].check})
 
 
 @asynccontextmanager
@@ -125,9 +125,7 @@ async def _serve_stock(settings: Settings, opened: Opened) -> None:
 async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, target: str) -> None:
     stock, pool, valkey = opened[upstream], opened["database"], opened["valkey"]
     database = PostgresBarStore(pool)
-    health = Health(
-        {"stock": stock.check, "postgresql": database.check}, {"valkey": partial(check_valkey, valkey)}
-    )
+    health = Health({"stock": stock.check, "postgresql": database.check}, {"valkey": valkey.check})
     app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target)
     await serve(app, health, settings, port=settings.port)
 

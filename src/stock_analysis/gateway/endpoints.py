@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from valkey.asyncio import Valkey
 
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway import schemas
@@ -25,6 +24,7 @@ from stock_analysis.kit.health import Health, health_router
 from stock_analysis.kit.http import Bounds, HeadAsGet, Observed, create_routes
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import SharedValkey
 
 STOCK_PATHS = (
     "/api/v1/stocks",
@@ -75,7 +75,7 @@ def create_app(
     stock: Upstream,
     health: Health,
     pool: asyncpg.Pool,
-    valkey: Valkey,
+    valkey: SharedValkey,
     backups: BackupPart,
     *,
     target: str = "gateway",
@@ -122,7 +122,7 @@ def _ring(settings: Settings, pool: asyncpg.Pool) -> KeyRing | None:
     return KeyRing(PostgresKeyStore(pool)) if requires_key(settings) else None
 
 
-def _limiter(settings: Settings, valkey: Valkey) -> Limiter | None:
+def _limiter(settings: Settings, valkey: SharedValkey) -> Limiter | None:
     if not settings.rate_limit_per_minute:
         return None
     counter = FallbackCounter(ValkeyCounter(valkey), InMemoryCounter())

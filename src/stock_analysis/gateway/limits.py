@@ -14,14 +14,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
-import structlog
 from prometheus_client import Counter as Metric
 from valkey.asyncio import Valkey
 
 from stock_analysis.gateway.ports import Counter
-from stock_analysis.kit.cache import CACHE_ERRORS, StepBack
-
-log = structlog.get_logger(__name__)
+from stock_analysis.kit.valkey import VALKEY_ERRORS, SharedValkey
 
 REFUSED = Metric("rate_limited_requests_total", "Requests refused because their client made too many.")
 LOCAL = Metric("rate_limit_local_total", "Leases counted in this process because Valkey was down.")
@@ -55,39 +52,36 @@ class InMemoryCounter:
 class ValkeyCounter:
     """Sums that all gateways share."""
 
-    def __init__(self, client: Valkey) -> None:
-        self._client = client
+    def __init__(self, valkey: SharedValkey) -> None:
+        self._valkey = valkey
 
     async def add(self, name: str, amount: int, ttl_s: int) -> int:
-        """Add to the sum of this name; returns the sum. Raises CACHE_ERRORS."""
-        async with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.incrby(name, amount)
-            pipeline.expire(name, ttl_s, nx=True)
-            total, _ = await pipeline.execute()
-        return int(total)
+        """Add to the sum of this name; returns the sum. Raises VALKEY_ERRORS."""
+
+        async def add(client: Valkey) -> int:
+            async with client.pipeline(transaction=True) as pipeline:
+                pipeline.incrby(name, amount)
+                pipeline.expire(name, ttl_s, nx=True)
+                total, _ = await pipeline.execute()
+            return int(total)
+
+        return await self._valkey.ask(add)
 
 
 class FallbackCounter:
-    """The shared counter, or for a while the local one when the shared one fails."""
+    """The shared counter, or the local one when the shared one fails."""
 
-    def __init__(self, shared: Counter, local: Counter, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, shared: Counter, local: Counter) -> None:
         self._shared = shared
         self._local = local
-        self._step_back = StepBack(clock)
 
     async def add(self, name: str, amount: int, ttl_s: int) -> int:
         """Add to the sum of this name; returns the sum."""
-        if self._step_back.may_ask():
-            try:
-                total = await self._shared.add(name, amount, ttl_s)
-            except CACHE_ERRORS as error:
-                self._step_back.note_failure()
-                log.warning("limits counted in this process alone", error=str(error))
-            else:
-                self._step_back.note_answer()
-                return total
-        LOCAL.inc()
-        return await self._local.add(name, amount, ttl_s)
+        try:
+            return await self._shared.add(name, amount, ttl_s)
+        except VALKEY_ERRORS:
+            LOCAL.inc()
+            return await self._local.add(name, amount, ttl_s)
 
 
 @dataclass(frozen=True, slots=True)

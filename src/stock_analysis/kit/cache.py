@@ -1,55 +1,14 @@
 """Ready answers: a bounded store in this process, Valkey behind it; losing either costs speed only."""
 
-import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Protocol
 
-import structlog
 from prometheus_client import Counter
-from valkey.asyncio import Valkey
-from valkey.asyncio.retry import Retry
-from valkey.backoff import NoBackoff
-from valkey.exceptions import ValkeyError
 
-from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import VALKEY_ERRORS, SharedValkey
 
-log = structlog.get_logger(__name__)
-
-CACHE_ERRORS = (ValkeyError, OSError, TimeoutError)
 LOOKUPS = Counter("cache_lookups_total", "Look-ups of ready answers by where they were found.", ["result"])
-FAILURES = Counter("cache_failures_total", "Calls to Valkey that failed; the answer came without it.")
-
-
-STEP_BACK_S = 5.0
-
-
-class StepBack:
-    """Leaves a failing server alone for STEP_BACK_S: a hung one then costs one wait, not one a request.
-
-    After that one caller asks; the others go on without it until that one knows.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._until: float | None = None
-
-    def may_ask(self) -> bool:
-        """Whether to ask the server now; who may, tells how it went."""
-        if self._until is None:
-            return True
-        if self._clock() < self._until:
-            return False
-        self.note_failure()  # for the others, until this caller knows better
-        return True
-
-    def note_answer(self) -> None:
-        """The server works."""
-        self._until = None
-
-    def note_failure(self) -> None:
-        """The server did not answer."""
-        self._until = self._clock() + STEP_BACK_S
 
 
 class Cache(Protocol):
@@ -88,34 +47,24 @@ class InMemoryCache:
 
 
 class ValkeyCache:
-    """Bytes in Valkey for ttl_s seconds; a failing Valkey is a miss, counted, and left alone a while."""
+    """Bytes in Valkey for ttl_s seconds; a failing Valkey is a miss."""
 
-    def __init__(self, client: Valkey, ttl_s: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client = client
+    def __init__(self, valkey: SharedValkey, ttl_s: int) -> None:
+        self._valkey = valkey
         self._ttl_s = ttl_s
-        self._step_back = StepBack(clock)
 
     async def get(self, key: str) -> bytes | None:
         """The bytes stored under this key, or None."""
-        value: bytes | None = await self._ask(lambda: self._client.get(key))
+        try:
+            value: bytes | None = await self._valkey.ask(lambda client: client.get(key))
+        except VALKEY_ERRORS:
+            return None
         return value
 
     async def put(self, key: str, value: bytes) -> None:
         """Keep the bytes for ttl_s seconds, if Valkey is there."""
-        await self._ask(lambda: self._client.set(key, value, ex=self._ttl_s))
-
-    async def _ask(self, command: Callable[[], Awaitable[Any]]) -> Any:
-        if not self._step_back.may_ask():
-            return None
-        try:
-            answer = await command()
-        except CACHE_ERRORS as error:
-            self._step_back.note_failure()
-            FAILURES.inc()
-            log.warning("cache unavailable", error=str(error), asked_again_after_s=STEP_BACK_S)
-            return None
-        self._step_back.note_answer()
-        return answer
+        with suppress(*VALKEY_ERRORS):
+            await self._valkey.ask(lambda client: client.set(key, value, ex=self._ttl_s))
 
 
 class LayeredCache:
@@ -141,22 +90,3 @@ class LayeredCache:
         """Keep the bytes in both."""
         await self._near.put(key, value)
         await self._far.put(key, value)
-
-
-def open_valkey(settings: Settings) -> Valkey:
-    """A client that gives up after valkey_timeout_s and never retries: the cache must not slow a request."""
-    password = settings.valkey_password
-    return Valkey(
-        host=settings.valkey_host,
-        port=settings.valkey_port,
-        password=password.get_secret_value() if password else None,
-        socket_timeout=settings.valkey_timeout_s,
-        socket_connect_timeout=settings.valkey_timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-async def check_valkey(client: Valkey) -> str:
-    """Version of the server. Raises when it cannot be reached."""
-    facts = await client.info("server")
-    return str(facts.get("valkey_version") or facts["redis_version"])

@@ -12,10 +12,10 @@ from stock_analysis.gateway.backups import LONGEST_ANSWER_BYTES, open_backup_par
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.schemas import Backups
 from stock_analysis.gateway.upstream import AsgiUpstream
-from stock_analysis.kit.cache import open_valkey
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import open_valkey
 from tests.contract.gateway.backup_part import BackupPartStub, backup_report, nothing_yet
 from tests.unit.gateway.calls import Answer, call, echo_app, request
 

@@ -9,20 +9,20 @@ from valkey.asyncio import Valkey
 
 from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
 from stock_analysis.gateway.ports import Counter
-from stock_analysis.kit.cache import CACHE_ERRORS, open_valkey
 from stock_analysis.kit.settings import Settings
-from stock_analysis.testing.valkey import ValkeyServer
+from stock_analysis.kit.valkey import VALKEY_ERRORS, SharedValkey, open_valkey
+from stock_analysis.testing.valkey import PASSWORD, ValkeyServer
 
 
 @pytest.fixture
-async def client(valkey: ValkeyServer) -> AsyncIterator[Valkey]:
-    async with open_valkey(valkey.add_to(Settings.model_validate({}))) as client:
-        yield client
+async def shared(valkey: ValkeyServer) -> AsyncIterator[SharedValkey]:
+    async with open_valkey(valkey.add_to(Settings.model_validate({}))) as shared:
+        yield shared
 
 
 @pytest.fixture(params=["local", "shared"])
-async def counter(request: pytest.FixtureRequest, client: Valkey) -> Counter:
-    return InMemoryCounter() if request.param == "local" else ValkeyCounter(client)
+async def counter(request: pytest.FixtureRequest, shared: SharedValkey) -> Counter:
+    return InMemoryCounter() if request.param == "local" else ValkeyCounter(shared)
 
 
 async def test_a_sum_grows_by_what_is_added(counter: Counter) -> None:
@@ -51,8 +51,8 @@ async def test_a_sum_is_forgotten_after_its_time_however_often_it_is_added_to(co
     assert await counter.add(name, 5, 1) == 5
 
 
-async def test_two_gateways_share_one_limit(client: Valkey) -> None:
-    limiters = [Limiter(ValkeyCounter(client), 240, lambda: 0.0) for _ in range(2)]
+async def test_two_gateways_share_one_limit(shared: SharedValkey) -> None:
+    limiters = [Limiter(ValkeyCounter(shared), 240, lambda: 0.0) for _ in range(2)]
     name = uuid4().hex
     granted = [(await limiters[turn % 2].take(name)).granted for turn in range(300)]
     assert sum(granted) == 240
@@ -60,22 +60,24 @@ async def test_two_gateways_share_one_limit(client: Valkey) -> None:
 
 async def test_limits_hold_while_valkey_dies_and_comes_back() -> None:
     server = ValkeyServer()
+    settings = server.add_to(Settings.model_validate({}))
     now = 0.0
     try:
-        async with open_valkey(server.add_to(Settings.model_validate({}))) as client:
-            counter = FallbackCounter(ValkeyCounter(client), InMemoryCounter(), lambda: now)
+        async with Valkey(port=settings.valkey_port, password=PASSWORD) as client:
+            shared = ValkeyCounter(SharedValkey(client, lambda: now))
+            counter = FallbackCounter(shared, InMemoryCounter())
             assert await counter.add("a", 3, 60) == 3
             server.kill()
             assert await counter.add("a", 1, 60) == 1
             server.start()
             now = 5.0
             assert await counter.add("a", 2, 60) == 2
-            assert await ValkeyCounter(client).add("a", 1, 60) == 3
+            assert await shared.add("a", 1, 60) == 3
     finally:
         server.remove()
 
 
 async def test_a_shared_counter_that_is_down_fails_as_the_fallback_expects() -> None:
-    async with open_valkey(Settings.model_validate({"valkey_port": 1})) as client:
-        with pytest.raises(CACHE_ERRORS):
-            await ValkeyCounter(client).add("a", 1, 60)
+    async with open_valkey(Settings.model_validate({"valkey_port": 1})) as shared:
+        with pytest.raises(VALKEY_ERRORS):
+            await ValkeyCounter(shared).add("a", 1, 60)

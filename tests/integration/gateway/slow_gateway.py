@@ -13,11 +13,11 @@ from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
 from stock_analysis.kit import server
-from stock_analysis.kit.cache import open_valkey
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.logging import configure_logging
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import open_valkey
 
 
 async def slow_service(scope: Scope, receive: Receive, send: Send) -> None:

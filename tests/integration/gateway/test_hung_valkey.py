@@ -9,12 +9,16 @@ import pytest
 from valkey import Valkey
 
 from stock_analysis.domain.bars import Interval
-from stock_analysis.kit.cache import STEP_BACK_S
 from stock_analysis.kit.db import connect
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import STEP_BACK_S
 from stock_analysis.testing.builders import instrument, random_bars, sessions, store_bars, store_instrument
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import PASSWORD, ValkeyServer
+
+# A lease of four requests: the cache finds out that Valkey hangs, and the limits ask for more
+# leases all the while. The wait is long enough to be told from what a busy machine adds.
+GIVEN = {"rate_limit_per_minute": 240, "valkey_timeout_s": 1.0}
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def own_valkey() -> Iterator[ValkeyServer]:
 @pytest.fixture
 def platform(database: Settings, own_valkey: ValkeyServer) -> Iterator[Platform]:
     asyncio.run(_seed(database))
-    platform = Platform(own_valkey.add_to(database))
+    platform = Platform(own_valkey.add_to(database).model_copy(update=GIVEN))
     yield platform
     platform.remove()
 
@@ -49,7 +53,7 @@ def seconds_of(client: httpx.Client, bars: int) -> float:
     return time.monotonic() - began
 
 
-def test_a_hung_valkey_costs_each_of_its_users_one_wait_and_is_used_again_when_it_answers(
+def test_a_hung_valkey_costs_one_wait_and_is_used_again_when_it_answers(
     platform: Platform, own_valkey: ValkeyServer
 ) -> None:
     with (
@@ -60,12 +64,11 @@ def test_a_hung_valkey_costs_each_of_its_users_one_wait_and_is_used_again_when_i
         own_valkey.hang()
         first = seconds_of(client, 2)
         later = [seconds_of(client, bars) for bars in range(3, 33)]
-        assert platform.settings.valkey_timeout_s < first < 1
+        wait_s = platform.settings.valkey_timeout_s
+        assert wait_s < first < 2 * wait_s
         assert sum(later) < STEP_BACK_S, "the test itself was too slow to tell"
-        # The limits ask Valkey on their own, once a lease: one later request may find it out for them.
-        assert sorted(later)[-2] < platform.settings.valkey_timeout_s
-        assert max(later) < 1
-        assert platform.log.count('"cache unavailable"') == 1
+        assert max(later) < wait_s
+        assert platform.log.count('"valkey unavailable"') == 1
         own_valkey.resume()
         kept = far.dbsize()
         deadline = time.monotonic() + STEP_BACK_S + 5

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from stock_analysis.domain.bars import Interval
-from stock_analysis.kit.cache import open_valkey
 from stock_analysis.kit.settings import Settings, load_settings
+from stock_analysis.kit.valkey import open_valkey
 from stock_analysis.testing import builders
 from stock_analysis.testing.postgres import PostgresCluster, connect
 from stock_analysis.testing.valkey import ValkeyServer
@@ -34,8 +34,8 @@ async def test_bars_are_stored_and_the_version_grows(pool: asyncpg.Pool) -> None
 
 
 async def test_the_cache_needs_the_password_and_answers(settings: Settings) -> None:
-    async with open_valkey(settings) as client:
-        assert await client.ping()
+    async with open_valkey(settings) as valkey:
+        assert await valkey.ask(lambda client: client.ping())
 
 
 def test_settings_survive_the_way_through_the_environment(settings: Settings) -> None:

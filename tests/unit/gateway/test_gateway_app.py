@@ -9,11 +9,11 @@ from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import STOCK_PATHS, create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
 from stock_analysis.kit import metrics
-from stock_analysis.kit.cache import open_valkey
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.http import create_app as create_service
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.valkey import open_valkey
 from tests.unit.gateway.calls import call, request
 
 BARS = "/api/v1/stocks/AAPL/bars"

@@ -1,0 +1,97 @@
+"""The Valkey of this process: it saves time and is never waited for long, nor by each of its users anew."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+from prometheus_client import Counter
+from valkey.asyncio import Valkey
+from valkey.asyncio.retry import Retry
+from valkey.backoff import NoBackoff
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
+from valkey.exceptions import ValkeyError
+
+from stock_analysis.kit.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+VALKEY_ERRORS = (ValkeyError, OSError, TimeoutError)
+FAILURES = Counter("cache_failures_total", "Calls to Valkey that failed; the answer came without it.")
+STEP_BACK_S = 5.0
+
+T = TypeVar("T")
+
+
+class StepBack:
+    """Leaves a failing server alone for STEP_BACK_S: a hung one then costs one wait, not one a request.
+
+    After that one caller asks; the others go on without it until that one knows.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: float | None = None
+
+    def may_ask(self) -> bool:
+        """Whether to ask the server now; who may, tells how it went."""
+        if self._until is None:
+            return True
+        if self._clock() < self._until:
+            return False
+        self.note_failure()  # for the others, until this caller knows better
+        return True
+
+    def note_answer(self) -> None:
+        """The server works."""
+        self._until = None
+
+    def note_failure(self) -> None:
+        """The server did not answer."""
+        self._until = self._clock() + STEP_BACK_S
+
+
+class SharedValkey:
+    """One client for all who use Valkey in this process: what one of them finds out, the others know.
+
+    All of them step back together, so that a hung Valkey costs one wait, not one for each of them.
+    """
+
+    def __init__(self, client: Valkey, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._step_back = StepBack(clock)
+
+    async def ask(self, command: Callable[[Valkey], Awaitable[T]]) -> T:
+        """What the command answers. Raises VALKEY_ERRORS, at once while it is left alone."""
+        if not self._step_back.may_ask():
+            raise ValkeyConnectionError("left alone, because it failed a moment ago")
+        try:
+            answer = await command(self._client)
+        except VALKEY_ERRORS as error:
+            self._step_back.note_failure()
+            FAILURES.inc()
+            log.warning("valkey unavailable", error=str(error), asked_again_after_s=STEP_BACK_S)
+            raise
+        self._step_back.note_answer()
+        return answer
+
+    async def check(self) -> str:
+        """Version of the server, asked for whatever is known of it. Raises when it cannot be reached."""
+        facts = await self._client.info("server")
+        return str(facts.get("valkey_version") or facts["redis_version"])
+
+
+@asynccontextmanager
+async def open_valkey(settings: Settings) -> AsyncIterator[SharedValkey]:
+    """A client that gives up after valkey_timeout_s and never retries: it must not slow a request."""
+    password = settings.valkey_password
+    async with Valkey(
+        host=settings.valkey_host,
+        port=settings.valkey_port,
+        password=password.get_secret_value() if password else None,
+        socket_timeout=settings.valkey_timeout_s,
+        socket_connect_timeout=settings.valkey_timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    ) as client:
+        yield SharedValkey(client)
