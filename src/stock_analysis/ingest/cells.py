@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from stock_analysis.domain.bars import BoolArray, FloatArray, IntArray
+from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.ingest.rows import NO_TIME
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
@@ -271,3 +273,11 @@ def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def parsed_symbol(text: str | None) -> str | None:
+    """The symbol that a cell names, or None."""
+    try:
+        return parse_symbol(text) if text is not None else None
+    except InvalidInputError:
+        return None

@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stock_analysis.domain.bars import Interval
-from stock_analysis.ingest.files import BATCH_ROWS, FileOptions
+from stock_analysis.ingest.chunks import BATCH_ROWS
+from stock_analysis.ingest.files import FileOptions
 from stock_analysis.ingest.folder import import_path
 from stock_analysis.ingest.ports import Provider
 from stock_analysis.ingest.progress import as_json, open_progress, summary

@@ -11,7 +11,8 @@ import pytest
 from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.errors import InvalidInputError
-from stock_analysis.ingest.files import FileOptions, open_rows, read_actions, read_instruments
+from stock_analysis.ingest.files import FileOptions, open_rows
+from stock_analysis.ingest.listings import read_actions, read_instruments
 from stock_analysis.ingest.rows import NO_TIME, RowBatch
 from stock_analysis.kernels.quality import Defect
 from stock_analysis.testing.builders import epoch

@@ -1,0 +1,177 @@
+"""CSV files: their encoding, delimiter and header, and their rows as text."""
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+
+from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.ingest.chunks import SAMPLE_ROWS, Chunk
+
+_BLOCK_BYTES = 4 << 20
+_SCAN_BYTES = 1 << 20
+
+_ENCODINGS = ("utf-8", "cp949", "latin-1")
+"""Tried in this order; the last one reads everything."""
+
+
+class CsvTable:
+    """A CSV file. Looked through once: fingerprint, lines, encoding, header."""
+
+    def __init__(self, path: Path, *, decompress: bool) -> None:
+        self.path = path
+        self._decompress = decompress
+        scan = _scan(self._open, path)
+        self.sha256, self.encoding, self._quoted = scan.sha256, scan.encoding, scan.quoted
+        self._header_line, header = self._find_header()
+        self.delimiter = _delimiter(header, path)
+        self.names = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter))]
+        self.rows = max(scan.lines - self._header_line - 1, 0)
+
+    def sample(self, columns: dict[str, int]) -> dict[str, list[str]]:
+        """The first cells of each column."""
+        first = next(self.chunks(columns), None)
+        if first is None:
+            return {name: [] for name in columns}
+        return {
+            name: [str(text or "") for text in cells[:SAMPLE_ROWS].to_pylist()]
+            for name, cells in first.cells.items()
+        }
+
+    def chunks(self, columns: dict[str, int]) -> Iterator[Chunk]:
+        """The rows as text, a block at a time."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow
+
+        broken: dict[int, str] = {}
+        skip = self._header_line + 1
+
+        def note(line: Any) -> str:
+            broken[line.number - skip] = line.text
+            return "skip"
+
+        labels = [f"c{place}" for place in range(len(self.names))]
+        wanted = {name: labels[place] for name, place in columns.items()}
+        with self._open() as stream:
+            try:
+                reader = arrow.open_csv(
+                    stream,
+                    read_options=arrow.ReadOptions(
+                        use_threads=False,
+                        block_size=_BLOCK_BYTES,
+                        column_names=labels,
+                        skip_rows=skip,
+                        encoding=self.encoding,
+                    ),
+                    parse_options=arrow.ParseOptions(
+                        delimiter=self.delimiter, newlines_in_values=self._quoted, invalid_row_handler=note
+                    ),
+                    convert_options=arrow.ConvertOptions(
+                        column_types=dict.fromkeys(labels, pa.string()),
+                        include_columns=sorted(set(wanted.values())),
+                        strings_can_be_null=False,
+                    ),
+                )
+                next_number = 1
+                for batch in reader:
+                    chunk = _numbered(batch, wanted, next_number, broken)
+                    next_number = int(chunk.number[-1]) + 1 if chunk.rows else next_number
+                    yield chunk
+                if broken:
+                    yield _only_broken(broken, wanted)
+            except pa.ArrowInvalid as error:
+                if "Empty CSV" not in str(error):
+                    raise InvalidInputError(f"{self.path.name} cannot be read: {error}") from error
+                if broken:
+                    yield _only_broken(broken, wanted)
+            except (UnicodeDecodeError, EOFError, OSError) as error:
+                raise InvalidInputError(f"{self.path.name} cannot be read: {error}") from error
+
+    def _open(self) -> IO[bytes]:
+        return cast("IO[bytes]", gzip.open(self.path)) if self._decompress else self.path.open("rb")
+
+    def _find_header(self) -> tuple[int, str]:
+        with io.TextIOWrapper(self._open(), self.encoding, errors="replace") as text:
+            for number, line in enumerate(text):
+                if line.strip():
+                    return number, line.strip("\r\n\ufeff")
+        raise InvalidInputError(f"{self.path.name} is empty")
+
+
+def _numbered(batch: Any, wanted: dict[str, str], first: int, broken: dict[int, str]) -> Chunk:
+    """Give the rows of a block their numbers, the broken lines among them included as rows without cells."""
+    import pyarrow as pa
+
+    own: dict[int, str] = {}
+    last = first + batch.num_rows - 1
+    for line in sorted(broken):
+        if line > last + 1:
+            break
+        own[line] = broken.pop(line)
+        last += 1
+    number = np.arange(first, last + 1, dtype=np.int64)
+    cells = {name: batch.column(batch.schema.get_field_index(label)) for name, label in wanted.items()}
+    if own:
+        rows = np.cumsum(~np.isin(number, list(own))) - 1
+        take = pa.array(rows, mask=np.isin(number, list(own)))
+        cells = {name: column.take(take) for name, column in cells.items()}
+    return Chunk(number, cells, own)
+
+
+def _only_broken(broken: dict[int, str], wanted: dict[str, str]) -> Chunk:
+    import pyarrow as pa
+
+    number = np.array(sorted(broken), np.int64)
+    cells = {name: pa.nulls(len(number), pa.string()) for name in wanted}
+    return Chunk(number, cells, dict(broken))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    sha256: bytes
+    lines: int
+    encoding: str
+    quoted: bool
+
+
+def _scan(opener: Any, path: Path) -> _Scan:
+    """Read a text file once: fingerprint, number of lines, encoding, whether it quotes."""
+    digest, lines, quoted, start, end = hashlib.sha256(), 0, False, b"", b""
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in _ENCODINGS}
+    try:
+        with opener() as stream:
+            while block := stream.read(_SCAN_BYTES):
+                digest.update(block)
+                lines += block.count(b"\n") or block.count(b"\r")
+                quoted = quoted or b'"' in block
+                start, end = start or block[:4], block[-1:]
+                decoders = {name: one for name, one in decoders.items() if _decodes(one, block)}
+    except (OSError, EOFError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}") from error
+    encoding = "utf-16" if start[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else next(iter(decoders))
+    return _Scan(digest.digest(), lines + (end not in {b"\n", b"\r", b""}), encoding, quoted)
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
+    try:
+        decoder.decode(block)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _delimiter(header: str, path: Path) -> str:
+    counts = {one: header.count(one) for one in ",;\t|"}
+    best = max(counts, key=lambda one: counts[one])
+    if not counts[best]:
+        raise InvalidInputError(
+            f"{path.name} is not a table: no comma, semicolon, tab or bar in its first line"
+        )
+    return best

@@ -1,0 +1,51 @@
+"""A file as a table, CSV or Parquet, and where its known columns stand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.ingest.csv_table import CsvTable
+from stock_analysis.ingest.parquet_table import ParquetTable
+from stock_analysis.kit.terminal import printable
+
+Format = Literal["csv", "parquet"]
+Table = CsvTable | ParquetTable
+
+SYMBOL_WORDS = ("symbol", "ticker", "code", "instrument", "종목코드", "단축코드", "심볼", "티커")
+_WORDS = {"when": "the date", "ex_date": "the ex-date"}
+
+
+def open_table(path: Path, said: Format | None) -> Table:
+    """The file in the format the user said, or its first bytes tell. Raises InvalidInputError."""
+    if not path.is_file():
+        raise InvalidInputError(f"{path}: no such file")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
+    if not start:
+        raise InvalidInputError(f"{path.name} is empty")
+    if (said or ("parquet" if start == b"PAR1" else "csv")) == "parquet":
+        return ParquetTable(path)
+    return CsvTable(path, decompress=start[:2] == b"\x1f\x8b")
+
+
+def find_columns(
+    names: Sequence[str], synonyms: dict[str, tuple[str, ...]], required: Sequence[str], path: Path
+) -> dict[str, int]:
+    """Where each known column stands. Raises InvalidInputError naming those that are missing."""
+    plain = [name.strip().strip('"').lower().lstrip("<").rstrip(">") for name in names]
+    found = {}
+    for column, words in synonyms.items():
+        places = [plain.index(word) for word in words if word in plain]
+        if places:
+            found[column] = places[0]
+    missing = [_WORDS.get(column, column) for column in required if column not in found]
+    if missing:
+        listed = printable(", ".join(names), 200) or "nothing"
+        raise InvalidInputError(
+            f"{path.name} has no column for {', '.join(missing)}; its first line says: {listed}"
+        )
+    return found
