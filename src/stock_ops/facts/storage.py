@@ -1,0 +1,37 @@
+"""The storage that the settings of the backups name."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from stock_ops.facts.backups import BackupSettings, read_credentials
+from stock_ops.layout import Layout
+from stock_ops.repository.folder import FolderStorage
+from stock_ops.repository.s3 import Bucket, S3Storage
+from stock_ops.repository.storage import Storage, StorageError
+
+
+def open_storage(
+    layout: Layout, settings: BackupSettings, environ: Mapping[str, str] = os.environ
+) -> Storage:
+    """The storage, not yet looked at. Raises StorageError when the keys to a bucket are missing."""
+    if not settings.is_s3:
+        return FolderStorage(Path(settings.storage))
+    keys = read_credentials(layout, environ)
+    if keys is None:
+        raise StorageError(
+            f"There are no keys to {settings.storage}.",
+            f"Write access_key_id and secret_access_key to {layout.backup_credentials} (mode 600), "
+            "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        )
+    bucket, _, prefix = settings.storage.removeprefix("s3://").partition("/")
+    return S3Storage(
+        Bucket(
+            bucket,
+            prefix.rstrip("/"),
+            settings.s3_endpoint,
+            settings.s3_region,
+            keys.access_key_id,
+            keys.secret_access_key,
+        )
+    )
