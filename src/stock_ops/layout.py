@@ -108,6 +108,11 @@ class Layout:
         return self.backup / "status.json"
 
     @property
+    def backup_lock(self) -> Path:
+        """Held while somebody works on the storage: makes, verifies or deletes backups, or rehearses a restore."""
+        return self.backup / "lock"
+
+    @property
     def passfile(self) -> Path:
         """Password of stock_backup as PGPASSFILE, mode 0600, of the user who runs PostgreSQL's programs."""
         return self.backup / "pgpass"

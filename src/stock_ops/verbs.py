@@ -56,10 +56,10 @@ def confirmed(question: str, *, yes: bool) -> bool:
 
 
 @contextlib.contextmanager
-def locked(layout: Layout, verb: str) -> Iterator[None]:
-    """Hold the lock of the data folder; the system's errors come in words."""
+def locked(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[None]:
+    """Hold the lock of the data folder, or another one in it; the system's errors come in words."""
     try:
-        with exclusive(layout, verb):
+        with exclusive(layout, verb, lock):
             yield
     except OSError as error:
         raise explain(error, layout) from error

@@ -32,7 +32,14 @@ def mark_object(name: str) -> str:
     return f"{MARKS}{name}.json"
 
 
-def _mark(data: bytes) -> NamedMark | None:
+def dump_mark(mark: NamedMark) -> bytes:
+    """The text of a mark's object."""
+    body = {"name": mark.name, "lsn": mark.lsn, "timeline": mark.timeline, "at": mark.at.isoformat()}
+    return json.dumps(body).encode() + b"\n"
+
+
+def load_mark(data: bytes) -> NamedMark | None:
+    """The mark in the text of an object; None when it makes no sense."""
     try:
         body = json.loads(data)
         at = datetime.fromisoformat(body["at"])

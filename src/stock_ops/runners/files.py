@@ -80,14 +80,14 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(layout: Layout, verb: str) -> Iterator[None]:
-    """Hold the data folder's lock. Raises BusyError at once when another process holds it.
+def exclusive(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[None]:
+    """Hold the data folder's lock, or another one in it. Raises BusyError at once when somebody else holds it.
 
     The kernel frees the lock when its holder dies, so a lock file that is left over locks nothing.
     """
     if not layout.root.exists():
         make_folder(NewFolder(layout.root, 0o711 if os.geteuid() == 0 else 0o700))
-    handle = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(lock or layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(handle)
         os.truncate(handle, 0)
