@@ -109,7 +109,7 @@ class Layout:
 
     @property
     def backup_lock(self) -> Path:
-        """Held while somebody works on the storage: makes, verifies or deletes backups, or rehearses a restore."""
+        """Held while somebody works on the storage: makes, verifies or deletes backups, or rehearses one."""
         return self.backup / "lock"
 
     @property

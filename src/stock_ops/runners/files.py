@@ -81,7 +81,7 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def exclusive(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[None]:
-    """Hold the data folder's lock, or another one in it. Raises BusyError at once when somebody else holds it.
+    """Hold the data folder's lock, or another one in it. Raises BusyError at once when it is held.
 
     The kernel frees the lock when its holder dies, so a lock file that is left over locks nothing.
     """
