@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.postgres import connect as open_connection
 from stock_ops.repository.manifest import TableContent
 from stock_ops.runners.content import (
     measure_content,
@@ -34,13 +35,7 @@ Connect = Callable[[], Awaitable[Any]]
 
 @pytest.fixture
 def connect(database: Settings) -> Connect:
-    return lambda: asyncpg.connect(
-        host="127.0.0.1",
-        port=database.database_port,
-        user=database.database_user,
-        password=database.database_password.get_secret_value(),
-        database=database.database_name,
-    )
+    return lambda: open_connection(database)
 
 
 @pytest.fixture

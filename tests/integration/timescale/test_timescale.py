@@ -17,6 +17,7 @@ from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.testing.postgres import PostgresCluster, connect
+from stock_ops.runners.content import measure_content, read_extensions
 from tests.integration.timescale.arguments import ARGUMENTS, BEFORE
 
 SEED = Path(__file__).with_name("seed.sql").read_text()
@@ -98,6 +99,20 @@ async def test_the_repository_reads_hypertables(stored: Settings) -> None:
     async with await open_pool(stored, application_name="test") as pool:
         snapshot = await PostgresBarStore(pool).snapshot("AAPL", Interval.M5)
     assert snapshot.bars.close.tolist() == [101.0 + n for n in range(60)]
+
+
+async def test_a_backup_measures_chunks_and_not_the_catalogue_of_the_extension(stored: Settings) -> None:
+    content = {one.table: one.rows for one in await measure_content(lambda: connect(stored))}
+    connection = await connect(stored)
+    try:
+        chunks = await connection.fetch(
+            "SELECT format('%I.%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks"
+        )
+        assert "timescaledb" in await read_extensions(connection)
+    finally:
+        await connection.close()
+    assert sum(content[chunk[0]] for chunk in chunks) == 60 + 60
+    assert not [name for name in content if name.startswith("_timescaledb_catalog")]
 
 
 @pytest.fixture
