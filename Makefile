@@ -35,7 +35,7 @@ test: ## All tests, on real servers
 	@$(BOOTSTRAP) dev
 	@$(BIN)/python tools/test_parts.py
 	@$(BOOTSTRAP) npm test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: ## Static checks: style, types, layers
 	@$(BOOTSTRAP) dev

@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import Settings
@@ -15,6 +18,29 @@ from stock_analysis.testing.valkey import ValkeyServer
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails, unless it needs root")
+
+
+class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """A file goes to one worker as a whole, because its tests share servers.
+
+    Those of test_ops_*.py share none and take half the time of all: each goes where there is room.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if "/test_ops_" in nodeid else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    return Scheduler(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """No worker for a single file; else at least two, because the tests wait half of their time."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    alone = len(files) == 1 and Path(*files).is_file()
+    return 0 if alone else min(max(os.cpu_count() or 1, 2), 4)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

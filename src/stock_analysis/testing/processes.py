@@ -1,8 +1,10 @@
 """Servers of a test run: they end when the run ends, however it ends."""
 
+import random
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -52,9 +54,30 @@ def user_group(user: str | None) -> int | None:
     return pwd.getpwnam(user).pw_gid if user else None
 
 
+_PORTS = range(10_000, 20_000)
+"""Below those that stockops chooses, and those that the system hands out."""
+
+_RESERVATIONS = 200
+_reserved: deque[socket.socket] = deque()
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on now, and that no other test process draws before we use it."""
+    port = random.choice(_PORTS)  # noqa: S311 - no secret
+    return port if _reserve(port) else free_port()
+
+
+def _reserve(port: int) -> bool:
+    """Hold the UDP port of that number, which nobody needs: it tells other test processes to draw again."""
+    mark = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        mark.bind(("127.0.0.1", port))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        mark.close()
+        return False
+    _reserved.append(mark)
+    if len(_reserved) > _RESERVATIONS:
+        _reserved.popleft().close()
+    return True

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,19 +15,13 @@ from typing import Any
 
 import psutil
 
+from stock_analysis.testing.processes import free_port
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import observe_programs
 from stock_ops.layout import Layout
 
 CHECKOUT = Path(__file__).parents[3]
 STUB = Path(__file__).parent / "stub_platform.py"
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

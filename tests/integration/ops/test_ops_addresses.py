@@ -3,10 +3,10 @@ import socket
 
 import pytest
 
+from stock_analysis.testing.processes import free_port
 from stock_ops.facts.health import ask_platform
 from stock_ops.facts.ports import is_free, is_taken, obstacle
 from tests.integration.ops.conftest import Maker
-from tests.integration.ops.instance import free_port
 
 
 def test_a_port_is_taken_only_when_somebody_listens_on_it() -> None:
@@ -17,12 +17,19 @@ def test_a_port_is_taken_only_when_somebody_listens_on_it() -> None:
     assert is_free("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "a..b", "no such host", "x" * 70])
+NO_NAMES = ("a..b", "no such host", "x" * 70)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", *NO_NAMES])
 def test_an_address_that_is_not_ours_is_neither_free_nor_taken(host: str) -> None:
     found = obstacle(host, free_port())
     assert found
     assert found.errno != errno.EADDRINUSE
     assert not is_taken(host, free_port())
+
+
+@pytest.mark.parametrize("host", NO_NAMES)
+def test_a_name_that_no_host_can_have_does_not_answer(host: str) -> None:
     assert not ask_platform(host, free_port()).answers
 
 

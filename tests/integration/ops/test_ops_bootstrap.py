@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.ops.instance import CHECKOUT, free_port
+from stock_analysis.testing.processes import free_port
+from tests.integration.ops.instance import CHECKOUT, wait_for
 
 _NOT_CLONED = (".venv", "node_modules", "dist", "build", ".git", "__pycache__", "test-results", ".*_cache")
 
@@ -75,7 +76,8 @@ def test_a_fresh_clone_is_a_chart_page_after_one_command(clone: Path, base: Path
 @pytest.mark.fault
 def test_an_installation_that_was_cut_off_is_finished_by_the_next(clone: Path) -> None:
     process = start(clone, "install")
-    time.sleep(4)
+    wait_for((clone / ".venv/bin/uv").exists, "the installer is there and installs the packages", 60)
+    time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode != 0

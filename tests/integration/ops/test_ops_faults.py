@@ -17,8 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
+from stock_analysis.testing.processes import free_port
 from tests.integration.ops.conftest import Maker
-from tests.integration.ops.instance import Instance, dead, free_port, wait_for
+from tests.integration.ops.instance import Instance, dead, wait_for
 
 KILLED_UP = Path(__file__).parent / "killed_up.py"
 

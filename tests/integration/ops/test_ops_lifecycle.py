@@ -9,8 +9,9 @@ from collections.abc import Callable
 import psutil
 import pytest
 
+from stock_analysis.testing.processes import free_port
 from tests.integration.ops.conftest import Maker
-from tests.integration.ops.instance import Instance, dead, free_port, wait_for
+from tests.integration.ops.instance import Instance, dead, wait_for
 
 REST_BYTES = 400 * 2**20
 NEXT_START_S, UNCHANGED_S = 5.0, 5.0
