@@ -96,6 +96,12 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
     return choice
 
 
+def judge(archive: Archive, way: Way) -> tuple[tuple[Manifest, str | None], ...]:
+    """The backups along a way, oldest first, each with why it cannot be restored; None where it can."""
+    usable = _Usable(archive, way)
+    return tuple((backup, usable.flaw(backup)) for backup in usable.backups)
+
+
 def way_of(archive: Archive, timeline: int | None) -> Way:
     """The way to the timeline that was asked for, or to the newest."""
     wanted = timeline or archive.timeline
@@ -152,8 +158,8 @@ class _Usable:
         archive, missing = self._archive, number_of(backup.first_segment)
         for held in run_along(self._way, missing, archive.whole, archive.partial):
             missing = number_of(held.name) + 1
-        if missing > number_of(backup.last_segment):
-            return None
+            if missing > number_of(backup.last_segment):
+                return None
         return f"segment {next(names_at(self._way, missing))} of the log is missing"
 
 
