@@ -999,8 +999,11 @@ export interface components {
         Storage: {
             /** Free Bytes */
             free_bytes: number | null;
-            /** Used Bytes */
-            used_bytes: number;
+            /**
+             * Used Bytes
+             * @description null: it could not be looked at yet, and lists no backups.
+             */
+            used_bytes: number | null;
             /** Where */
             where: string;
         };

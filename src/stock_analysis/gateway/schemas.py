@@ -67,7 +67,9 @@ class Storage(BaseModel):
     """Where the backups lie, without secrets; free_bytes is null where the storage does not tell."""
 
     where: str
-    used_bytes: int
+    used_bytes: Annotated[
+        int | None, Field(description="null: it could not be looked at yet, and lists no backups.")
+    ]
     free_bytes: int | None
 
 

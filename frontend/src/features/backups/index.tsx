@@ -43,7 +43,7 @@ function State({ data, error, at }: { data: Backups; error: Error | null; at: In
       {error !== null && <Silence error={error} at={at} />}
       <Warnings warnings={data.warnings} />
       {error === null && data.warnings.length === 0 && <Calm data={data} />}
-      {data.backups.length === 0 && <First at={data.schedule.next_backup_at} />}
+      {data.backups.length === 0 && data.storage.used_bytes !== null && <First at={data.schedule.next_backup_at} />}
       <div className={error === null ? 'backup-cards' : 'backup-cards outdated'}>
         <Points data={data} now={at} />
         <LastBackup data={data} now={at} />
@@ -213,7 +213,7 @@ function Storage({ data: { storage, retention } }: { data: Backups }) {
       <Facts
         facts={[
           [m.backups.where, <span key="where" className="path">{storage.where}</span>],
-          [m.backups.used, formatBytes(lang, storage.used_bytes)],
+          [m.backups.used, storage.used_bytes === null ? MISSING : formatBytes(lang, storage.used_bytes)],
           [m.backups.free, storage.free_bytes === null ? MISSING : formatBytes(lang, storage.free_bytes)],
           [m.backups.keeps, m.backups.keptFor(formatInteger(lang, retention.keep_days), formatInteger(lang, retention.keep_full))],
           [m.backups.fullEvery, days(retention.full_every_days)],
