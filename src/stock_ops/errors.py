@@ -118,6 +118,14 @@ class DamagedBackupError(OpsError):
     """A backup is not what was written; an older one is never taken in its place unasked."""
 
 
+class UnsoundDataError(OpsError):
+    """Restored data contradict themselves, or what was measured when they were backed up."""
+
+
+class UndetectedDamageError(OpsError):
+    """A drill damaged something, and nothing noticed."""
+
+
 class UnfitError(OpsError):
     """The backup and this release, or this data folder, do not fit each other."""
 
