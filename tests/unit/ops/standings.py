@@ -1,0 +1,233 @@
+"""Builders of how backups stand: all is well, one thing is wrong, just not wrong yet, everything is wrong."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stock_ops.facts.archive import ArchiveState
+from stock_ops.facts.backups import BackupSettings
+from stock_ops.facts.drills import Drill, Outcome, drill_id
+from stock_ops.facts.repository import Contents
+from stock_ops.facts.restore import Archive
+from stock_ops.facts.standing import Failure, Standing
+from stock_ops.plans.archive import SPOOL_BYTES
+from stock_ops.plans.warnings import (
+    BACKUP_AGE,
+    CLOCK,
+    DRILL_GRACE,
+    FULLS_FREE,
+    LAG_S,
+    RETAINED_SHARE,
+    TRIES,
+    Kind,
+)
+from stock_ops.repository.keys import LostKeyError
+from stock_ops.repository.manifest import Manifest, Mark, StoredPart
+from stock_ops.repository.objects import backup_id, base_of, segment_object
+from stock_ops.repository.storage import StorageError, StoredObject
+from stock_ops.repository.verification import Verification
+from stock_ops.repository.wal import SEGMENT_BYTES, format_lsn, segment_name
+
+GIB = 2**30
+FULL_BYTES = 400 * 2**20
+SEGMENTS_A_DAY = 4
+DAYS = 9
+SECOND = timedelta(seconds=1)
+SETTINGS = BackupSettings(storage="/srv/backups", key_file=Path("/home/ann/backup.key"))
+RESTING = timedelta(days=SETTINGS.drill_every_days) + DRILL_GRACE
+
+
+def backup(at: datetime, segment: int, *, parent: Manifest | None = None, timeline: int = 1) -> Manifest:
+    """A backup that was begun at a time; its log goes from one segment to the next."""
+    name = backup_id(at, "incr" if parent else "full")
+    return Manifest(
+        id=name,
+        kind="incr" if parent else "full",
+        parent=parent.id if parent else None,
+        system_identifier="7",
+        timeline=timeline,
+        start_lsn=format_lsn(segment * SEGMENT_BYTES + 4096),
+        stop_lsn=format_lsn(segment * SEGMENT_BYTES + 8192),
+        mark=Mark(f"backup-{name}", format_lsn((segment + 1) * SEGMENT_BYTES + 4096), at + 12 * SECOND),
+        first_segment=segment_name(timeline, segment),
+        last_segment=segment_name(timeline, segment + 1),
+        started_at=at,
+        finished_at=at + 20 * SECOND,
+        duration_s=2.5 if parent else 14.25,
+        postgresql="18.6",
+        schema_version=4,
+        extensions={},
+        structure_sha256="0",
+        content=(),
+        parts=(StoredPart(base_of(name), "base", GIB, "1", FULL_BYTES // (40 if parent else 1), "2"),),
+        valkey_keys=0,
+        compression_level=1,
+    )
+
+
+def archive(*backups: Manifest, segments: range = range(1, 100), **changes: Any) -> Archive:
+    """These backups whole, and the log of the first timeline."""
+    whole = Archive(
+        where="/srv/backups",
+        system_identifier="7",
+        backups=backups,
+        damaged={},
+        sizes={base_of(one.id): one.stored_bytes for one in backups},
+        whole=frozenset(segment_name(1, number) for number in segments),
+        partial=frozenset([segment_name(1, segments.stop)]),
+        histories={},
+        marks=(),
+    )
+    return replace(whole, **changes)
+
+
+def week(now: datetime) -> tuple[Manifest, ...]:
+    """A full backup and increments to it, one a day, the last one six hours ago."""
+    found: list[Manifest] = []
+    for day in range(DAYS):
+        at = now - timedelta(days=DAYS - 1 - day, hours=6)
+        found.append(backup(at, SEGMENTS_A_DAY * day + 1, parent=found[-1] if found else None))
+    return tuple(found)
+
+
+def calm(now: datetime) -> Standing:
+    """All is well: shipped two seconds ago, verified and rehearsed two days ago."""
+    backups = week(now)
+    ahead = range(1, SEGMENTS_A_DAY * DAYS + 2)
+    objects = [StoredObject(segment_object(segment_name(1, number)), 2**20, now) for number in ahead]
+    contents = Contents(
+        archive(*backups, segments=ahead),
+        tuple(objects),
+        {backups[-2].id: Verification(now - timedelta(days=1), "read")},
+    )
+    return Standing(
+        settings=SETTINGS,
+        where="/srv/backups",
+        contents=contents,
+        free_bytes=90 * GIB,
+        unreachable=None,
+        histories={},
+        archive=ArchiveState(
+            streaming=True,
+            shipped_lsn="0/25000028",
+            shipped_at=(now - 2 * SECOND).isoformat(),
+            lag_s=1.5,
+            slot_retained_bytes=SEGMENT_BYTES,
+            slot_limit_bytes=4 * GIB,
+            spool_bytes=SEGMENT_BYTES,
+            wal_status="reserved",
+        ),
+        broken=False,
+        breaks=(),
+        drills=(drill(now - timedelta(days=2)),),
+        failures={},
+        next_backup_at=now + timedelta(hours=18),
+        next_drill_at=now + timedelta(days=5),
+        uptime_s=86_400.0 * 30,
+        clock_jump_s=0.0,
+        key_flaw=None,
+        shares_disk=False,
+    )
+
+
+def drill(at: datetime, outcome: Outcome = "passed", *, sabotage: bool = False) -> Drill:
+    """A drill that ran to its end."""
+    measured = None if sabotage or outcome != "passed" else 1.5
+    return Drill(drill_id(at), at, at + 60 * SECOND, outcome, measured, measured and 21.0, sabotage)
+
+
+def with_archive(standing: Standing, **changes: Any) -> Standing:
+    """The continuous archive in another state."""
+    return replace(standing, archive=replace(standing.archive, **changes))
+
+
+def with_contents(standing: Standing, **changes: Any) -> Standing:
+    """Other things in the storage."""
+    assert standing.contents is not None
+    return replace(standing, contents=replace(standing.contents, **changes))
+
+
+def with_holdings(standing: Standing, **changes: Any) -> Standing:
+    """Other backups and log in the storage."""
+    assert standing.contents is not None
+    return with_contents(standing, archive=replace(standing.contents.archive, **changes))
+
+
+def verified(standing: Standing, at: datetime) -> Standing:
+    """The newest backup was found whole at a time."""
+    assert standing.contents is not None
+    newest = standing.contents.archive.backups[-1]
+    return with_contents(standing, verifications={newest.id: Verification(at, "restored")})
+
+
+def last_backup(standing: Standing, at: datetime) -> Standing:
+    """The newest backup was marked at a time and found whole; there are none after it."""
+    assert standing.contents is not None
+    backups = standing.contents.archive.backups
+    kept = [one for one in backups if one.mark.at < at - timedelta(days=1)]
+    newest = replace(backups[len(kept)], mark=replace(backups[len(kept)].mark, at=at))
+    return verified(with_holdings(standing, backups=(*kept, newest)), at)
+
+
+Change = Callable[[Standing, datetime], Standing]
+
+WRONG: Mapping[Kind, Change] = {
+    "archive-broken": lambda s, _: replace(s, broken=True),
+    "archive-lagging": lambda s, _: with_archive(s, lag_s=LAG_S + 1, last_error="it is full"),
+    "archive-stopped": lambda s, _: with_archive(s, streaming=False),
+    "backup-damaged": lambda s, now: with_holdings(
+        s, damaged={backup_id(now - timedelta(days=11), "full"): "its checksum does not fit its text"}
+    ),
+    "backup-failing": lambda s, _: replace(s, failures={**s.failures, "backup": _failure(TRIES)}),
+    "backup-overdue": lambda s, now: last_backup(s, now - BACKUP_AGE - SECOND),
+    "backup-unverified": lambda s, now: verified(s, now - RESTING - SECOND),
+    "clock-jumped": lambda s, _: replace(s, clock_jump_s=-(CLOCK + SECOND).total_seconds()),
+    "drill-failed": lambda s, now: replace(s, drills=(*s.drills, drill(now - timedelta(hours=1), "failed"))),
+    "drill-overdue": lambda s, now: replace(s, drills=(drill(now - RESTING - SECOND),)),
+    "key-missing": lambda s, _: replace(s, key_flaw=LostKeyError("The key is gone.", "Bring it back.")),
+    "prune-failing": lambda s, _: replace(s, failures={**s.failures, "prune": _failure(TRIES)}),
+    "spool-full": lambda s, _: with_archive(s, spool_bytes=SPOOL_BYTES),
+    "storage-nearly-full": lambda s, _: replace(s, free_bytes=FULLS_FREE * FULL_BYTES - 1),
+    "storage-same-disk": lambda s, _: replace(s, shares_disk=True),
+    "storage-unreachable": lambda s, _: replace(
+        s, unreachable=StorageError("The storage /srv/backups is not there.", "Mount the disk that holds it.")
+    ),
+    "wal-kept-for-archive": lambda s, _: with_archive(
+        s, slot_retained_bytes=int(RETAINED_SHARE * 4 * GIB) + 1
+    ),
+}
+"""What makes each warning, and none besides."""
+
+NEARLY: Mapping[Kind, Change] = {
+    "archive-lagging": lambda s, _: with_archive(s, lag_s=LAG_S),
+    "backup-failing": lambda s, _: replace(s, failures={"backup": _failure(TRIES - 1)}),
+    "backup-overdue": lambda s, now: last_backup(s, now - BACKUP_AGE),
+    "backup-unverified": lambda s, now: verified(s, now - RESTING),
+    "clock-jumped": lambda s, _: replace(s, clock_jump_s=CLOCK.total_seconds()),
+    "drill-failed": lambda s, now: replace(s, drills=(drill(now - timedelta(days=3), "failed"), *s.drills)),
+    "drill-overdue": lambda s, now: replace(s, drills=(drill(now - RESTING),)),
+    "prune-failing": lambda s, _: replace(s, failures={"prune": _failure(TRIES - 1)}),
+    "spool-full": lambda s, _: with_archive(s, spool_bytes=SPOOL_BYTES - 1),
+    "storage-nearly-full": lambda s, _: replace(s, free_bytes=FULLS_FREE * FULL_BYTES),
+    "wal-kept-for-archive": lambda s, _: with_archive(s, slot_retained_bytes=int(RETAINED_SHARE * 4 * GIB)),
+}
+"""What just does not make each warning that has a limit."""
+
+
+def wrong(kind: Kind, now: datetime) -> Standing:
+    """Something that needs somebody."""
+    return WRONG[kind](calm(now), now)
+
+
+def all_wrong(now: datetime) -> Standing:
+    """Everything at once."""
+    standing = calm(now)
+    for kind in sorted(WRONG, key=lambda kind: kind == "drill-failed"):
+        standing = WRONG[kind](standing, now)
+    return standing
+
+
+def _failure(count: int) -> Failure:
+    return Failure(count, "The storage /srv/backups is mounted read-only.", "Mount it for writing.")
