@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from stock_ops.errors import OpsError
+from stock_ops.errors import OpsError, megabytes
 
 
 class Report(Protocol):
@@ -20,6 +20,9 @@ class Report(Protocol):
 
     def step(self, title: str, detail: str, *, quiet: bool) -> Any:
         """A context that lasts as long as one step; a quiet one is shown to people only if it fails."""
+
+    def advance(self, done_bytes: int, total_bytes: int | None) -> None:
+        """How far the step has come that runs; None: nobody knows the total."""
 
     def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
         """The steps of a dry run."""
@@ -46,11 +49,14 @@ class ConsoleReport:
     def __init__(self) -> None:
         self._out = Console(highlight=False, soft_wrap=False)
         self._err = Console(stderr=True, highlight=False)
+        self._live: Progress | None = None
+        self._title, self._started, self._told = "", 0.0, 0.0
 
     @contextmanager
     def step(self, title: str, detail: str, *, quiet: bool) -> Iterator[None]:
         """Show the step while it runs, then its time."""
         started = time.monotonic()
+        self._title, self._started, self._told = title, started, started
         try:
             with self._waiting(title):
                 yield
@@ -59,6 +65,18 @@ class ConsoleReport:
             raise
         if not quiet:
             self._step_line("ok", title, detail, time.monotonic() - started)
+
+    def advance(self, done_bytes: int, total_bytes: int | None) -> None:
+        """In place on a terminal; elsewhere a line now and then."""
+        now = time.monotonic()
+        every_s = _REDRAW_S if self._live else _PLAIN_LINE_S
+        if now - self._told < every_s:
+            return
+        self._told, text = now, progress_text(done_bytes, total_bytes, now - self._started)
+        if self._live:
+            self._live.update(self._live.task_ids[0], told=text)
+        else:
+            self._step_line("...", self._title, text, now - self._started)
 
     def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
         """The steps of a dry run."""
@@ -105,10 +123,14 @@ class ConsoleReport:
     @contextmanager
     def _waiting(self, title: str) -> Iterator[None]:
         if self._out.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-            with Progress(*columns, console=self._out, transient=True) as progress:
-                progress.add_task(title, total=None)
-                yield
+            texts = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[told]"))
+            columns = (SpinnerColumn(), *texts, TimeElapsedColumn())
+            with Progress(*columns, console=self._out, transient=True) as self._live:
+                self._live.add_task(title, total=None, told="")
+                try:
+                    yield
+                finally:
+                    self._live = None
         else:
             yield
 
@@ -139,6 +161,9 @@ class JsonReport:
         finally:
             seconds = round(time.monotonic() - started, 3)
             self._steps.append({"title": title, "detail": detail, "ok": ok, "seconds": seconds})
+
+    def advance(self, done_bytes: int, total_bytes: int | None) -> None:
+        """Nothing: programs read the end."""
 
     def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
         """The steps of a dry run."""
@@ -172,6 +197,17 @@ class JsonReport:
         sys.stdout.flush()
 
 
+def progress_text(done_bytes: int, total_bytes: int | None, seconds: float) -> str:
+    """How much is done, how fast, and how long the rest will take, as far as that is known."""
+    rate = done_bytes / seconds if seconds > 0 else 0.0
+    words = [f"{megabytes(done_bytes)} of {megabytes(total_bytes)}" if total_bytes else megabytes(done_bytes)]
+    words.append(f"{megabytes(int(rate))}/s")
+    if total_bytes and rate and done_bytes < total_bytes:
+        words.append(f"{(total_bytes - done_bytes) / rate:.0f} s left")
+    return ", ".join(words)
+
+
+_REDRAW_S, _PLAIN_LINE_S = 0.1, 10.0
 _COLOURS = {
     "healthy": "green",
     "ok": "green",

@@ -1,0 +1,63 @@
+"""A long step says how far it has come: in place on a terminal, in lines elsewhere, never in the JSON."""
+
+import json
+
+import pytest
+
+from stock_ops import report
+from stock_ops.report import ConsoleReport, JsonReport, progress_text
+
+MIB = 2**20
+
+
+def test_progress_tells_amount_rate_and_time_left() -> None:
+    assert progress_text(100 * MIB, 400 * MIB, 2.0) == "100 MiB of 400 MiB, 50 MiB/s, 6 s left"
+
+
+def test_progress_of_an_unknown_whole_promises_no_end() -> None:
+    assert progress_text(100 * MIB, None, 2.0) == "100 MiB, 50 MiB/s"
+
+
+@pytest.mark.parametrize("done", [400 * MIB, 500 * MIB])
+def test_progress_that_reached_its_estimate_promises_no_end(done: int) -> None:
+    assert "left" not in progress_text(done, 400 * MIB, 2.0)
+
+
+def test_progress_before_the_clock_has_moved() -> None:
+    assert progress_text(0, 400 * MIB, 0.0) == "0 MiB of 400 MiB, 0 MiB/s"
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = ConsoleReport()
+    with console.step("Base backup", "full", quiet=False):
+        console.advance(1 * MIB, 4 * MIB)
+        assert capsys.readouterr().out == ""
+        monkeypatch.setattr(report, "_PLAIN_LINE_S", 0.0)
+        console.advance(2 * MIB, 4 * MIB)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "Base backup" in lines[0]
+    assert "2 MiB of 4 MiB" in lines[0]
+    assert lines[1].startswith("ok")
+
+
+def test_on_a_terminal_the_step_is_redrawn_in_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(report, "_REDRAW_S", 0.0)
+    console = ConsoleReport()
+    with console.step("Base backup", "full", quiet=False):
+        console.advance(2 * MIB, 4 * MIB)
+    assert "2 MiB of 4 MiB" in capsys.readouterr().out
+
+
+def test_the_json_is_one_object_whatever_was_told_on_the_way(capsys: pytest.CaptureFixture[str]) -> None:
+    told = JsonReport()
+    with told.step("Base backup", "full", quiet=False):
+        told.advance(1, 2)
+    told.result("backup create", [], {"changed": True})
+    assert json.loads(capsys.readouterr().out)["changed"] is True
