@@ -100,8 +100,11 @@ def test_without_a_backup_the_log_alone_is_nothing() -> None:
     assert found(archive()) == Reach(flaws={})
 
 
-def test_what_was_shipped_is_unknown_until_the_part_is_asked_but_the_newest_mark_is_certain() -> None:
-    assert reach(ALL, (), None).last == SECOND_FULL.mark.at
+@pytest.mark.parametrize("shipped_at", [None, NOW - 2 * DAY])
+def test_the_newest_mark_is_certain_whatever_is_known_of_what_was_shipped(
+    shipped_at: datetime | None,
+) -> None:
+    assert reach(ALL, (), shipped_at).last == SECOND_FULL.mark.at
 
 
 def test_log_that_is_missing_before_the_first_backup_is_no_gap() -> None:
@@ -134,6 +137,11 @@ def test_log_after_a_gap_that_no_backup_leads_to_is_of_no_use() -> None:
     assert (left.last, left.leads_to_present) == (SECOND_FULL.mark.at, False)
     shipped_at = NOW - timedelta(hours=1)
     assert found(without(13), Break(segment_name(1, 13), shipped_at)).last == shipped_at
+
+
+def test_log_after_a_segment_that_was_never_completed_is_of_no_use() -> None:
+    torn = replace(without(14), partial=frozenset([segment_name(1, 14)]))
+    assert not found(torn).leads_to_present
 
 
 def test_a_break_that_is_known_ends_what_can_be_restored_before_later_log_is_there() -> None:
