@@ -82,10 +82,9 @@ def _figures(journal: Journal) -> Markup | None:
         cards.append(_card(spelled(times.rpo_s), "would be lost", f"RPO; limit {spelled(RPO_LIMIT_S)}"))
     if times.rto_s is not None:
         cards.append(_card(spelled(times.rto_s), "until the first correct chart", "RTO"))
-    rows = journal.check("content").figures.get("rows")
-    if isinstance(rows, int):
-        tables = journal.check("content").figures.get("tables", "")
-        cards.append(_card(f"{rows:,}", "rows compared, all equal", f"in {tables} tables"))
+    for content in (check for check in journal.checks if check.name == "content" and check.figures):
+        rows, tables = (_figure(content.figures[name]) for name in ("rows", "tables"))
+        cards.append(_card(rows, "rows compared, all equal", f"in {tables} tables"))
     return element("section", *cards, class_="cards") if cards else None
 
 

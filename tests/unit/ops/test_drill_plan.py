@@ -86,7 +86,7 @@ def test_a_journal_of_every_moment_counts_as_not_run_until_the_end(tmp_path: Pat
 def test_the_journal_keeps_what_each_check_found_and_took() -> None:
     checks = json.loads(dump_journal(whole(bad="log")))["checks"]
     found = {check["name"]: check for check in checks}
-    assert found["content"]["figures"] == {"rows": 1_234_567}
+    assert found["content"]["figures"] == {"rows": 1_234_567, "tables": 9}
     assert (found["content"]["outcome"], found["content"]["seconds"]) == ("passed", 1.0)
     assert (found["log"]["outcome"], found["log"]["found"], found["log"]["todo"]) == (
         "failed",
