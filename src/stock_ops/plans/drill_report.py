@@ -82,9 +82,10 @@ def _figures(journal: Journal) -> Markup | None:
         cards.append(_card(spelled(times.rpo_s), "would be lost", f"RPO; limit {spelled(RPO_LIMIT_S)}"))
     if times.rto_s is not None:
         cards.append(_card(spelled(times.rto_s), "until the first correct chart", "RTO"))
-    for content in (check for check in journal.checks if check.name == "content" and check.figures):
-        rows, tables = (_figure(content.figures[name]) for name in ("rows", "tables"))
-        cards.append(_card(rows, "rows compared, all equal", f"in {tables} tables"))
+    figures = next((check.figures for check in journal.checks if check.name == "content"), {})
+    if {"rows", "tables"} <= figures.keys():
+        tables = f"in {_figure(figures['tables'])} tables"
+        cards.append(_card(_figure(figures["rows"]), "rows compared, all equal", tables))
     return element("section", *cards, class_="cards") if cards else None
 
 
