@@ -1,7 +1,8 @@
-"""Install what the tests need beyond Python packages: npm packages of tests/, a Chromium to drive.
+"""Install what the tests need beyond Python packages: npm packages of tests/, a Chromium, Prometheus.
 
-A browser that is there is used. Else, as root on Debian, its package is installed; everywhere else
-Playwright fetches its own. Run by `make test`, with the environment's Python; a second run does nothing.
+What is there is used. Else, as root on Debian, its package is installed. Everywhere else Playwright fetches
+its own browser, and Prometheus must be installed by hand. Run by `make test`, with the environment's Python;
+a second run does nothing.
 """
 
 import hashlib
@@ -9,18 +10,25 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEBIAN_PACKAGES = ("chromium", "fonts-nanum")
+BROWSER_PACKAGES = ("chromium", "fonts-nanum")
+PROMETHEUS = ("prometheus", "promtool")
 TODO = f"Install Chromium as one of {', '.join(BROWSERS)}, on the PATH. On Debian: apt install chromium"
 
 
 def find_browser() -> str | None:
     """The machine's own Chromium; None: Playwright's is to be used."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def has_prometheus() -> bool:
+    """Whether the machine has Prometheus and the tool that checks its rules."""
+    return all(map(shutil.which, PROMETHEUS))
 
 
 def search_path() -> str:
@@ -33,6 +41,8 @@ def main() -> int:
         install_modules()
         if find_browser() is None:
             install_browser()
+        if not has_prometheus():
+            install_prometheus()
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"Error: the parts of the tests cannot be installed: {error}", file=sys.stderr)
         return 1
@@ -53,14 +63,28 @@ def install_modules() -> None:
 
 
 def install_browser() -> None:
-    if os.geteuid() == 0 and Path("/etc/debian_version").exists():
-        print(f"Browser: apt-get install {' '.join(DEBIAN_PACKAGES)}", flush=True)
-        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update"], ["install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES]):
-            subprocess.run(["apt-get", "-q", *words], env=os.environ | quiet, check=True)
+    if is_apt_ours():
+        install_packages("Browser", BROWSER_PACKAGES)
         return
     print(f"Browser: Playwright's own. If it cannot be fetched: {TODO}", flush=True)
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+
+
+def install_prometheus() -> None:
+    if not is_apt_ours():
+        raise FileNotFoundError(f"{' and '.join(PROMETHEUS)} must be on the PATH; install Prometheus")
+    install_packages("Prometheus", ("prometheus",))
+
+
+def is_apt_ours() -> bool:
+    return os.geteuid() == 0 and Path("/etc/debian_version").exists()
+
+
+def install_packages(part: str, packages: Sequence[str]) -> None:
+    print(f"{part}: apt-get install {' '.join(packages)}", flush=True)
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", "-q", *words], env=os.environ | quiet, check=True)
 
 
 if __name__ == "__main__":
