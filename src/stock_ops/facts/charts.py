@@ -16,7 +16,8 @@ WARM_UP_BARS = 4
 _COLUMNS = ("t", "o", "h", "l", "c", "v")
 _INTERVALS = ("1d", "1m")
 """Those that are stored; the others are made of them."""
-_MOST_BARS = 50_000
+MOST_BARS = 50_000
+"""The most that the platform gives at once."""
 _TIMEOUT_S = 30.0
 
 
@@ -45,7 +46,7 @@ class Question:
     @property
     def path(self) -> str:
         """The newest bars as they were stored, with an indicator."""
-        query = {"interval": self.interval, "adjustment": "raw", "limit": _MOST_BARS, "i": INDICATOR}
+        query = {"interval": self.interval, "adjustment": "raw", "limit": MOST_BARS, "i": INDICATOR}
         return f"/api/v1/stocks/{quote(self.symbol, safe='')}/chart?{urlencode(query)}"
 
 
