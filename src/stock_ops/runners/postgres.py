@@ -42,12 +42,17 @@ def discard(unfinished: Path) -> None:
 
     A killed initdb leaves its own children behind, which work on until they notice.
     """
-    writers = [process for process in psutil.process_iter() if _writes_to(process, unfinished)]
+    end_writers(unfinished)
+    remove(unfinished)
+
+
+def end_writers(folder: Path) -> None:
+    """Kill what still writes to a cluster in the folder, and wait until it is gone."""
+    writers = [process for process in psutil.process_iter() if _writes_to(process, folder)]
     for process in writers:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(writers, timeout=_GONE_S)
-    remove(unfinished)
 
 
 def _writes_to(process: psutil.Process, folder: Path) -> bool:
