@@ -76,7 +76,10 @@ class Journal:
     sabotage: bool
     storage: str
     scratch: str
-    """Folder of the scratch instance; whoever finds an unfinished drill clears it."""
+    """Folder of the scratch instance; whoever finds it after the process is gone clears it."""
+    pid: int
+    pid_since: float
+    """Epoch seconds; tells the process from a later one of the same number."""
     started_at: datetime
     checks: tuple[Check, ...]
     backup: str = ""
@@ -192,6 +195,8 @@ def dump_journal(journal: Journal) -> str:
         "todo": journal.todo,
         "storage": journal.storage,
         "scratch": journal.scratch,
+        "pid": journal.pid,
+        "pid_since": journal.pid_since,
         "backup": journal.backup or None,
         "chain": journal.chain,
         "times": asdict(journal.times),

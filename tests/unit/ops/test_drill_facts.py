@@ -1,12 +1,14 @@
 """Drills as they are read: what is not known to have passed is never shown as passed, and never hidden."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
-from stock_ops.facts.drills import Drill, drill_id, read_drills
+from stock_ops.facts.drills import Drill, drill_id, read_abandoned, read_drills, scratch_name
 from stock_ops.layout import Layout
 
 AT = datetime(2026, 11, 25, 3, 15, tzinfo=UTC)
@@ -91,3 +93,41 @@ def test_drills_come_oldest_first_and_other_files_are_none(tmp_path: Path) -> No
 
 def test_a_folder_without_drills_has_none(tmp_path: Path) -> None:
     assert read_drills(Layout(tmp_path)) == ()
+
+
+def abandoned(tmp_path: Path, **changes: object) -> tuple[Path, ...]:
+    """What is found of a killed drill with a scratch folder, after changes to its journal."""
+    scratch = tmp_path / "elsewhere" / scratch_name("20261125T031500Z")
+    scratch.mkdir(parents=True)
+    gone = {"scratch": str(scratch), "pid": 2**22 + 1, "pid_since": 1.0, "finished_at": None}
+    cut = {**PASSED, "outcome": "not_run", **gone, **changes}
+    keep(Layout(tmp_path), "20261125T031500Z", json.dumps(cut))
+    return read_abandoned(Layout(tmp_path))
+
+
+def test_the_scratch_folder_of_a_killed_drill_is_found_wherever_it_lies(tmp_path: Path) -> None:
+    assert abandoned(tmp_path) == (tmp_path / "elsewhere/drill-20261125T031500Z",)
+
+
+def test_a_drill_that_still_runs_has_left_nothing(tmp_path: Path) -> None:
+    me = psutil.Process()
+    assert abandoned(tmp_path, pid=me.pid, pid_since=me.create_time()) == ()
+
+
+def test_another_process_of_the_same_number_is_not_the_drill(tmp_path: Path) -> None:
+    assert abandoned(tmp_path, pid=os.getpid(), pid_since=1.0) != ()
+
+
+def test_only_a_folder_of_the_drills_own_name_is_ever_given_up(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    assert abandoned(tmp_path, scratch=str(tmp_path / "precious")) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"finished_at": PASSED["finished_at"]}, {"pid": None}, {"scratch": None}, {"scratch": "/none"}],
+)
+def test_a_drill_that_ended_or_tells_nothing_has_left_nothing(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    assert abandoned(tmp_path, **changes) == ()
