@@ -45,7 +45,8 @@ def _backups(overview: dict[str, Any]) -> Iterator[Metric]:
     yield _by("kind", "last_duration_seconds", "Time that its base backup took.", took)
     sizes = ((kind, backup["size_bytes"]) for kind, backup in last)
     yield _by("kind", "last_size_bytes", "What it takes in the storage.", sizes)
-    yield _gauge("restorable", "Number of backups that can be restored.", len(overview["backups"]))
+    told = "Number of backups that can be restored."
+    yield _gauge("restorable", told, _if_looked_at(overview, len(overview["backups"])))
     verified = [_moment(backup["verified_at"]) for backup in overview["backups"] if backup["verified_at"]]
     told = "When a backup was last read back or restored, and found whole."
     yield _gauge("last_verified_timestamp_seconds", told, max(verified, default=None))
@@ -82,7 +83,8 @@ def _recoverable(overview: dict[str, Any]) -> Iterator[Metric]:
     yield _gauge("recoverable_first_timestamp_seconds", told, _epoch(wal["first_point"]))
     told = "The last point in time that can be restored."
     yield _gauge("recoverable_last_timestamp_seconds", told, _epoch(wal["last_point"]))
-    yield _gauge("recoverable_gaps", "Times between that no restore reaches.", len(wal["gaps"]))
+    told = "Times between that no restore reaches."
+    yield _gauge("recoverable_gaps", told, _if_looked_at(overview, len(wal["gaps"])))
 
 
 def _drills(overview: dict[str, Any]) -> Iterator[Metric]:
@@ -110,6 +112,11 @@ def _warnings(overview: dict[str, Any]) -> Iterator[Metric]:
     present = {warning["kind"] for warning in overview["warnings"]}
     told = "Whether something needs somebody; docs/runbooks/KIND.md says what to do."
     yield _by("kind", "warning", told, ((kind, int(kind in present)) for kind in KINDS))
+
+
+def _if_looked_at(overview: dict[str, Any], count: int) -> int | None:
+    """A count of what the storage holds; nothing while nobody has looked."""
+    return None if overview["storage"]["used_bytes"] is None else count
 
 
 def _gauge(name: str, told: str, value: float | None) -> Metric:
