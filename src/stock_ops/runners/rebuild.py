@@ -67,7 +67,7 @@ def prove(shop: Workshop, wal: tuple[Held, ...], timeline: int, advance: Advance
             _follow(server, _AT_MARK, wal, advance)
         except ScratchError as error:
             raise _explained(error, Target("mark", manifest.mark.name)) from error
-        measured = asyncio.run(_measure(server))
+        measured = asyncio.run(measure(server))
     found = differences(manifest, measured)
     if found:
         told = "; ".join([*found[:_MOST_NAMED], *(["and others"] if len(found) > _MOST_NAMED else [])])
@@ -148,7 +148,8 @@ def _follow(server: ScratchServer, question: str, wal: tuple[Held, ...], advance
     server.wait_until(is_there)
 
 
-async def _measure(server: ScratchServer) -> Measured:
+async def measure(server: ScratchServer) -> Measured:
+    """Everything that a manifest tells of a database."""
     content = await measure_content(server.connect)
     connection = await server.connect()
     try:
