@@ -9,18 +9,22 @@ import typer
 
 from stock_ops.backup_cli import backup
 from stock_ops.errors import FolderError
+from stock_ops.facts.archive import ask_part
+from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.condition import observe_condition
 from stock_ops.facts.host import observe_host
 from stock_ops.facts.observe import Facts, observe
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import pages_built, versions
+from stock_ops.facts.safety import Safety, observe_safety
 from stock_ops.layout import PARTS, Layout
 from stock_ops.plans.doctor import NEEDED, examine
 from stock_ops.plans.down import plan_down
 from stock_ops.plans.refusals import refuse_folder
-from stock_ops.plans.status import COLUMNS, address, assess, places
+from stock_ops.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
 from stock_ops.plans.up import UpPlan, plan_up
 from stock_ops.report import Report
+from stock_ops.restore_cli import kept, restore
 from stock_ops.runners.follow import Follower, follow
 from stock_ops.runners.run import run_steps
 from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
@@ -33,6 +37,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(backup, name="backup")
+app.command()(restore)
+app.add_typer(kept, name="kept")
 
 Port = Annotated[
     int | None,
@@ -63,7 +69,7 @@ def status(data: Data = None, as_json: Json = False) -> None:
 @app.command()
 def logs(
     part: Annotated[
-        str, typer.Argument(help="postgresql, valkey, platform, supervisor, setup or all.")
+        str, typer.Argument(help="postgresql, valkey, platform, backup, supervisor, setup or all.")
     ] = "all",
     data: Data = None,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
@@ -106,7 +112,8 @@ def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> i
             run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
     where = address(plan.host, plan.ports["platform"])
     state = "started" if plan.steps else "no changes: everything runs already"
-    lines = [("Ready", f"{where}  ({state})"), *places(layout)]
+    lines = [("Ready", f"{where}  ({state})"), *places(layout), *keys_drawn(plan.steps)]
+    lines += urgent(ask_part(layout))
     report.result("up", lines, {"changed": bool(plan.steps), "address": where, **_paths(layout)})
     return 0
 
@@ -165,7 +172,14 @@ def _logs(layout: Layout, parts: Sequence[str], count: int, report: Report, *, f
 
 def _doctor(layout: Layout, port: int | None, report: Report) -> int:
     facts = observe(layout, port=port)
-    findings = examine(facts, observe_host(), versions(NEEDED), port, pages_built=pages_built())
+    findings = examine(
+        facts,
+        observe_host(),
+        versions(NEEDED),
+        port,
+        pages_built=pages_built(),
+        safety=_safety(facts),
+    )
     failed = [finding for finding in findings if finding.state == "failed"]
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
     lines = [(one.check, one.todo) for one in findings if one.todo]
@@ -179,6 +193,13 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
     }
     report.result("doctor", [*lines, ("Doctor", closing)], {"ok": not failed, **data})
     return 1 if failed else 0
+
+
+def _safety(facts: Facts) -> Safety | None:
+    backups = facts.backups
+    if not isinstance(backups, BackupSettings) or not backups.enabled:
+        return None
+    return observe_safety(facts.layout, backups)
 
 
 def _paths(layout: Layout) -> dict[str, str]:

@@ -11,8 +11,10 @@ POSTGRES_MAJOR = 18
 FORMAT = 1
 """Version of this arrangement of files; a later release that changes it raises the number."""
 
-PARTS = ("postgresql", "valkey", "platform")
+PARTS = ("postgresql", "valkey", "platform", "backup")
 """The supervised processes, in the order in which they start."""
+STOPPING = ("platform", "backup", "valkey", "postgresql")
+"""The order in which they stop: the backup outlives the platform, to ship what it wrote last."""
 
 LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET_PATH = 103
@@ -136,6 +138,11 @@ class Layout:
     def restore(self) -> Path:
         """Where a restore works until its data are whole."""
         return self.root / "restore"
+
+    @property
+    def scratch(self) -> Path:
+        """Where a drill restores to, in a folder of its own; empty when none runs."""
+        return self.root / "scratch"
 
     @property
     def kept(self) -> Path:

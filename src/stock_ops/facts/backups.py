@@ -48,6 +48,8 @@ class BackupSettings:
     """A row is written so often, by which the loss of a restore is measured."""
     ship_s: float = 1.0
     """The newest write-ahead log goes to the storage so often."""
+    enabled: bool = True
+    """false: nothing is archived and no backup is made; what was made before is kept."""
 
     @property
     def is_s3(self) -> bool:
@@ -173,6 +175,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "wal_keep_gib": _AMOUNT,
     "heartbeat_s": _AMOUNT,
     "ship_s": _AMOUNT,
+    "enabled": (lambda value: isinstance(value, bool), "enabled = true or false, without quotation marks."),
 }
 
 

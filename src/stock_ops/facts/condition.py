@@ -7,7 +7,6 @@ from stock_ops.facts.instance import Memory
 from stock_ops.facts.journal import Crashes, read_crashes
 from stock_ops.facts.observe import Facts, public_host
 from stock_ops.facts.processes import Part, Usage, usage
-from stock_ops.layout import PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,9 @@ def observe_condition(facts: Facts) -> Condition:
     ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
     pid = facts.supervisor.pid
     return Condition(
-        parts=tuple(_part(facts, name, ports.get(name), crashes.get(name, Crashes())) for name in PARTS),
+        parts=tuple(
+            _part(facts, name, ports.get(name), crashes.get(name, Crashes())) for name in facts.parts
+        ),
         supervisor=_own_usage(pid) if pid else None,
         host=public_host(facts.overrides),
         ports=dict(ports),

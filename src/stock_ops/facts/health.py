@@ -39,6 +39,8 @@ def ask(door: Door) -> Health:
         return ask_postgresql(door.isready, door.host, door.port)
     if door.name == "valkey":
         return ask_valkey(door.host, door.port, door.password)
+    if door.name == "backup":
+        return ask_http(door.host, door.port, "/livez")
     return ask_platform(door.host, door.port)
 
 
@@ -74,18 +76,23 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
 
 def ask_platform(host: str, port: int) -> Health:
     """Ask /readyz; the reason names the parts that are not healthy."""
+    return ask_http(host, port, "/readyz")
+
+
+def ask_http(host: str, port: int, path: str) -> Health:
+    """Ask over HTTP; 200 is healthy."""
     try:
         with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)) as connection:
-            connection.request("GET", "/readyz")
+            connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no name of a host
         return Health(False, f"nobody answers on port {port}: {_words(error)}", answers=False)
-    return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body))
+    return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body, path))
 
 
-def explain(status: int, body: bytes) -> str:
-    """The reason in an answer of /readyz that is not 200."""
+def explain(status: int, body: bytes, path: str = "/readyz") -> str:
+    """The reason in an answer that is not 200; /readyz names the parts."""
     try:
         report: Any = json.loads(body)
         broken = [part for part in report["parts"] if not part["healthy"]]
@@ -94,7 +101,7 @@ def explain(status: int, body: bytes) -> str:
             reasons.insert(0, "it is stopping")
     except (ValueError, KeyError, TypeError, AttributeError):
         reasons = []
-    return "; ".join(reasons) or f"/readyz answers {status}"
+    return "; ".join(reasons) or f"{path} answers {status}"
 
 
 def _words(error: Exception) -> str:

@@ -30,6 +30,8 @@ class Memory:
     """Fingerprint of the sample data that were imported."""
     code: str | None
     """Fingerprint of the program that was started last."""
+    backup: str | None = None
+    """Fingerprint of what the part `backup` was started with last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _read(path: Path, parse: Callable[[str], T]) -> T | Unreadable | None:
 def _parse_memory(text: str) -> Memory:
     found = _table(json.loads(text))
     ports = {str(name): _port(value) for name, value in _table(found["ports"]).items()}
-    return Memory(int(found["format"]), ports, found.get("sample"), found.get("code"))
+    return Memory(int(found["format"]), ports, found.get("sample"), found.get("code"), found.get("backup"))
 
 
 def _parse_secrets(text: str) -> Secrets:

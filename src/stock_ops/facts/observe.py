@@ -5,10 +5,12 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from stock_ops.errors import OpsError
+from stock_ops.facts.archive import ask_part
 from stock_ops.facts.backups import BackupSettings, read_backup_settings
 from stock_ops.facts.folder import Folder, observe_folder
 from stock_ops.facts.health import Door, Health, ask
@@ -26,6 +28,7 @@ from stock_ops.facts.instance import (
     read_secrets,
     read_text,
 )
+from stock_ops.facts.keys import Keys, observe_keys
 from stock_ops.facts.ports import Holder, free_ports, holder_of, is_taken, obstacle
 from stock_ops.facts.processes import Leftover, Supervisor, observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import (
@@ -34,10 +37,11 @@ from stock_ops.facts.programs import (
     Wheel,
     fingerprints,
     observe_programs,
+    place_of,
     postgresql_bin,
 )
 from stock_ops.facts.restore import is_putting_in_place
-from stock_ops.layout import LOOPBACK, Layout
+from stock_ops.layout import LOOPBACK, PARTS, Layout
 
 UNFINISHED = ".new"
 """Ends the name of what is being made; it loses this when it is whole."""
@@ -88,12 +92,19 @@ class Facts:
     spare: Spare
     putting_in_place: bool = False
     """A restore was cut off while it put its data in place."""
+    keys: Keys = field(default_factory=Keys)
+    overview: Mapping[str, Any] | None = None
+    """What the part `backup` says; None when it does not run."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that shall run."""
+        off = isinstance(self.backups, BackupSettings) and not self.backups.enabled
+        return tuple(name for name in PARTS if name != "backup" or not off)
 
     def package(self, wheel: Wheel) -> Path:
         """Where a server is run from: its wheel, or its copy when it runs as another user."""
-        if self.service is None:
-            return wheel.package
-        return self.layout.programs / wheel.copy_name / wheel.package.name
+        return place_of(wheel, self.layout.programs, self.service)
 
     def door(self, name: str, port: int) -> Door:
         """How to ask a part whether it does its work."""
@@ -112,12 +123,13 @@ def observe(layout: Layout, *, port: int | None) -> Facts:
     facts = _read_all(layout, port)
     ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
     doors = [facts.door(name, number) for name, number in ports.items() if facts.supervisor.runs(name)]
-    return replace(facts, health={door.name: ask(door) for door in doors})
+    overview = ask_part(layout) if facts.supervisor.runs("backup") else None
+    return replace(facts, health={door.name: ask(door) for door in doors}, overview=overview)
 
 
 def _read_all(layout: Layout, port: int | None) -> Facts:
     service = service_account(layout.postgresql)
-    memory, overrides = read_memory(layout), read_overrides(layout)
+    memory, overrides, backups = read_memory(layout), read_overrides(layout), _backups(layout)
     supervisor = observe_supervisor(layout)
     remembered = memory.ports if isinstance(memory, Memory) else {}
     host, public = public_host(overrides), port or remembered.get("platform", 8080)
@@ -129,7 +141,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         memory=memory,
         secrets=read_secrets(layout),
         overrides=overrides,
-        backups=_backups(layout),
+        backups=backups,
         cluster=read_cluster(layout),
         programs=observe_programs(),
         copied_programs=_copies(layout.programs),
@@ -145,6 +157,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         environment=frozenset(name for name in os.environ if name.startswith("STOCK_")),
         spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
         putting_in_place=is_putting_in_place(layout),
+        keys=observe_keys(layout, backups) if isinstance(backups, BackupSettings) else Keys(),
     )
 
 

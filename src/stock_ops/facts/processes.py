@@ -195,11 +195,13 @@ def part_of(name: str, line: list[str], layout: Layout) -> str | None:
         ("postgres", "-D", str(layout.postgresql)): "postgresql",
         ("valkey-server", str(layout.valkey_config)): "valkey",
         ("stock-analysis", *_SERVE, str(layout.platform_config)): "platform",
+        ("stock_ops", *_RUN, str(layout.root)): "backup",
     }
     return commands.get((Path(program).name, *arguments))
 
 
 _SERVE = ("serve", "--target", "all", "--config")
+_RUN = ("backup", "run", "--data")
 
 
 def _valkey_title(layout: Layout) -> re.Pattern[str]:
@@ -212,4 +214,4 @@ def _unwrapped(line: list[str]) -> list[str]:
     if not line or not Path(line[0]).name.startswith("python"):
         return line
     script = list(itertools.dropwhile(lambda word: word in {"-I", "-S", "-m"}, line[1:]))
-    return script[4:] if script and Path(script[0]).name == "leash.py" else script
+    return _unwrapped(script[4:]) if script and Path(script[0]).name == "leash.py" else script

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stock_ops.facts.host import Account
+
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
@@ -42,10 +44,12 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """Content of the platform's program and of the sample data, to see that they changed."""
+    """Content of the programs and of the sample data, to see that they changed."""
 
     code: str
     sample: str | None
+    operations: str = ""
+    """Of this program itself."""
 
 
 def observe_programs() -> Programs:
@@ -57,6 +61,11 @@ def observe_programs() -> Programs:
         python=Path(sys.executable),
         leash=Path(__file__).parents[1] / "runners" / "leash.py",
     )
+
+
+def place_of(wheel: Wheel, copies: Path, service: Account | None) -> Path:
+    """Where a server is run from: its wheel, or its copy when it runs as another user."""
+    return wheel.package if service is None else copies / wheel.copy_name / wheel.package.name
 
 
 def postgresql_bin(package: Path) -> Path:
@@ -76,15 +85,17 @@ def versions(names: Iterable[str]) -> dict[str, str | None]:
 
 
 def fingerprints() -> Fingerprints:
-    """Content of the installed platform, its migrations and pages, and of the sample data."""
+    """Content of the installed platform, its migrations and pages, of the sample data, and of ourselves."""
     package = _package("stock_analysis")
+    operations = _digest([Path(__file__).parents[1]])
     if package is None:
-        return Fingerprints("", None)
+        return Fingerprints("", None, operations)
     packaged, checkout = package / "_resources", package.parent.parent
     folders = [package, _either(packaged / "migrations", checkout / "migrations")]
     folders.append(_either(packaged / "frontend", checkout / "frontend" / "dist"))
     sample = _either(packaged / "sample_data", checkout / "sample_data")
-    return Fingerprints(_digest(folders), _digest([sample]) if any(sample.glob("*.parquet")) else None)
+    found = _digest([sample]) if any(sample.glob("*.parquet")) else None
+    return Fingerprints(_digest(folders), found, operations)
 
 
 def pages_built() -> bool:

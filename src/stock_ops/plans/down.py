@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from stock_ops.facts.processes import Leftover, Supervisor
-from stock_ops.layout import PARTS
+from stock_ops.layout import STOPPING
 from stock_ops.plans.steps import EndProcess, Step, StopPart, StopSupervisor
 
 
@@ -14,11 +14,11 @@ def plan_down(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> tuple[
 
 def _steps(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> Iterator[Step]:
     if supervisor.answers:
-        yield from (StopPart(name) for name in reversed(PARTS) if _lives(supervisor, name))
+        yield from (StopPart(name) for name in STOPPING if _lives(supervisor, name))
         yield StopSupervisor()
     elif supervisor.pid is not None:
         yield EndProcess("supervisor", supervisor.pid)
-    order = {name: number for number, name in enumerate(("supervisor", *reversed(PARTS)))}
+    order = {name: number for number, name in enumerate(("supervisor", *STOPPING))}
     for left in sorted(leftovers, key=lambda left: order[left.name]):
         yield EndProcess(left.name, left.pid)
 

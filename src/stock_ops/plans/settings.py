@@ -9,16 +9,16 @@ from typing import Any
 
 from stock_ops.facts.host import Account
 from stock_ops.facts.instance import Secrets
+from stock_ops.facts.server import BACKUP_ROLE as BACKUP_ROLE
+from stock_ops.facts.server import DATABASE as DATABASE
 from stock_ops.layout import LOOPBACK, Layout
 
-DATABASE = "stock_analysis"
 SUPERUSER = "postgres"
-BACKUP_ROLE = "stock_backup"
 SLOT = "stock_backup"
 """Name of the replication slot that keeps write-ahead log on the server until it is archived."""
 VALKEY_MEMORY = "64mb"
 OWNED = frozenset(
-    {"port"}
+    {"port", "backup_url"}
     | {f"database_{name}" for name in ("host", "port", "name", "user", "password")}
     | {f"valkey_{name}" for name in ("host", "port", "password")}
 )
@@ -55,6 +55,7 @@ def platform_settings(servers: Servers, secrets: Secrets, overrides: Mapping[str
         "valkey_host": LOOPBACK,
         "valkey_port": ports["valkey"],
         "valkey_password": secrets.valkey,
+        **({"backup_url": f"http://{LOOPBACK}:{ports['backup']}"} if "backup" in ports else {}),
     }
     lines = [f"{name} = {_toml(value)}" for name, value in (chosen | decided).items()]
     return _text("# Written by stockops at each start. Your own settings: overrides.toml beside this.", lines)
@@ -89,7 +90,7 @@ def postgresql_settings(port: int, wal_keep_gib: float) -> str:
             "checkpoint_timeout = 15min",
             "wal_level = replica",
             "summarize_wal = on",
-            f"max_slot_wal_keep_size = {max(1, round(wal_keep_gib * 1024))}MB",
+            f"max_slot_wal_keep_size = {wal_keep_mebibytes(wal_keep_gib)}MB",
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "log_line_prefix = '%m [%p] %q%u@%d '",
@@ -98,6 +99,11 @@ def postgresql_settings(port: int, wal_keep_gib: float) -> str:
             "include_if_exists = 'operator.conf'",
         ],
     )
+
+
+def wal_keep_mebibytes(wal_keep_gib: float) -> int:
+    """The most that the slot of the archive keeps on the server, as PostgreSQL is told."""
+    return max(1, round(wal_keep_gib * 1024))
 
 
 def postgresql_access() -> str:
@@ -141,7 +147,7 @@ def valkey_settings(layout: Layout, port: int, password: str) -> str:
 
 
 def supervisor_settings(layout: Layout, servers: Servers, overrides: Mapping[str, Any]) -> str:
-    """supervisord.conf: three parts, restarted with back-off, logs rotated by size."""
+    """supervisord.conf: the parts, restarted with back-off, logs rotated by size."""
     stop_s = sum(float(overrides.get(name, default)) for name, default in _STOPPING.items())
     return _text(
         "; Written by stockops at each start.",
@@ -160,6 +166,7 @@ def supervisor_settings(layout: Layout, servers: Servers, overrides: Mapping[str
                 stopsignal="TERM",
                 stopwaitsecs=int(stop_s) + 10,
             ),
+            *(_backup_part(layout, servers) if "backup" in servers.ports else ()),
         ],
     )
 
@@ -230,6 +237,13 @@ def leashed(
     """
     who = f"{user.name}:{user.uid}:{user.gid}" if user else "-"
     return [str(python), "-I", "-S", str(leash), signal, who, str(parent or "-"), *map(str, program)]
+
+
+def _backup_part(layout: Layout, servers: Servers) -> list[str]:
+    """It stops after the platform and before PostgreSQL, from which it still receives the end of the log."""
+    program = [str(servers.python), "-m", "stock_ops", "backup", "run", "--data", str(layout.root)]
+    command = leashed(servers.python, servers.leash, "TERM", None, program)
+    return _part("backup", 25, command, layout, autostart="false", stopsignal="TERM", stopwaitsecs=30)
 
 
 def _section(name: str, **values: object) -> list[str]:

@@ -1,16 +1,18 @@
 """From what was observed to one word, an exit code, and the lines of `stockops status`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from stock_ops.errors import megabytes
 from stock_ops.facts.condition import Condition, PartCondition
 from stock_ops.facts.observe import Facts
 from stock_ops.layout import Layout
-from stock_ops.plans.steps import PART_TITLES
+from stock_ops.plans.steps import PART_TITLES, DrawKey, Step
 
 OK, NOT_RUNNING = 0, 3
+_URGENT = frozenset({"storage-unreachable", "key-missing", "archive-broken", "storage-same-disk"})
 COLUMNS = ("Part", "State", "Pid", "Up", "Memory", "Restarts", "Port")
 
 
@@ -56,6 +58,18 @@ def places(layout: Layout) -> tuple[tuple[str, str], ...]:
         ("Logs", str(layout.logs)),
         ("Settings", str(layout.platform_config)),
     )
+
+
+def keys_drawn(steps: Sequence[Step]) -> list[tuple[str, str]]:
+    """Said once: whoever loses this file has no backups."""
+    told = "copy it to another place now, for without it nothing opens the backups"
+    return [("Backup key", f"{step.key_file}: {told}") for step in steps if isinstance(step, DrawKey)]
+
+
+def urgent(overview: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What keeps the backups from being of use from their beginning, as far as it is known after a start."""
+    found = overview["warnings"] if overview else ()
+    return [("Warning", f"{one['why']} {one['todo']}") for one in found if one["kind"] in _URGENT]
 
 
 def duration(seconds: float) -> str:
@@ -112,6 +126,7 @@ def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequen
         lines.append(("Address", address(condition.host, condition.ports["platform"])))
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
+    lines += _backup_lines(facts.overview, now)
     if state != "stopped":
         lines.append(("Memory", f"{megabytes(_memory(condition))} in all, supervisor included"))
     return lines
@@ -129,6 +144,19 @@ def _headline(facts: Facts, state: str) -> str:
             known = f"the supervisor (pid {facts.stale_pid}) ended without being told to; nothing runs"
         return f"stopped: {known}. Start it with: stockops up"
     return state
+
+
+def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
+    """How the backups stand, and what of them needs somebody."""
+    if overview is None:
+        return
+    backups, lag_s = overview["backups"], overview["archive"]["lag_s"]
+    newest = datetime.fromisoformat(backups[-1]["finished_at"]).timestamp() if backups else now
+    told = f"{len(backups)}, the last {duration(now - newest)} ago" if backups else "none yet"
+    behind = "unknown" if lag_s is None else duration(lag_s)
+    yield "Backups", f"{told}; the log in {overview['storage']['where']} is {behind} behind"
+    for warning in overview["warnings"]:
+        yield "Warning", f"{warning['why']} {warning['todo']}"
 
 
 def _disk(facts: Facts) -> str:
@@ -152,6 +180,7 @@ def _data(facts: Facts, condition: Condition, state: str, now: float) -> dict[st
         "supervisor": {"pid": facts.supervisor.pid, "answers": facts.supervisor.answers},
         "leftovers": [{"name": left.name, "pid": left.pid} for left in facts.leftovers],
         "parts": [_part_data(part, now) for part in condition.parts],
+        "backups": dict(facts.overview) if facts.overview else None,
     }
 
 

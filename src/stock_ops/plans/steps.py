@@ -116,11 +116,28 @@ class SetPasswords:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawKey:
+    """Draw the key pair of the backups, once: the private half is never overwritten."""
+
+    key_file: Path
+    recipient: Path
+    settings: Path
+    title = "Backup key"
+
+    @property
+    def detail(self) -> str:
+        """Where it lies."""
+        return str(self.key_file)
+
+
+@dataclass(frozen=True, slots=True)
 class SetUpBackups:
     """Give the role of the backups its password and its rights, in the running server."""
 
     port: int
     secrets: Secrets
+    archives: bool = True
+    """False: no log is archived, and the server shall keep none for it."""
     title = "Backup role"
     detail = "may read everything, change nothing"
 
@@ -233,6 +250,7 @@ Step = (
     | RemoveLeftover
     | CreateCluster
     | SetPasswords
+    | DrawKey
     | SetUpBackups
     | EndProcess
     | StartSupervisor
@@ -244,7 +262,7 @@ Step = (
     | Remember
 )
 
-PART_TITLES = {"postgresql": "PostgreSQL", "valkey": "Valkey", "platform": "Platform"}
+PART_TITLES = {"postgresql": "PostgreSQL", "valkey": "Valkey", "platform": "Platform", "backup": "Backup"}
 
 QUIET = (Remember, StartPart, SetUpBackups)
 """Steps too small to be shown to people; the JSON and a dry run have them."""

@@ -1,5 +1,6 @@
 """What is still missing until the platform runs. A platform that runs as it should needs no step."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.instance import Cluster, Memory, Secrets, Unreadable
 from stock_ops.facts.observe import Facts, public_host
 from stock_ops.facts.programs import postgresql_bin, valkey_server
-from stock_ops.layout import FORMAT, LOOPBACK, PARTS
+from stock_ops.layout import FORMAT, LOOPBACK, PARTS, STOPPING
 from stock_ops.plans.refusals import (
     Installed,
     installed,
@@ -33,6 +34,7 @@ from stock_ops.plans.steps import (
     AwaitPart,
     CopyProgram,
     CreateCluster,
+    DrawKey,
     EndProcess,
     MakeFolders,
     NewFile,
@@ -145,7 +147,7 @@ def settle_ports(facts: Facts, known: Mapping[str, int], wish: int | None) -> di
     """The public port as wished or remembered; the internal ones as remembered unless others took them."""
     spare = iter(facts.spare.ports)
     ports = {"platform": wish or known.get("platform", DEFAULT_PORT)}
-    for name in ("postgresql", "valkey"):
+    for name in (name for name in facts.parts if name != "platform"):
         port = known.get(name)
         ports[name] = next(spare) if port is None or _is_lost(facts, name, port) else port
     return ports
@@ -170,7 +172,7 @@ def _steps(facts: Facts, target: _Target) -> Iterator[Step]:
     restart = runs and any(file.path != facts.layout.platform_config for file in changed)
     yield from _end_leftovers(facts)
     if restart:
-        yield from (StopPart(name) for name in reversed(PARTS) if facts.supervisor.runs(name))
+        yield from (StopPart(name) for name in STOPPING if facts.supervisor.runs(name))
         yield StopSupervisor()
     yield from _prepare(facts, target, changed)
     yield from _start(facts, target, stopped=restart or not runs)
@@ -180,7 +182,7 @@ def _steps(facts: Facts, target: _Target) -> Iterator[Step]:
 def _end_leftovers(facts: Facts) -> Iterator[Step]:
     if facts.supervisor.pid is not None and not facts.supervisor.answers:
         yield EndProcess("supervisor", facts.supervisor.pid)
-    order = {name: number for number, name in enumerate(("supervisor", *reversed(PARTS)))}
+    order = {name: number for number, name in enumerate(("supervisor", *STOPPING))}
     for left in sorted(facts.leftovers, key=lambda left: order[left.name]):
         yield EndProcess(left.name, left.pid)
 
@@ -196,6 +198,7 @@ def _prepare(facts: Facts, target: _Target, changed: tuple[NewFile, ...]) -> Ite
     if facts.secrets != target.secrets:
         # After the cluster: a start killed in between finds no passwords and sets them anew.
         yield WriteSecrets(facts.layout.secrets, target.secrets)
+    yield from _keys(facts, target)
     if changed:
         yield WriteFiles(changed)
 
@@ -230,6 +233,19 @@ def _cluster(facts: Facts, target: _Target) -> Iterator[Step]:
         yield SetPasswords(programs, layout.postgresql, target.secrets, facts.service)
 
 
+def _keys(facts: Facts, target: _Target) -> Iterator[Step]:
+    """A key pair for the backups; where only the private half is left, the public one is read from it."""
+    layout, keys = facts.layout, facts.keys
+    if not target.backups.enabled or keys.recipient is not None:
+        return
+    if isinstance(keys.opens, OpsError):
+        raise keys.opens
+    if keys.opens is None:
+        yield DrawKey(target.backups.key_file, layout.recipient, layout.backup_settings)
+    else:
+        yield WriteFiles((NewFile(layout.recipient, f"{keys.opens}\n"),))
+
+
 def _start(facts: Facts, target: _Target, *, stopped: bool) -> Iterator[Step]:
     """Supervisor and servers; a part that gave up, or no longer answers, is started again."""
     if stopped:
@@ -256,17 +272,44 @@ def _serve(facts: Facts, target: _Target, *, stopped: bool, changed: tuple[NewFi
         yield StopPart("platform")
     if restart or not running:
         yield RunPlatform("migrate", "Migrations", "schema up to date")
-        yield SetUpBackups(memory.ports["postgresql"], target.secrets)
+        yield SetUpBackups(memory.ports["postgresql"], target.secrets, target.backups.enabled)
     if prints.sample and memory.sample != prints.sample:
         yield RunPlatform("import-sample", "Sample data", "imported")
         memory = replace(memory, sample=prints.sample)
         yield Remember(memory, "the sample data are imported")
     if restart or not running:
         yield StartPart("platform")
+    mark = _mark_of_backup(facts, target)
+    waits = tuple(_back_up(facts, target, stopped=stopped, changed=memory.backup != mark))
+    yield from (step for step in waits if not isinstance(step, AwaitPart))
     if restart or not running or not _is_well(facts, "platform"):
         yield AwaitPart("platform", target.host, memory.ports["platform"])
-    if new_code:
-        yield Remember(replace(memory, code=prints.code), "the program that runs")
+    yield from (step for step in waits if isinstance(step, AwaitPart))
+    if new_code or memory.backup != mark:
+        yield Remember(replace(memory, code=prints.code, backup=mark), "the programs that run")
+
+
+def _back_up(facts: Facts, target: _Target, *, stopped: bool, changed: bool) -> Iterator[Step]:
+    """The part that makes the backups; a chart page does not wait for it."""
+    if "backup" not in facts.parts:
+        return
+    running = not stopped and facts.supervisor.runs("backup")
+    restart = running and (changed or _hangs(facts, "backup"))
+    if restart:
+        yield StopPart("backup")
+    if restart or not running:
+        yield StartPart("backup")
+    if restart or not running or not _is_well(facts, "backup"):
+        yield AwaitPart("backup", LOOPBACK, target.memory.ports["backup"])
+
+
+def _mark_of_backup(facts: Facts, target: _Target) -> str | None:
+    """Fingerprint of what the part runs with; it reads its settings only when it starts."""
+    if "backup" not in facts.parts:
+        return None
+    ports = [target.memory.ports[name] for name in ("postgresql", "backup")]
+    told = (facts.fingerprints.operations, target.backups, ports)
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def _is_well(facts: Facts, name: str) -> bool:
@@ -327,7 +370,7 @@ def _remembers_other_ports(facts: Facts, target: _Target) -> bool:
 
 
 def _list_ports(ports: Mapping[str, int]) -> str:
-    return "ports " + ", ".join(f"{name} {ports[name]}" for name in PARTS)
+    return "ports " + ", ".join(f"{name} {ports[name]}" for name in PARTS if name in ports)
 
 
 def _starts_platform(steps: tuple[Step, ...]) -> bool:

@@ -69,7 +69,10 @@ def backup_of(name: str) -> str | None:
 
 
 def segment_object(segment: str, *, partial: bool = False) -> str:
-    """A WAL segment, whole or as far as it was written."""
+    """A WAL segment, whole or as far as it was written.
+
+    A partial one ends with its last byte that is no zero; with zeros up to SEGMENT_BYTES it is a segment.
+    """
     return f"{WAL}{segment[:8]}/{segment}{'.partial' if partial else ''}{SEALED}"
 
 

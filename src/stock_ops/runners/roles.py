@@ -6,7 +6,7 @@ import asyncpg
 
 from stock_ops.errors import PartError
 from stock_ops.layout import LOOPBACK
-from stock_ops.plans.settings import BACKUP_ROLE, DATABASE, SUPERUSER
+from stock_ops.plans.settings import BACKUP_ROLE, DATABASE, SLOT, SUPERUSER
 from stock_ops.plans.steps import SetUpBackups
 
 _TIMEOUT_S = 20.0
@@ -23,6 +23,10 @@ _RIGHTS = (
     f"GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO {BACKUP_ROLE}",
 )
 _HEARTBEAT = f"GRANT SELECT, INSERT, UPDATE ON ops_heartbeat TO {BACKUP_ROLE}"
+
+_FREE_SLOT = """
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active
+"""
 
 
 def set_up_backups(step: SetUpBackups) -> None:
@@ -54,5 +58,7 @@ async def _set_up(step: SetUpBackups) -> None:
                 await connection.execute(statement)
             if await connection.fetchval("SELECT to_regclass('ops_heartbeat')"):
                 await connection.execute(_HEARTBEAT)
+        if not step.archives:
+            await connection.execute(_FREE_SLOT, SLOT)
     finally:
         await connection.close()

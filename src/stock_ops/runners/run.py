@@ -24,6 +24,7 @@ from stock_ops.plans.steps import (
     AwaitPart,
     CopyProgram,
     CreateCluster,
+    DrawKey,
     EndProcess,
     MakeFolders,
     Remember,
@@ -48,6 +49,7 @@ from stock_ops.runners.files import (
     write_secrets,
     write_whole,
 )
+from stock_ops.runners.keys import draw_key
 from stock_ops.runners.postgres import create_cluster, discard, set_passwords
 from stock_ops.runners.roles import set_up_backups
 from stock_ops.runners.supervise import (
@@ -84,7 +86,7 @@ def run_steps(steps: tuple[Step, ...], facts: Facts, report: Report, *, undo: bo
     Raises OpsError; an error of the system comes as one too, with what to do.
     """
     work, during = Work(facts, _marks(facts.layout)), "the start"
-    with _signals_interrupt():
+    with signals_interrupt():
         try:
             for step in steps:
                 during = step.title
@@ -118,7 +120,7 @@ def explain(error: OpsError | OSError, layout: Layout) -> OpsError:
 def _undo(facts: Facts, wanted: bool) -> str:
     if not wanted:
         return "What ran before still runs."
-    with contextlib.suppress(OpsError, OSError), _signals_wait():
+    with contextlib.suppress(OpsError, OSError), signals_wait():
         supervisor = observe_supervisor(facts.layout)
         work = Work(facts, {})
         for step in plan_down(supervisor, observe_leftovers(facts.layout, supervisor)):
@@ -127,7 +129,7 @@ def _undo(facts: Facts, wanted: bool) -> str:
 
 
 @contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -138,7 +140,7 @@ def _signals_interrupt() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_wait() -> Iterator[None]:
+def signals_wait() -> Iterator[None]:
     """Let no signal break the cleaning up."""
     with _handlers(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         yield
@@ -220,6 +222,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     RemoveLeftover: lambda step, _: discard(step.path),
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
+    DrawKey: lambda step, _: draw_key(step),
     SetUpBackups: lambda step, _: set_up_backups(step),
     EndProcess: lambda step, _: end_process(step),
     StartSupervisor: lambda _, work: start_supervisor(work.layout, work.facts.programs),

@@ -18,7 +18,7 @@ from stock_ops.layout import Layout
 from stock_ops.plans.steps import PART_TITLES, AwaitPart, EndProcess
 from stock_ops.runners.commands import environment, last_words
 
-_WAIT_S = {"postgresql": 600.0, "valkey": 60.0, "platform": 90.0}
+_WAIT_S = {"postgresql": 600.0, "valkey": 60.0, "platform": 90.0, "backup": 30.0}
 """PostgreSQL may have to replay its log after an unclean stop."""
 _STOP_S = 90.0
 _CRASHES_TO_GIVE_UP = 3

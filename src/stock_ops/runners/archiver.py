@@ -1,0 +1,255 @@
+"""The continuous archive: the server's log goes into the spool and on into the storage, without a gap.
+
+Whatever fails is tried again. While the storage is away the spool fills to its bound; then receiving pauses,
+and the server keeps its log, up to the limit of its slot.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from stock_ops.errors import ArchiveError, ForeignStorageError, OpsError
+from stock_ops.facts.archive import ArchiveState
+from stock_ops.facts.spool import list_spool
+from stock_ops.layout import Layout
+from stock_ops.plans.archive import Spooled, plan_start, spooled
+from stock_ops.plans.shipping import (
+    QUIET_S,
+    Sample,
+    add_sample,
+    forget_shipped,
+    lag_s,
+    may_receive,
+    shipped_at,
+    wants_switch,
+)
+from stock_ops.repository.storage import StorageError
+from stock_ops.repository.wal import format_lsn
+from stock_ops.runners.clock import steady_s
+from stock_ops.runners.receiver import Receiver
+from stock_ops.runners.shipper import Shipper
+from stock_ops.runners.threads import in_thread
+from stock_ops.runners.troubles import Troubles
+from stock_ops.runners.wal_source import Reading, WalSource
+
+log = logging.getLogger("stockops.backup")
+
+_POLL_S = 0.5
+_OF_STORAGE = (StorageError, ForeignStorageError)
+_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
+
+
+class Archiver:
+    """`receive` and `ship` run until they are cancelled."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        source: WalSource,
+        receiver: Receiver,
+        shipper: Shipper,
+        troubles: Troubles,
+        *,
+        ship_s: float,
+        limit_bytes: int,
+    ) -> None:
+        self._spool, self._source, self._receiver = layout.spool, source, receiver
+        self._shipper, self._troubles, self._ship_s = shipper, troubles, ship_s
+        self._limit_bytes = limit_bytes
+        self._reading: Reading | None = None
+        self._samples: tuple[Sample, ...] = ()
+        self._shipped: int | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._shipped_round = asyncio.Event()
+        self._hurry = self._finishing = False
+        self._retry_s, self._retry_at = 0.0, 0.0
+        self._looked_s, self._looked_lsn = 0.0, 0
+
+    @property
+    def shipped_at(self) -> datetime | None:
+        """What was committed before this time is in the storage."""
+        return shipped_at(self._samples, self._shipped)
+
+    def state(self) -> ArchiveState:
+        """The archive now."""
+        reading, at = self._reading, self.shipped_at
+        slot = reading.slot if reading else None
+        return ArchiveState(
+            streaming=self._receiver.runs and reading is not None and reading.received is not None,
+            shipped_lsn=format_lsn(self._shipped) if self._shipped else None,
+            shipped_at=at.isoformat() if at else None,
+            lag_s=lag_s(self._samples, self._shipped, steady_s()),
+            slot_retained_bytes=reading.retained_bytes if reading else None,
+            slot_limit_bytes=self._limit_bytes,
+            spool_bytes=_size(self._spool_files()),
+            wal_status=slot.wal_status if slot else None,
+            failures=self._troubles.failures,
+            last_error=self._troubles.last_error,
+        )
+
+    async def receive(self) -> None:
+        """Have the log received, as long as the spool has room."""
+        wait_s = _FIRST_RETRY_S
+        while not self._finishing:
+            began = steady_s()
+            try:
+                await self._receive()
+                self._troubles.clear("receiving")
+            except (OpsError, OSError) as error:
+                self._troubles.note("receiving", _in_words(error))
+            finally:
+                await self._receiver.stop()
+            lasted = steady_s() - began > _LAST_RETRY_S
+            wait_s = _FIRST_RETRY_S if lasted else min(2 * wait_s, _LAST_RETRY_S)
+            await asyncio.sleep(wait_s)
+
+    async def ship(self) -> None:
+        """Bring what was received into the storage, and look how far the server is."""
+        while True:
+            began = steady_s()
+            await self._look()
+            await self._ship_what_waits()
+            self._shipped_round.set()
+            await self._end_large_segment()
+            await asyncio.sleep(max(0.05, self._ship_s - (steady_s() - began)))
+
+    async def finish(self, limit_s: float) -> None:
+        """Receive and ship what the server has written up to now, then end; no longer than the limit.
+
+        `ship` must have been cancelled, `receive` not yet.
+        """
+        self._hurry = self._finishing = True
+        try:
+            async with asyncio.timeout(limit_s):
+                if self._work:
+                    await asyncio.wait({self._work})
+                self._hurry = False
+                await self._receive_rest()
+                await self._receiver.stop()
+                await self._ship_what_waits(at_once=True)
+        except TimeoutError:
+            log.warning("not all of the log could be shipped within %g s; the next start goes on", limit_s)
+        finally:
+            await self._source.close()
+
+    async def _receive(self) -> None:
+        reading = await self._source.read()
+        files = spooled(self._spool_files())
+        start = plan_start(reading.timeline, reading.slot, files)
+        if start.retire:
+            await self._retire(start.retire)
+        if start.drop_slot:
+            await self._source.drop_slot()
+        if start.create_slot:
+            await self._source.create_slot()
+        await self._wait_for_room()
+        await self._receiver.start()
+        while may_receive(_size(self._spool_files()), receiving=True):
+            if await self._receiver.ended(_POLL_S):
+                if self._finishing:
+                    return
+                raise ArchiveError(f"pg_receivewal: {await self._receiver.stop()}", _SEE)
+            if self._reading and self._reading.received is not None:
+                self._troubles.clear("receiving")
+        await self._receiver.stop()
+        await self._wait_for_room()
+
+    async def _retire(self, files: tuple[Spooled, ...]) -> None:
+        self._shipper.close(files)
+        names = {one.name for one in files}
+        while names & self._spool_files().keys():
+            await self._next_round()
+        self._shipper.close(())
+
+    async def _wait_for_room(self) -> None:
+        while not may_receive(_size(self._spool_files()), receiving=False):
+            await self._next_round()
+
+    async def _next_round(self) -> None:
+        """Wait until shipping has looked at the spool again."""
+        self._shipped_round.clear()
+        await self._shipped_round.wait()
+
+    async def _look(self) -> None:
+        try:
+            reading = await self._source.read()
+        except ArchiveError as error:
+            self._troubles.note("server", error)
+            self._reading = self._reading and replace(self._reading, received=None)
+            return
+        self._troubles.clear("server")
+        if self._reading and self._reading.timeline != reading.timeline:
+            self._shipped = None
+        self._reading = reading
+        self._samples = add_sample(self._samples, reading.flushed, steady_s(), datetime.now(UTC))
+
+    async def _ship_what_waits(self, *, at_once: bool = False) -> None:
+        reading = self._reading
+        if reading is None or (steady_s() < self._retry_at and not at_once):
+            return
+        try:
+            waiting = self._shipper.waiting(at_once=at_once)
+            if waiting.files:
+                await self._ship(reading, waiting.files)
+        except (OpsError, OSError) as error:
+            trouble = _in_words(error)
+            self._troubles.note("storage" if isinstance(trouble, _OF_STORAGE) else "shipping", trouble)
+            self._retry_s = min(max(_FIRST_RETRY_S, 2 * self._retry_s), _LAST_RETRY_S)
+            self._retry_at = steady_s() + self._retry_s
+            return
+        self._retry_s = 0.0
+        if waiting.files:
+            self._troubles.clear("storage")
+            self._troubles.clear("shipping")
+        if waiting.is_all and reading.received is not None:
+            self._shipped = max(self._shipped or 0, reading.received)
+            self._samples = forget_shipped(self._samples, self._shipped)
+
+    async def _ship(self, reading: Reading, files: tuple[Spooled, ...]) -> None:
+        """Look at the server meanwhile: how far behind the storage is shows best while it is slow."""
+        self._work = asyncio.create_task(
+            in_thread(lambda: self._shipper.ship(reading, files, lambda: not self._hurry))
+        )
+        while not (await asyncio.wait({self._work}, timeout=max(1.0, self._ship_s)))[0]:
+            await self._look()
+        await self._work
+
+    async def _receive_rest(self) -> None:
+        """Wait until everything is received that the server has flushed by now."""
+        await self._look()
+        end = self._reading.flushed if self._reading else 0
+        while self._receiver.runs and self._reading and (self._reading.received or 0) < end:
+            await asyncio.sleep(_POLL_S / 2)
+            await self._look()
+
+    async def _end_large_segment(self) -> None:
+        """A server that nobody uses shall not have the same megabytes shipped again and again."""
+        now, reading = steady_s(), self._reading
+        if reading is None or now - self._looked_s < QUIET_S:
+            return
+        grown, is_first = reading.flushed - self._looked_lsn, not self._looked_s
+        self._looked_s, self._looked_lsn = now, reading.flushed
+        if is_first or not wants_switch(self._shipper.newest_bytes, grown):
+            return
+        try:
+            await self._source.begin_segment()
+        except ArchiveError as error:
+            self._troubles.note("server", error)
+
+    def _spool_files(self) -> dict[str, int]:
+        return list_spool(self._spool)
+
+
+def _size(files: dict[str, int]) -> int:
+    return sum(files.values())
+
+
+def _in_words(error: OpsError | OSError) -> OpsError:
+    if isinstance(error, OpsError):
+        return error
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return ArchiveError(f"The spool of the log fails: {what}.", "See to that disk; nothing was lost.")
+
+
+_SEE = "`stockops logs backup` says more; it is tried again."
