@@ -10,6 +10,7 @@ from stock_ops.errors import DamagedBackupError, MissingWalError, OpsError, OutO
 from stock_ops.facts.restore import Progress, Target, chain_folder, cluster_folder, log_folder
 from stock_ops.plans.comparison import Measured, differences
 from stock_ops.plans.steps import NewFile, NewFolder
+from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.timelines import Held, way_to
 from stock_ops.repository.wal import SEGMENT_BYTES, format_lsn, number_of
 from stock_ops.runners.commands import run_to_end
@@ -68,11 +69,16 @@ def prove(shop: Workshop, wal: tuple[Held, ...], timeline: int, advance: Advance
         except ScratchError as error:
             raise _explained(error, Target("mark", manifest.mark.name)) from error
         measured = asyncio.run(measure(server))
+    compare(manifest, measured)
+    return measured
+
+
+def compare(manifest: Manifest, measured: Measured) -> None:
+    """Raise DamagedBackupError naming each table that is not as it was backed up."""
     found = differences(manifest, measured)
     if found:
         told = "; ".join([*found[:_MOST_NAMED], *(["and others"] if len(found) > _MOST_NAMED else [])])
         raise DamagedBackupError(f"{manifest.id} does not bring back what was backed up: {told}.", OTHER)
-    return measured
 
 
 def recover(shop: Workshop, progress: Progress, advance: Advance) -> None:
@@ -120,12 +126,14 @@ def _recovering(shop: Workshop, timeline: int, options: Mapping[str, str]) -> It
     write_whole(NewFile(place.cluster / "recovery.signal", "", place.account))
     log = str(log_folder(shop.work)).replace("%", "%%")
     own = {"restore_command": f'cp "{log}/%f" "%p"', "recovery_target_timeline": f"{timeline}"}
-    with scratch_server(place, {**_NO_TARGET, **own, **options}) as server:
+    none = {name: "" for name in _TARGETS if name not in options}
+    with scratch_server(place, {**none, **own, **options}) as server:
         yield server
 
 
-_NO_TARGET = {f"recovery_target{what}": "" for what in ("", "_lsn", "_name", "_time", "_xid")}
-"""Over what the cluster's own settings may have left from an older recovery."""
+_TARGETS = tuple(f"recovery_target{what}" for what in ("", "_lsn", "_name", "_time", "_xid"))
+"""The cluster's own settings may have one left from an older recovery; the server takes one at most, and
+refuses to clear another after it."""
 
 
 def _target(target: Target) -> dict[str, str]:
