@@ -134,6 +134,13 @@ class LiveDataError(OpsError):
     """The data that a restore would replace are in use."""
 
 
+class NotConfirmedError(OpsError):
+    """The operator did not agree, or nobody was there to ask."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Nothing was done: {what} needs your consent.", "Answer yes, or add --yes.")
+
+
 class UnfinishedRestoreError(OpsError):
     """A restore was cut off at its last step."""
 

@@ -84,8 +84,24 @@ def fetch_log(shop: Workshop, wal: tuple[Held, ...], advance: Advance) -> None:
         write_whole(NewFile(folder / f"{timeline:08X}.history", text, shop.place.account))
     for number, held in enumerate(wal, 1):
         if not (folder / held.name).exists():
-            _fetch_segment(shop, held, folder)
+            fetch_segment(shop, held, folder)
         advance(number * SEGMENT_BYTES, len(wal) * SEGMENT_BYTES)
+
+
+def fetch_segment(shop: Workshop, held: Held, folder: Path) -> Path:
+    """Fetch one segment into a folder, under its plain name; as fetch_log does."""
+    name = segment_object(held.name, partial=held.partial)
+    with _new_file(folder / held.name, shop) as file:
+        size = fetch(shop.storage, name, file, shop.identity).plain_bytes
+        if size > SEGMENT_BYTES or (size < SEGMENT_BYTES and not held.partial):
+            raise DamagedBackupError(f"{name} holds {size:,} bytes, not {SEGMENT_BYTES:,}.", OTHER)
+        file.truncate(SEGMENT_BYTES)
+        file.seek(0)
+        try:
+            check_segment(held.name, file.read(min(size, HEADER_BYTES)), shop.chain[-1].system_identifier)
+        except StrangeSegmentError as error:
+            raise DamagedBackupError(f"{name} in {shop.storage.where}: {error}.", OTHER) from error
+    return folder / held.name
 
 
 def verify_files(shop: Workshop, folder: Path, what: str) -> None:
@@ -113,20 +129,6 @@ def _compare(part: StoredPart, sealed: Sealed, where: str) -> None:
     told = Sealed(part.plain_bytes, part.plain_sha256, part.stored_bytes, part.stored_sha256)
     if sealed != told:
         raise DamagedBackupError(f"{part.name} in {where} is another object than the manifest names.", OTHER)
-
-
-def _fetch_segment(shop: Workshop, held: Held, folder: Path) -> None:
-    name = segment_object(held.name, partial=held.partial)
-    with _new_file(folder / held.name, shop) as file:
-        size = fetch(shop.storage, name, file, shop.identity).plain_bytes
-        if size > SEGMENT_BYTES or (size < SEGMENT_BYTES and not held.partial):
-            raise DamagedBackupError(f"{name} holds {size:,} bytes, not {SEGMENT_BYTES:,}.", OTHER)
-        file.truncate(SEGMENT_BYTES)
-        file.seek(0)
-        try:
-            check_segment(held.name, file.read(min(size, HEADER_BYTES)), shop.chain[-1].system_identifier)
-        except StrangeSegmentError as error:
-            raise DamagedBackupError(f"{name} in {shop.storage.where}: {error}.", OTHER) from error
 
 
 @contextmanager

@@ -1,0 +1,304 @@
+"""The verb restore, and the verbs of the old data that restores keep."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stock_ops.errors import FolderError, NotConfirmedError, OpsError, UnfinishedRestoreError, megabytes
+from stock_ops.facts.backups import read_backup_settings
+from stock_ops.facts.fitness import observe_here
+from stock_ops.facts.instance import Secrets
+from stock_ops.facts.kept import read_kept
+from stock_ops.facts.observe import Facts, observe
+from stock_ops.facts.programs import postgresql_bin
+from stock_ops.facts.repository import read_archive
+from stock_ops.facts.restore import (
+    Archive,
+    Progress,
+    boot_of_machine,
+    cluster_folder,
+    is_putting_in_place,
+    observe_works,
+)
+from stock_ops.facts.storage import open_storage
+from stock_ops.layout import Layout
+from stock_ops.plans.fitness import (
+    plan_preparations,
+    refuse_live,
+    refuse_storage,
+    refuse_target,
+    refuse_unfit,
+)
+from stock_ops.plans.recovery import Choice, Request, choose
+from stock_ops.plans.refusals import installed, refuse_folder
+from stock_ops.plans.restore import Step, plan_place, plan_restore, resumable
+from stock_ops.report import Report
+from stock_ops.repository.keys import WrongKeyError, read_identity, recipient_of
+from stock_ops.repository.owner import read_owner
+from stock_ops.repository.storage import Storage
+from stock_ops.runners.commits import find_last_commit
+from stock_ops.runners.fetch import Workshop
+from stock_ops.runners.files import remove
+from stock_ops.runners.restore import Job, run_restore
+from stock_ops.runners.run import run_steps
+from stock_ops.runners.scratch import Place
+from stock_ops.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, listed, locked, run_verb
+
+kept = typer.Typer(
+    help="The old data that restores have replaced: look at them, delete them.", no_args_is_help=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator typed."""
+
+    request: Request
+    storage: str | None
+    key_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A storage that was looked at, and what was chosen in it."""
+
+    storage: Storage
+    identity: str
+    archive: Archive
+    choice: Choice
+
+
+def restore(
+    data: Data = None,
+    time: Annotated[
+        str | None, typer.Option(help='To this time: "2026-11-25 03:10:00", UTC unless it names a zone.')
+    ] = None,
+    mark: Annotated[str | None, typer.Option(help="To this mark (stockops backup mark).")] = None,
+    backup: Annotated[
+        str | None, typer.Option(help="From this backup; alone: to the point that it was taken for.")
+    ] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="With --backup: and everything after it.")] = False,
+    timeline: Annotated[
+        int | None, typer.Option(min=1, help="Along this timeline, which an earlier restore may have left.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Folder or s3://bucket/prefix; else the one in backup.toml.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Private key that opens the backups; else the one in backup.toml.")
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the data back: to the latest point, a time, a mark or a backup. What is in place is kept."""
+    if sum((time is not None, mark is not None, latest)) > 1:
+        raise typer.BadParameter("name one of them only", param_hint="--time, --mark, --latest")
+    request = Request(_moment(time), mark, backup, latest, timeline)
+    wish = Wish(request, storage, key_file)
+    run_verb(
+        "restore", as_json, lambda report: _restore(layout_of(data), wish, report, dry_run=dry_run, yes=yes)
+    )
+
+
+@kept.command("list")
+def _list(data: Data = None, as_json: Json = False) -> None:
+    """Show what restores have replaced."""
+    run_verb("kept list", as_json, lambda report: _list_kept(layout_of(data), report))
+
+
+@kept.command("delete")
+def _delete(
+    name: Annotated[str, typer.Argument(help="As `kept list` names it.")],
+    data: Data = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Delete old data for good."""
+    run_verb("kept delete", as_json, lambda report: _delete_kept(layout_of(data), name, report, yes=yes))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f'{text!r} is no time; write "2026-11-25 03:10:00"', param_hint="--time"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _restore(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes: bool) -> int:
+    works = observe_works(layout.restore, layout.postgresql)
+    if rest := plan_place(works):
+        return _finish(layout, rest, report, dry_run=dry_run, yes=yes)
+    facts = observe(layout, port=None)
+    refuse_target(facts)
+    source = _look(layout, facts, wish)
+    wanted = _progress(layout, source, wish.request)
+    steps = plan_restore(wanted, works)
+    if dry_run:
+        report.plan("restore", listed([*plan_preparations(facts), *steps]))
+        return 0
+    going_on = resumable(wanted, works) is not None
+    if not confirmed(_question(layout, source.choice, going_on=going_on), yes=yes):
+        raise NotConfirmedError("a restore")
+    with locked(layout, "restore"):
+        facts = observe(layout, port=None)
+        refuse_live(facts)
+        run_steps(plan_preparations(facts), facts, report, undo=False)
+        with locked(layout, "restore", layout.backup_lock):
+            works = observe_works(layout.restore, layout.postgresql)
+            progress = resumable(wanted, works) or wanted
+            run_restore(plan_restore(wanted, works), _job(layout, facts, source, progress), report)
+    _tell(layout, progress, report)
+    return 0
+
+
+def _finish(layout: Layout, rest: tuple[Step, ...], report: Report, *, dry_run: bool, yes: bool) -> int:
+    """End a restore that was cut off while it put its data in place, whatever was asked for now."""
+    if dry_run:
+        report.plan("restore", listed(rest))
+        return 0
+    if not confirmed("Finish the restore that was cut off at its last step?", yes=yes):
+        raise NotConfirmedError("a restore")
+    with locked(layout, "restore"):
+        facts = observe(layout, port=None)
+        refuse_folder(facts)
+        refuse_live(facts)
+        works = observe_works(layout.restore, layout.postgresql)
+        run_restore(plan_place(works), Job(layout, None, None), report)
+    if isinstance(works.progress, Progress):
+        _tell(layout, works.progress, report)
+    return 0
+
+
+def _look(layout: Layout, facts: Facts, wish: Wish) -> Source:
+    """Look at the storage and choose. What stands in the way is said before anything is touched."""
+    settings = read_backup_settings(layout)
+    if wish.storage is not None:
+        place = wish.storage if wish.storage.startswith("s3://") else f"{Path(wish.storage).resolve()}"
+        settings = replace(settings, storage=place)
+    storage = open_storage(layout, settings)
+    identity = read_identity(wish.key_file or settings.key_file)
+    owner = read_owner(storage)
+    if owner and owner.recipient != recipient_of(identity):
+        raise WrongKeyError
+    archive = read_archive(storage, identity)
+    here = observe_here(layout, installed(facts.programs).postgresql.package, facts.folder.free_bytes)
+    refuse_storage(archive, here)
+    now = datetime.now(UTC)
+    if wish.request.time is not None:
+        archive = _with_last_commit(facts, storage, identity, archive, wish.request, now)
+    choice = choose(archive, wish.request, now)
+    refuse_unfit(choice, here, facts)
+    return Source(storage, identity, archive, choice)
+
+
+def _with_last_commit(
+    facts: Facts, storage: Storage, identity: str, archive: Archive, request: Request, now: datetime
+) -> Archive:
+    """What is possible is told by the log itself; not where it has a gap."""
+    try:
+        latest = choose(archive, Request(latest=True, timeline=request.timeline), now)
+    except OpsError:
+        return archive
+    binaries = postgresql_bin(installed(facts.programs).postgresql.package)
+    place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
+    shop = Workshop(storage, identity, latest.chain, archive.histories, place)
+    return replace(archive, last_commit=find_last_commit(shop, latest.wal))
+
+
+def _progress(layout: Layout, source: Source, request: Request) -> Progress:
+    choice = source.choice
+    return Progress(
+        asked=f"{request} {source.storage.where} {choice.backup.id}",
+        chain=tuple(backup.id for backup in choice.chain),
+        timeline=choice.timeline,
+        target=choice.target,
+        wal=choice.wal,
+        gap=str(choice.gap or ""),
+        boot=boot_of_machine(),
+        keep=_free_name(layout),
+    )
+
+
+def _free_name(layout: Layout) -> str:
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    taken = {one.name for one in read_kept(layout)}
+    return next(
+        free for free in (name, *(f"{name}-{number}" for number in range(1, 1000))) if free not in taken
+    )
+
+
+def _job(layout: Layout, facts: Facts, source: Source, progress: Progress) -> Job:
+    wheel = installed(facts.programs).postgresql
+    place = Place(
+        cluster_folder(layout.restore),
+        layout.restore,
+        facts.programs,
+        postgresql_bin(facts.package(wheel)),
+        facts.service,
+    )
+    by_id = {backup.id: backup for backup in source.archive.backups}
+    chain = tuple(by_id[name] for name in progress.chain)
+    shop = Workshop(source.storage, source.identity, chain, source.archive.histories, place)
+    return Job(layout, shop, facts.secrets if isinstance(facts.secrets, Secrets) else None)
+
+
+def _question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
+    begin = "Go on with the restore of" if going_on else "Restore"
+    size = megabytes(sum(part.plain_bytes for backup in choice.chain if (part := backup.part("base"))))
+    present = " The data that are there are kept." if layout.postgresql.exists() else ""
+    return f"{begin} {choice.backup.id} ({size}), to the {choice.target}, into {layout.root}?{present}"
+
+
+def _tell(layout: Layout, progress: Progress, report: Report) -> None:
+    folder = layout.kept / progress.keep
+    held = folder.exists()
+    lines = [("Restored", f"{progress.chain[-1]}, to the {progress.target}")]
+    if progress.gap:
+        lines.append(("Gap", f"the log is missing from {progress.gap}; nothing after that came back"))
+    if held:
+        lines.append(("Old data", f"{folder}  (delete them with: stockops kept delete {progress.keep})"))
+    lines.append(("Next", f"stockops up --data {layout.root}"))
+    data: dict[str, Any] = {
+        "changed": True,
+        "backup": progress.chain[-1],
+        "target": str(progress.target),
+        "timeline": progress.timeline,
+        "kept": str(folder) if held else None,
+    }
+    report.result("restore", lines, data)
+
+
+def _list_kept(layout: Layout, report: Report) -> int:
+    found = read_kept(layout)
+    if found:
+        rows = [(one.name, megabytes(one.size_bytes), ", ".join(one.holds)) for one in found]
+        report.table(("Kept", "Size", "Holds"), rows)
+    said = f"{len(found)} in {layout.kept}" if found else "no restore has replaced anything"
+    data = [{"name": one.name, "size_bytes": one.size_bytes, "holds": one.holds} for one in found]
+    report.result("kept list", [("Kept", said)], {"kept": data})
+    return 0
+
+
+def _delete_kept(layout: Layout, name: str, report: Report, *, yes: bool) -> int:
+    found = next((one for one in read_kept(layout) if one.name == name), None)
+    if found is None:
+        raise FolderError(
+            f"No restore has kept anything as {name}.", "`stockops kept list` names what there is."
+        )
+    if not confirmed(f"Delete {found.folder} ({megabytes(found.size_bytes)}) for good?", yes=yes):
+        raise NotConfirmedError("deleting data")
+    with locked(layout, "kept delete"):
+        if is_putting_in_place(layout):
+            raise UnfinishedRestoreError
+        remove(found.folder)
+    report.result("kept delete", [("Deleted", str(found.folder))], {"changed": True, "name": name})
+    return 0
