@@ -23,7 +23,7 @@ LEAST_BROKEN_S = 3600.0
 """No two full backups are closer, however often the chain breaks."""
 _DAY_S = 86_400.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 60.0, 3600.0
-_EARLY_S = 0.5 * _DAY_S
+EARLY_S = 0.5 * _DAY_S
 """A job that is due in the course of the day is done with today's backup."""
 
 
@@ -100,7 +100,7 @@ def _backup(now: Moment, history: History, settings: BackupSettings) -> Job | No
         return "full" if _since_s(now, history.full) >= LEAST_BROKEN_S else None
     if not _is_daily_due(now, history.backup, settings):
         return None
-    return "full" if _age_s(now, history.full) >= settings.full_every_days * _DAY_S - _EARLY_S else "incr"
+    return "full" if _age_s(now, history.full) >= settings.full_every_days * _DAY_S - EARLY_S else "incr"
 
 
 def _is_daily_due(now: Moment, last: Event, settings: BackupSettings) -> bool:

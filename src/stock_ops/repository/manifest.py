@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from stock_ops.repository.envelope import Sealed
 from stock_ops.repository.objects import Kind, is_backup_id
 
 FORMAT = 1
@@ -90,6 +91,11 @@ class Manifest:
     def rows(self) -> int:
         """Rows of all tables."""
         return sum(table.rows for table in self.content)
+
+
+def stored_part(role: Role, name: str, sealed: Sealed) -> StoredPart:
+    """An object that was just sealed."""
+    return StoredPart(name, role, **dataclasses.asdict(sealed))
 
 
 def dump_manifest(manifest: Manifest) -> bytes:

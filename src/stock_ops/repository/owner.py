@@ -52,11 +52,12 @@ def claim(storage: Storage, system_identifier: str, recipient: str) -> Owner:
         owner = Owner(system_identifier, recipient, datetime.now(UTC))
         write_bytes(storage, REPOSITORY, _text(owner))
         owner = read_owner(storage) or owner
-    _refuse(storage, owner, system_identifier, recipient)
+    refuse_other(storage, owner, system_identifier, recipient)
     return owner
 
 
-def _refuse(storage: Storage, owner: Owner, system_identifier: str, recipient: str) -> None:
+def refuse_other(storage: Storage, owner: Owner, system_identifier: str, recipient: str) -> None:
+    """Raise ForeignStorageError unless the owner is this cluster, with this key."""
     if owner.system_identifier != system_identifier:
         raise ForeignStorageError(
             f"{storage.where} holds the backups of another database cluster "

@@ -1,0 +1,79 @@
+"""`stockops backup create`: make a backup, and `mark`: name the present moment."""
+
+from typing import Annotated, Any
+
+import typer
+
+from stock_ops.errors import megabytes
+from stock_ops.facts.backups import read_backup_settings
+from stock_ops.facts.creation import CreationFacts, observe_creation
+from stock_ops.layout import Layout
+from stock_ops.plans.backup import BackupPlan, plan_backup
+from stock_ops.report import Report
+from stock_ops.runners.create import Made, make_backup
+from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
+
+
+def create(
+    data: Data = None,
+    full: Annotated[bool, typer.Option("--full", help="A full backup, whatever there is.")] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Make a backup: an incremental one where that is possible, else a full one."""
+    run_verb(
+        "backup create",
+        as_json,
+        lambda report: _create(layout_of(data), report, full=full, dry_run=dry_run),
+    )
+
+
+def _create(layout: Layout, report: Report, *, full: bool, dry_run: bool) -> int:
+    if dry_run:
+        report.plan("backup create", listed(_plan(layout, full=full)[0].steps))
+        return 0
+    with locked(layout, "backup create", layout.backup_lock):
+        plan, facts = _plan(layout, full=full)
+        made = make_backup(plan, facts, report)
+    report.result("backup create", _lines(facts, made), _data(plan, made))
+    return 0
+
+
+def _plan(layout: Layout, *, full: bool) -> tuple[BackupPlan, CreationFacts]:
+    facts = observe_creation(layout, read_backup_settings(layout))
+    return plan_backup(facts, full=full), facts
+
+
+def _lines(facts: CreationFacts, made: Made) -> list[tuple[str, str]]:
+    manifest = made.manifest
+    lines = [
+        ("Backup", f"{manifest.id} in {facts.storage.where}"),
+        (
+            "Size",
+            f"{megabytes(manifest.stored_bytes)}, {manifest.rows:,} rows in {len(manifest.content)} tables",
+        ),
+        (
+            "Mark",
+            f"{manifest.mark.at:%Y-%m-%d %H:%M:%S}Z; writers were held off {made.held_off_s * 1000:.0f} ms",
+        ),
+    ]
+    if made.cache_flaw:
+        lines.append(("Warning", f"nothing of Valkey is in it: {made.cache_flaw.why}"))
+    return [*lines, ("Check it", f"stockops backup verify {manifest.id}")]
+
+
+def _data(plan: BackupPlan, made: Made) -> dict[str, Any]:
+    manifest = made.manifest
+    return {
+        "changed": True,
+        "backup": manifest.id,
+        "kind": manifest.kind,
+        "parent": manifest.parent,
+        "why": plan.choice.why,
+        "mark_at": manifest.mark.at.isoformat(),
+        "stored_bytes": manifest.stored_bytes,
+        "rows": manifest.rows,
+        "duration_s": manifest.duration_s,
+        "held_off_s": round(made.held_off_s, 4),
+        "valkey_keys": manifest.valkey_keys if manifest.part("valkey") else None,
+    }

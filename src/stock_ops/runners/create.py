@@ -1,0 +1,203 @@
+"""Make one backup: its steps in order, and nothing left of it when it cannot be finished."""
+
+import asyncio
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from stock_ops.errors import OpsError, PartError, StoppedByUserError
+from stock_ops.facts.archive import wait_until_shipped
+from stock_ops.facts.creation import CreationFacts
+from stock_ops.facts.server import database_words
+from stock_ops.plans.backup import BackupPlan, ClearLeftovers, Step
+from stock_ops.report import Report
+from stock_ops.repository.envelope import LEVEL, store
+from stock_ops.repository.manifest import Manifest, StoredPart, TableContent, dump_manifest, stored_part
+from stock_ops.repository.objects import manifest_of, valkey_of
+from stock_ops.repository.owner import claim
+from stock_ops.repository.storage import write_bytes
+from stock_ops.repository.streams import dump_streams
+from stock_ops.repository.wal import parse_lsn, segment_at, segment_before
+from stock_ops.runners.base_backup import Base, take_base
+from stock_ops.runners.content import measure_content, measure_structure, read_extensions, read_schema_version
+from stock_ops.runners.dump import take_dump
+from stock_ops.runners.leftovers import clear_leftovers, discard_backup, forget_manifests
+from stock_ops.runners.mark import HeldMark, hold_mark
+from stock_ops.runners.run import signals_interrupt, signals_wait
+from stock_ops.runners.streams import Positions, opened, read_keys, read_positions
+
+_SHIPPING_S = 600.0
+"""The log of a whole backup may have to go over a slow line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that was made, and what people should know of it."""
+
+    manifest: Manifest
+    held_off_s: float
+    """How long writers were held off for the mark."""
+    cache_flaw: OpsError | None
+    """Why nothing of Valkey is in it."""
+
+
+def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report) -> Made:
+    """Do the steps of the plan. Only for who holds the lock of the backups.
+
+    Raises PartError, StorageError, ForeignStorageError, ArchiveError, StoppedByUserError: then there is none.
+    """
+    steps = _Steps(report)
+    with signals_interrupt():
+        try:
+            return _make(plan, facts, steps)
+        except BaseException as error:
+            with signals_wait(), contextlib.suppress(OpsError):
+                discard_backup(facts.storage, plan.backup)
+            if isinstance(error, KeyboardInterrupt):
+                raise StoppedByUserError(
+                    steps.current, "There is no new backup; the others are kept."
+                ) from error
+            raise
+
+
+class _Steps:
+    """Tells each step as it is done."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self.current = report, "the backup"
+
+    @contextlib.contextmanager
+    def __call__(self, step: Step) -> Iterator[None]:
+        self.current = step.title
+        with self._report.step(step.title, step.detail, quiet=step in _QUIET):
+            yield
+
+    def advance(self, done_bytes: int, total_bytes: int | None = None) -> None:
+        """How far the step has come."""
+        self._report.advance(done_bytes, total_bytes)
+
+
+_QUIET = (ClearLeftovers(),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Streams:
+    """What was kept of Valkey."""
+
+    part: StoredPart | None
+    keys: int = 0
+    flaw: OpsError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _AtMark:
+    """What was measured and copied at the mark."""
+
+    held: HeldMark
+    streams: _Streams
+    content: tuple[TableContent, ...]
+    structure: str
+    schema_version: int
+    extensions: dict[str, str]
+    dump: StoredPart | None
+
+
+def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> Made:
+    with steps(plan.claim):
+        claim(facts.storage, facts.server.system_identifier, facts.recipient)
+    with steps(plan.clear):
+        clear_leftovers(facts.storage, facts.contents)
+    with steps(plan.base):
+        total = plan.base.total_bytes
+        base = take_base(facts, plan.backup, plan.choice.parent, lambda came: steps.advance(came, total))
+    at_mark = _take_at_mark(plan, facts, steps)
+    manifest = _manifest(plan, facts, base, at_mark)
+    with steps(plan.log):
+        start, mark = parse_lsn(manifest.start_lsn), parse_lsn(manifest.mark.lsn)
+        wait_until_shipped(facts.storage, mark, _SHIPPING_S, timeline=manifest.timeline, start_lsn=start)
+    with steps(plan.manifest):
+        write_bytes(facts.storage, manifest_of(plan.backup), dump_manifest(manifest))
+        forget_manifests(facts.layout, {plan.backup, *(one.id for one in facts.contents.archive.backups)})
+    return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw)
+
+
+def _take_at_mark(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> _AtMark:
+    """Set the mark, and take everything that belongs to its snapshot while that is held."""
+    with asyncio.Runner() as loop, _held(loop) as stack:
+        with steps(plan.mark), database_words("The mark"):
+            positions = _positions(facts)
+            held = loop.run(stack.enter_async_context(hold_mark(facts.address, plan.mark.name)))
+        with steps(plan.streams):
+            streams = _keep_streams(plan, facts, positions)
+        with steps(plan.measure), database_words("The measure of the content"):
+            content = loop.run(measure_content(facts.address.connect, held.snapshot))
+            structure = loop.run(measure_structure(held.holder))
+            schema_version = loop.run(read_schema_version(held.holder))
+            extensions = loop.run(read_extensions(held.holder))
+        dump = None
+        if plan.dump:
+            with steps(plan.dump):
+                dump = take_dump(facts, plan.backup, held.snapshot, steps.advance)
+    return _AtMark(held, streams, content, structure, schema_version, extensions, dump)
+
+
+@contextlib.contextmanager
+def _held(loop: asyncio.Runner) -> Iterator[contextlib.AsyncExitStack]:
+    """Contexts of the loop that last longer than one of its runs."""
+    stack = contextlib.AsyncExitStack()
+    try:
+        yield stack
+    finally:
+        loop.run(stack.aclose())
+
+
+def _positions(facts: CreationFacts) -> Positions | OpsError:
+    try:
+        with opened(facts.cache) as client:
+            return read_positions(client)
+    except PartError as error:
+        return error
+
+
+def _keep_streams(plan: BackupPlan, facts: CreationFacts, positions: Positions | OpsError) -> _Streams:
+    """A Valkey that is down stands in no backup's way: it is said, and what it holds is missing."""
+    if isinstance(positions, OpsError):
+        return _Streams(None, flaw=positions)
+    try:
+        with opened(facts.cache) as client:
+            keys = read_keys(client, positions)
+    except PartError as error:
+        return _Streams(None, flaw=error)
+    name = valkey_of(plan.backup)
+    sealed = store(facts.storage, name, io.BytesIO(dump_streams(keys)), facts.recipient)
+    return _Streams(stored_part("valkey", name, sealed), len(keys))
+
+
+def _manifest(plan: BackupPlan, facts: CreationFacts, base: Base, at_mark: _AtMark) -> Manifest:
+    mark, timeline = at_mark.held.mark, base.manifest.timeline
+    parts = (base.part, at_mark.dump, at_mark.streams.part)
+    return Manifest(
+        id=plan.backup,
+        kind=plan.choice.kind,
+        parent=plan.choice.parent.id if plan.choice.parent else None,
+        system_identifier=base.manifest.system_identifier,
+        timeline=timeline,
+        start_lsn=base.manifest.start_lsn,
+        stop_lsn=base.manifest.stop_lsn,
+        mark=mark,
+        first_segment=segment_at(timeline, parse_lsn(base.manifest.start_lsn)),
+        last_segment=segment_before(timeline, parse_lsn(mark.lsn)),
+        started_at=facts.now,
+        finished_at=datetime.now(UTC),
+        duration_s=round(base.duration_s, 3),
+        postgresql=facts.server.version,
+        schema_version=at_mark.schema_version,
+        extensions=at_mark.extensions,
+        structure_sha256=at_mark.structure,
+        content=at_mark.content,
+        parts=tuple(part for part in parts if part),
+        valkey_keys=at_mark.streams.keys,
+        compression_level=LEVEL,
+    )
