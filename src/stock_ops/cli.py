@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from stock_ops.backup_cli import backup
+from stock_ops.drill_cli import drill
 from stock_ops.errors import FolderError
 from stock_ops.facts.archive import ask_part
 from stock_ops.facts.backups import BackupSettings
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(backup, name="backup")
 app.command()(restore)
+app.command()(drill)
 app.add_typer(kept, name="kept")
 
 Port = Annotated[

@@ -129,11 +129,12 @@ DATA = (
     Check("indexes", "Indexes", "Every index finds every row", "method"),
 )
 DUMP = (Check("dump", "Dump", "The logical dump is whole and can be read", "method"),)
+NOTE = (Check("note", "Note", "The storage remembers that this backup was restored", "method"),)
 AFTER = (
     Check("platform_after", "Live again", "The live platform answers as before", "after"),
     Check("clean_up", "Clean up", "Nothing of the drill is left over", "rollback"),
 )
-CHECKS = (*BEFORE, *RESTORE, *DATA, *DUMP, *AFTER)
+CHECKS = (*BEFORE, *RESTORE, *DATA, *DUMP, *NOTE, *AFTER)
 
 
 def begun(journal: Journal, name: str, at: datetime) -> Journal:

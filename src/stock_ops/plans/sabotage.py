@@ -29,7 +29,7 @@ class Sabotage:
     title: str
     reach: Reach
     named: str = ""
-    """What the error must name; of restored tables it is known only once one was chosen."""
+    """What the error must name; where restored data are damaged, beside the table, which is chosen there."""
     damage: Damage | None = None
 
     @property
@@ -48,7 +48,7 @@ def sabotages(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> tup
 
 def _of_objects(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> Iterator[Sabotage]:
     backup, first = choice.backup, base_of(choice.chain[0].id)
-    base, manifest = base_of(backup.id), manifest_of(backup.id)
+    base = base_of(backup.id)
     yield Sabotage(
         "cut_base", "Base cut short", "Half of a base archive", "backup", first, Cut(first, sizes[first] // 2)
     )
@@ -66,7 +66,7 @@ def _of_objects(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> I
         "A flipped bit in a manifest",
         "backup",
         backup.id,
-        _flip(manifest, sizes),
+        _flip(manifest_of(backup.id), sizes),
     )
     other = _another_base(archive, backup) or _object_of(choice.wal[0])
     yield Sabotage(
@@ -78,15 +78,23 @@ def _of_objects(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> I
         Swapped(base, other),
     )
     yield Sabotage("wrong_key", "Wrong key", "A key that is not that of the backups", "key", "key")
-    for name, version in (("older_schema", backup.schema_version - 1), ("later_schema", _later(backup))):
-        yield Sabotage(
-            name,
-            f"{'Older' if version < backup.schema_version else 'Later'} schema",
-            f"A manifest of schema {version}, with data of schema {backup.schema_version}",
-            "schema",
-            f"schema {version}",
-            Rewritten(manifest, dump_manifest(replace(backup, schema_version=version))),
-        )
+    older, later = backup.schema_version - 1, backup.schema_version + _LATER
+    yield Sabotage(
+        "older_schema",
+        "Older schema",
+        f"A manifest of schema {older} with data of schema {backup.schema_version}",
+        "schema",
+        f"version {backup.schema_version}, not {older}",
+        _of_schema(backup, older),
+    )
+    yield Sabotage(
+        "later_schema",
+        "Later schema",
+        f"A backup of schema {later}, which this release does not know",
+        "backup",
+        f"version {later}",
+        _of_schema(backup, later),
+    )
 
 
 def _of_log(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> Iterator[Sabotage]:
@@ -116,8 +124,10 @@ def _of_log(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> Itera
 
 
 _OF_DATA = (
-    Sabotage("change_value", "Value changed", "One value in one row is changed a little", "value"),
-    Sabotage("empty_table", "Table emptied", "One table is empty", "rows"),
+    Sabotage(
+        "change_value", "Value changed", "One value of one row, changed a little", "value", "other rows"
+    ),
+    Sabotage("empty_table", "Table emptied", "One table of the restored data, emptied", "rows", "0 rows"),
 )
 
 
@@ -144,5 +154,5 @@ def _another_segment(held: Held, archive: Archive) -> str | None:
     return segment_object(others[0]) if others else None
 
 
-def _later(backup: Manifest) -> int:
-    return backup.schema_version + _LATER
+def _of_schema(backup: Manifest, version: int) -> Rewritten:
+    return Rewritten(manifest_of(backup.id), dump_manifest(replace(backup, schema_version=version)))

@@ -1,12 +1,15 @@
 """Keep a drill's journal: written whole around each check, so that a killed drill tells how far it came."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stock_ops.errors import OpsError
+import asyncpg
+
+from stock_ops.errors import OpsError, PartError
 from stock_ops.facts.drills import is_drill_id, journal_file, report_file
 from stock_ops.plans.drill import KEPT, Figure, Journal, begun, dump_journal, failed, finished, passed
 from stock_ops.plans.drill_report import drill_report
@@ -42,7 +45,7 @@ class Recorder:
         check = self.journal.check(name)
         self.change(begun(self.journal, name, now()))
         try:
-            with self._report.step(check.label, check.title, quiet=False):
+            with self._report.step(check.label, check.title, quiet=False), _in_words():
                 found = work()
         except OpsError as error:
             self.change(failed(self.journal, name, now(), error))
@@ -60,6 +63,15 @@ class Recorder:
 
     def _write(self) -> None:
         write_whole(NewFile(journal_file(self._folder), dump_journal(self.journal)))
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise PartError(f"It could not be made: {told}.", "See to that, then run the drill again.") from error
 
 
 def remove_old(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The platform on restored data: started beside the live one, asked for a chart, ended."""
 
 import contextlib
+import json
 import os
 import subprocess
 import time
@@ -11,15 +12,35 @@ from stock_ops.errors import PartError
 from stock_ops.facts.charts import Address
 from stock_ops.facts.health import Health, ask_platform
 from stock_ops.facts.programs import Programs
-from stock_ops.plans.settings import leashed
+from stock_ops.layout import LOOPBACK
+from stock_ops.plans.settings import DATABASE, leashed
 from stock_ops.runners.commands import environment, last_words, run_to_end
 
 _START_S = 90.0
-_STOP_S = 20.0
 _POLL_S = 0.05
 _TODO = (
     "Start it with `stockops up` first; if the live platform starts, report this with the drill's journal."
 )
+
+
+def platform_settings(database_folder: str, database_port: int, port: int, valkey_port: int) -> str:
+    """Settings of the platform on restored data: on loopback, over the database's socket.
+
+    valkey_port: one at which nobody listens; without Valkey the platform is slower, and remembers nothing.
+    """
+    chosen = {
+        "host": LOOPBACK,
+        "port": port,
+        "database_host": database_folder,
+        "database_port": database_port,
+        "database_name": DATABASE,
+        "database_user": DATABASE,
+        "valkey_host": LOOPBACK,
+        "valkey_port": valkey_port,
+        "require_api_key": "never",
+        "drain_s": 0.0,
+    }
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items())
 
 
 @contextlib.contextmanager
@@ -42,7 +63,8 @@ def serving(programs: Programs, config: Path, log: Path, address: Address) -> It
         _await(process, address, log)
         yield
     finally:
-        _end(process)
+        process.kill()  # it has nothing to finish, and data that go with it
+        process.wait()
 
 
 def _await(process: "subprocess.Popen[bytes]", address: Address, log: Path) -> None:
@@ -57,12 +79,3 @@ def _await(process: "subprocess.Popen[bytes]", address: Address, log: Path) -> N
         time.sleep(_POLL_S)
     why = f"The platform is not ready on the restored data after {_START_S:g} s: {health.reason}."
     raise PartError(why, _TODO)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -14,13 +14,13 @@ from tests.unit.ops.drills import after, fresh, run, whole
 
 def test_a_drill_has_passed_when_each_check_ran_and_passed() -> None:
     assert whole().outcome == "passed"
-    assert summary(whole()) == "passed, all 14 checks"
+    assert summary(whole()) == "passed, all 15 checks"
 
 
 @pytest.mark.parametrize("name", [check.name for check in CHECKS])
 def test_one_check_that_fails_fails_the_drill(name: str) -> None:
     assert whole(bad=name).outcome == "failed"
-    assert summary(whole(bad=name)) == "failed, 1 of 14 checks"
+    assert summary(whole(bad=name)) == "failed, 1 of 15 checks"
 
 
 @pytest.mark.parametrize("name", [check.name for check in CHECKS])

@@ -1,0 +1,259 @@
+"""A drill: restore the newest backup beside the live data, and see whether all of it comes back."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from stock_ops.errors import DiskFullError, NoBackupError, OpsError, PartError, StoppedByUserError
+from stock_ops.facts.archive import observe_archive
+from stock_ops.facts.backups import BackupSettings
+from stock_ops.facts.drills import drill_id, scratch_name
+from stock_ops.facts.processes import Supervisor, observe_leftovers
+from stock_ops.layout import Layout
+from stock_ops.plans.drill import AFTER, BEFORE, CHECKS, RESTORE, Check, Journal, hindered, without
+from stock_ops.plans.recovery import Request
+from stock_ops.plans.sabotage import newest_dump
+from stock_ops.report import Report
+from stock_ops.repository.objects import verification_of
+from stock_ops.repository.storage import write_bytes
+from stock_ops.repository.verification import Verification, dump_verification
+from stock_ops.runners.drill_dump import check_dump
+from stock_ops.runners.drill_ground import Chosen, Ground, clear_abandoned, prepare, take_newest
+from stock_ops.runners.drill_journal import Found, Recorder, now
+from stock_ops.runners.drill_live import check_heartbeat, check_platform, check_unaffected, judge_freshness
+from stock_ops.runners.drill_restored import (
+    check_constraints,
+    check_indexes,
+    check_read_paths,
+    check_structure,
+    read_beat,
+)
+from stock_ops.runners.fetch import fetch_backup, fetch_log, make_work_folders
+from stock_ops.runners.postgres import discard
+from stock_ops.runners.rebuild import build_cluster, prove, recover
+from stock_ops.runners.run import signals_interrupt, signals_wait
+from stock_ops.runners.scratch import ScratchServer, scratch_server
+
+_IS_WRITABLE = "SELECT NOT pg_is_in_recovery()"
+_LEFT = "What it had restored was removed again; the live data were never touched."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asks for."""
+
+    settings: BackupSettings
+    scratch: Path | None = None
+    """Folder that takes the scratch instance; None: in the data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a drill ended."""
+
+    journal: Journal
+    report: Path
+    interrupted: bool
+
+
+Method = Callable[[Recorder, Ground, Report], None]
+"""What is done between the two looks at the live platform."""
+
+
+def run_drill(
+    layout: Layout, wish: Wish, method: Method, report: Report, *, sabotage: bool = False
+) -> Result:
+    """Steady state, method, steady state, rollback. Only for who holds the lock of the backups."""
+    clear_abandoned(layout)
+    recorder = _begin(layout, wish, report, sabotage=sabotage)
+    interrupted = False
+    with signals_interrupt():
+        try:
+            _run(layout, wish, method, recorder, report)
+        except KeyboardInterrupt:
+            interrupted = True
+            recorder.change(hindered(recorder.journal, StoppedByUserError("the drill", _LEFT)))
+        finally:
+            with signals_wait():
+                recorder.check("clean_up", lambda: _clean_up(Path(recorder.journal.scratch)))
+    told = recorder.finish()
+    return Result(recorder.journal, told, interrupted)
+
+
+def rehearse(recorder: Recorder, ground: Ground, report: Report) -> None:
+    """The method of a drill: restore to the latest point, and look at everything that came back."""
+    _set_time(recorder, lost_at=now())
+    work = ground.folder / "restored"
+    chosen = choose_for(recorder, "backup", lambda: take_newest(ground, work, Request()))
+    if chosen is None:
+        return
+    name_backup(recorder, chosen)
+    with contextlib.ExitStack() as stack:
+        servers: list[ScratchServer] = []
+        if restore(recorder, chosen, report, lambda: servers.append(stack.enter_context(serve(chosen)))):
+            _set_time(recorder, restored_at=now())
+            _look(recorder, ground, chosen, servers[0])
+    _look_beside(recorder, ground, chosen)
+
+
+def choose_for(recorder: Recorder, name: str, take: Callable[[], Chosen]) -> Chosen | None:
+    """What would be restored. None when there is nothing, or no room, which hinders the drill; what else goes
+    wrong fails the check of that name."""
+    try:
+        return take()
+    except (NoBackupError, DiskFullError) as error:
+        recorder.change(hindered(recorder.journal, error))
+    except OpsError as error:
+        recorder.check(name, partial(_fail, error))
+    return None
+
+
+def restore(recorder: Recorder, chosen: Chosen, report: Report, then: Callable[[], object]) -> bool:
+    """Restore by the very functions of `stockops restore`. Whether each of them did.
+
+    then: done with the recovered cluster before recovery counts as done.
+    """
+    steps: dict[str, Callable[[Chosen, Report], Found]]
+    steps = {"backup": _fetch, "log": _fetch_log, "content": _prove, "recovery": partial(_recover, then=then)}
+    return all(recorder.check(name, partial(step, chosen, report)) for name, step in steps.items())
+
+
+def _begin(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> Recorder:
+    begun_at, me = now(), psutil.Process()
+    while (layout.drills / (name := drill_id(begun_at))).exists():
+        begun_at += timedelta(seconds=1)
+    journal = Journal(
+        id=name,
+        sabotage=sabotage,
+        storage=wish.settings.storage,
+        scratch=str((wish.scratch or layout.scratch) / scratch_name(name)),
+        pid=os.getpid(),
+        pid_since=me.create_time(),
+        started_at=begun_at,
+        checks=(*BEFORE, *RESTORE, *AFTER) if sabotage else CHECKS,
+    )
+    return Recorder(layout.drills / name, journal, report)
+
+
+def _run(layout: Layout, wish: Wish, method: Method, recorder: Recorder, report: Report) -> None:
+    try:
+        ground = prepare(layout, wish.settings, Path(recorder.journal.scratch))
+    except OpsError as error:
+        recorder.change(hindered(recorder.journal, error))
+        return
+    if not recorder.check("platform", lambda: check_platform(ground.facts, ground.port)):
+        return
+    recorder.check("heartbeat", lambda: check_heartbeat(layout, ground.settings.heartbeat_s))
+    method(recorder, ground, report)
+    recorder.check(
+        "platform_after", lambda: check_unaffected(ground.facts, ground.port, ground.facts.supervisor)
+    )
+
+
+def _clean_up(folder: Path) -> Found:
+    """End what still works there, and remove the folder. Raises PartError when something is left."""
+    discard(folder)
+    left = observe_leftovers(Layout(folder), Supervisor(None, answers=False, parts=()))
+    if left or folder.exists():
+        raise PartError(f"{folder} could not be cleared.", "End what works there, and remove it.")
+    return Found("the scratch instance has ended, and its folder is removed")
+
+
+def name_backup(recorder: Recorder, chosen: Chosen) -> None:
+    """Write down what is restored. Where no backup has a dump, there is none to look at."""
+    backup, chain = chosen.choice.backup, tuple(one.id for one in chosen.choice.chain)
+    journal = replace(recorder.journal, backup=backup.id, chain=chain)
+    if newest_dump(chosen.contents.archive) is None:
+        journal = without(journal, {"dump"})
+    recorder.change(journal)
+    _set_time(recorder, marked_at=backup.mark.at)
+
+
+def _fetch(chosen: Chosen, report: Report) -> Found:
+    shop, sizes = chosen.shop, [part.plain_bytes for one in chosen.choice.chain if (part := one.part("base"))]
+    make_work_folders(shop.place)
+    for one in chosen.choice.chain:
+        fetch_backup(shop, one.id, report.advance)
+    build_cluster(shop)
+    words = f"{' + '.join(one.id for one in chosen.choice.chain)}: each file as the server wrote it"
+    return Found(words, {"bytes": sum(sizes)})
+
+
+def _fetch_log(chosen: Chosen, report: Report) -> Found:
+    wal = chosen.choice.wal
+    fetch_log(chosen.shop, wal, report.advance)
+    return Found(f"{len(wal)} segments from {wal[0].name} to {wal[-1].name}", {"segments": len(wal)})
+
+
+def _prove(chosen: Chosen, report: Report) -> Found:
+    choice = chosen.choice
+    found = prove(chosen.shop, choice.wal, choice.timeline, report.advance)
+    words = f"at the mark {choice.backup.mark.name} each table is equal to the manifest of {choice.backup.id}"
+    return Found(words, {"tables": len(found.content), "rows": found.rows})
+
+
+def _recover(chosen: Chosen, report: Report, *, then: Callable[[], object]) -> Found:
+    recover(chosen.shop, chosen.progress, report.advance)
+    then()
+    return Found(f"recovered to the {chosen.choice.target} point, and writable")
+
+
+@contextlib.contextmanager
+def serve(chosen: Chosen) -> Iterator[ScratchServer]:
+    """The recovered cluster while it takes questions."""
+    with scratch_server(chosen.shop.place, {}) as server:
+        server.wait_until(lambda: server.ask(_IS_WRITABLE))
+        yield server
+
+
+def _look(recorder: Recorder, ground: Ground, chosen: Chosen, server: ScratchServer) -> None:
+    """Everything that the running database can tell."""
+    work, backup = chosen.shop.work, chosen.choice.backup
+    drawn = partial(_note_chart, recorder)
+    recorder.check("read_paths", lambda: check_read_paths(ground, work, server, drawn))
+    recorder.check("freshness", lambda: _check_freshness(recorder, ground, server))
+    recorder.check("structure", lambda: check_structure(ground, backup, server))
+    recorder.check("constraints", lambda: check_constraints(server))
+    recorder.check("indexes", lambda: check_indexes(server))
+
+
+def _look_beside(recorder: Recorder, ground: Ground, chosen: Chosen) -> None:
+    """The dump, which a restore does not need; and a note of the backup that has proven good."""
+    dump, backup = newest_dump(chosen.contents.archive), chosen.choice.backup
+    if dump is not None:
+        recorder.check("dump", lambda: check_dump(ground.storage, dump, ground.identity, ground.tools))
+    if all(check.outcome == "passed" for check in recorder.journal.checks if _is_of_data(check)):
+        recorder.check("note", lambda: _note(ground, backup.id))
+
+
+def _is_of_data(check: Check) -> bool:
+    return check.phase == "method" and check.name not in {"freshness", "dump", "note"}
+
+
+def _note(ground: Ground, backup: str) -> Found:
+    write_bytes(ground.storage, verification_of(backup), dump_verification(Verification(now(), "restored")))
+    return Found(f"{backup} was restored; pruning will not delete the last backup of which that is known")
+
+
+def _check_freshness(recorder: Recorder, ground: Ground, server: ScratchServer) -> Found:
+    beat_at, lost_at = read_beat(server), recorder.journal.times.lost_at or now()
+    _set_time(recorder, beat_at=beat_at)
+    return judge_freshness(beat_at, lost_at, observe_archive(ground.layout))
+
+
+def _note_chart(recorder: Recorder) -> None:
+    _set_time(recorder, chart_at=now())
+
+
+def _set_time(recorder: Recorder, **moments: datetime | None) -> None:
+    recorder.change(replace(recorder.journal, times=replace(recorder.journal.times, **moments)))
+
+
+def _fail(error: OpsError) -> Found:
+    raise error

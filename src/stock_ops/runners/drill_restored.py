@@ -1,0 +1,131 @@
+"""What a drill finds out about restored data, once their database runs: charts, structure, soundness."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+
+from stock_ops.errors import UnsoundDataError
+from stock_ops.facts.charts import Address, Chart, NoAnswerError, Question, ask_chart, find_chart
+from stock_ops.facts.observe import public_host
+from stock_ops.facts.ports import free_ports
+from stock_ops.facts.server import read_address
+from stock_ops.layout import LOOPBACK
+from stock_ops.plans.charts import refuse_other, refuse_wrong
+from stock_ops.plans.steps import NewFile
+from stock_ops.repository.manifest import Manifest
+from stock_ops.runners.content import measure_structure, read_schema_version
+from stock_ops.runners.drill_ground import Ground
+from stock_ops.runners.drill_journal import Found
+from stock_ops.runners.drill_platform import platform_settings, serving
+from stock_ops.runners.drill_rows import has_bars, read_rows
+from stock_ops.runners.files import write_whole
+from stock_ops.runners.scratch import PORT, ScratchServer
+from stock_ops.runners.soundness import prove_constraints, prove_indexes
+
+T = TypeVar("T")
+
+_BEAT = "SELECT beat_at FROM ops_heartbeat"
+
+
+def check_read_paths(ground: Ground, work: Path, server: ScratchServer, drawn: Callable[[], object]) -> Found:
+    """Start the platform on the restored data, and ask it for a chart.
+
+    drawn: called as soon as a correct answer was given.
+    Raises PartError when it does not start or answer, UnsoundDataError for a chart that is not right.
+    """
+    free = free_ports(LOOPBACK, 2)
+    address, config = Address(LOOPBACK, free[0]), work / "platform.toml"
+    write_whole(NewFile(config, platform_settings(server.host, PORT, address.port, free[1])))
+    with serving(ground.tools.programs, config, work / "platform.log", address):
+        question = find_chart(address)
+        if question is None:
+            return _without_bars(server, drawn)
+        chart = ask_chart(address, question)
+        refuse_wrong(chart, ask(server, lambda connection: read_rows(connection, question)))
+        drawn()
+    live = _live(ground, question)
+    same = refuse_other(chart, live) if live else False
+    told = "the live platform draws the same" if same else "the live one has changed since, or did not say"
+    words = f"{question.symbol}, {len(chart.bars):,} bars and an indicator, as in the database; {told}"
+    return Found(words, {"bars": len(chart.bars)})
+
+
+def read_beat(server: ScratchServer) -> datetime | None:
+    """The newest heartbeat that was recovered."""
+    found: datetime | None = ask(server, lambda connection: connection.fetchval(_BEAT))
+    return found
+
+
+def check_structure(ground: Ground, backup: Manifest, server: ScratchServer) -> Found:
+    """Compare with the manifest; what has changed since the backup must be as in the live database.
+
+    Raises UnsoundDataError.
+    """
+    version, structure = ask(server, _structure)
+    live = asyncio.run(_live_structure(ground))
+    wanted = {(backup.schema_version, backup.structure_sha256), live}
+    if (version, structure) not in wanted:
+        raise UnsoundDataError(
+            f"Tables, indexes or views (schema {version}) are neither as when {backup.id} was made "
+            f"(schema {backup.schema_version}) nor as in the live database (schema {live[0]}).",
+            "Look for changes that were made by hand; then take a full backup: stockops backup create --full",
+        )
+    return Found(f"schema {version}, as this release makes it", {"schema": version})
+
+
+def check_constraints(server: ScratchServer) -> Found:
+    """Have the server prove each of them anew. Raises UnsoundDataError."""
+    count = ask(server, prove_constraints)
+    return Found(f"{count} checks and foreign keys, each proven anew", {"constraints": count})
+
+
+def check_indexes(server: ScratchServer) -> Found:
+    """Look for every row in every index. Raises UnsoundDataError."""
+    proven = asyncio.run(prove_indexes(server.connect))
+    words = f"{proven.indexes} indexes and {proven.tables} tables, the system's own included"
+    return Found(words, {"indexes": proven.indexes, "tables": proven.tables})
+
+
+def ask(server: ScratchServer, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Ask a question on a connection of its own."""
+
+    async def run() -> T:
+        connection = await server.connect()
+        try:
+            return await question(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def _without_bars(server: ScratchServer, drawn: Callable[[], object]) -> Found:
+    if ask(server, has_bars):
+        why = "The database has bars, but the platform lists no instrument that has any."
+        raise UnsoundDataError(why, "Report this with the drill's journal.")
+    drawn()
+    return Found("the platform answers; there are no bars to draw", {"bars": 0})
+
+
+def _live(ground: Ground, question: Question) -> Chart | None:
+    """The live chart; None where that platform wants a key, or has no such instrument any more."""
+    try:
+        return ask_chart(Address(public_host(ground.facts.overrides), ground.port), question)
+    except NoAnswerError:
+        return None
+
+
+async def _structure(connection: asyncpg.Connection) -> tuple[int, str]:
+    return await read_schema_version(connection), await measure_structure(connection)
+
+
+async def _live_structure(ground: Ground) -> tuple[int, str]:
+    connection = await read_address(ground.layout).connect()
+    try:
+        return await _structure(connection)
+    finally:
+        await connection.close()
