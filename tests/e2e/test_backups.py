@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,15 @@ from playwright.sync_api import expect
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
+from stock_ops.plans.overview import overview
+from stock_ops.plans.warnings import KINDS
 from tests.contract.gateway.backup_part import BackupPartStub, backup_report, nothing_yet
 from tests.e2e.conftest import DESKTOP, PHONE, Visit
 from tests.e2e.test_everyone import barriers, overflow
+from tests.unit.ops.standings import all_wrong, wrong
 
 LOST = {
-    "kind": "chain-broken",
+    "kind": "archive-broken",
     "why": "PostgreSQL dropped write-ahead log before it was in the storage.",
     "todo": "Make a new full backup: stockops backup create --full",
 }
@@ -89,8 +93,21 @@ def test_warnings_are_loud_and_name_their_runbook(visit: Visit, part: BackupPart
     visit.open("/operations")
     alert = visit.page.get_by_role("list", name="Warnings of the backups")
     expect(alert).to_contain_text(LOST["why"])
-    expect(alert).to_contain_text("docs/runbooks/chain-broken.md")
+    expect(alert).to_contain_text("docs/runbooks/archive-broken.md")
     expect(visit.page.get_by_text("No warnings")).to_have_count(0)
+    visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
+
+
+def test_a_storage_that_was_never_reached_is_not_taken_for_an_empty_one(
+    visit: Visit, part: BackupPartStub
+) -> None:
+    now = datetime.now(UTC)
+    part.tell(overview(replace(wrong("storage-unreachable", now), contents=None), now))
+    visit.open("/operations")
+    expect(visit.page.get_by_role("list", name="Warnings of the backups")).to_contain_text("is not there")
+    expect(visit.page.get_by_text("There is no backup yet")).to_have_count(0)
+    expect(visit.page.get_by_role("region", name="Last backup")).not_to_contain_text("None yet")
+    expect(visit.page.get_by_role("region", name="Storage")).to_contain_text("Used–")
     visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
 
 
@@ -131,6 +148,16 @@ class Anywhere:
     def test_everyone_can_use_it(self, visit: Visit, look: str) -> None:
         visit.open(f"/operations{look}")
         expect(visit.page.get_by_role("slider")).to_be_visible()
+        visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
+        assert barriers(visit.page) == []
+        assert overflow(visit.page) == 0
+
+    def test_everyone_can_read_all_the_warnings_that_there_are(
+        self, visit: Visit, part: BackupPartStub, look: str
+    ) -> None:
+        part.tell(overview(all_wrong(datetime.now(UTC)), datetime.now(UTC)))
+        visit.open(f"/operations{look}")
+        expect(visit.page.locator(".backup-warnings li")).to_have_count(len(KINDS))
         visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
         assert barriers(visit.page) == []
         assert overflow(visit.page) == 0

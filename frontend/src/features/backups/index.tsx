@@ -147,7 +147,7 @@ function LastBackup({ data, now }: { data: Backups; now: Instant }) {
   return (
     <Card title={m.backups.lastBackup} heading="h3">
       {last === undefined ? (
-        <Facts facts={[[m.backups.lastBackup, m.backups.none], next]} />
+        <Facts facts={[[m.backups.lastBackup, data.storage.used_bytes === null ? MISSING : m.backups.none], next]} />
       ) : (
         <Facts
           facts={[
