@@ -48,10 +48,12 @@ class Times:
 
     marked_at: datetime | None = None
     """What the backup holds without any log."""
+    begun_at: datetime | None = None
+    """The restore begins."""
     beat_at: datetime | None = None
     """The newest heartbeat that was recovered."""
-    lost_at: datetime | None = None
-    """When the storage was read: from here on nothing more could be saved, and the restore begins."""
+    read_at: datetime | None = None
+    """The last of the log was read: what was committed later could not come back, as if all had been lost."""
     restored_at: datetime | None = None
     """The database was recovered, and took writes."""
     chart_at: datetime | None = None
@@ -59,13 +61,13 @@ class Times:
 
     @property
     def rpo_s(self) -> float | None:
-        """Age of the newest heartbeat that was recovered, at the loss."""
-        return _between(self.beat_at, self.lost_at)
+        """Age of the newest heartbeat that was recovered, when the log was read."""
+        return _between(self.beat_at, self.read_at)
 
     @property
     def rto_s(self) -> float | None:
-        """From the loss to the first correct chart."""
-        return _between(self.lost_at, self.chart_at)
+        """From the beginning of the restore to the first correct chart."""
+        return _between(self.begun_at, self.chart_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class _Part:
 def _recovered(journal: Journal) -> _Part | None:
     """Backup, log, last heartbeat, loss: on one line."""
     times = journal.times
-    if journal.sabotage or times.marked_at is None or times.beat_at is None or times.lost_at is None:
+    if journal.sabotage or times.marked_at is None or times.beat_at is None or times.read_at is None:
         return None
     beat = _RIGHT - _LOSS_WIDTH
     log = f"write-ahead log, {spelled((times.beat_at - times.marked_at).total_seconds())}"
@@ -61,7 +61,7 @@ def _recovered(journal: Journal) -> _Part | None:
             _text((beat + _RIGHT) / 2, _AXIS + 5, loss, "middle"),
             _moment(_LEFT, times.marked_at, "backup", "start"),
             _moment(beat, times.beat_at, "last heartbeat recovered", "end"),
-            _moment(_RIGHT, times.lost_at, "loss, restore begins", "end", above=False),
+            _moment(_RIGHT, times.read_at, "log read: later changes would be lost", "end", above=False),
         ),
         _AXIS + 74,
     )
@@ -115,14 +115,14 @@ def _row(number: int, check: Check, scale: _Scale) -> Markup:
 
 
 def _flags(journal: Journal, scale: _Scale, height: float) -> list[Markup]:
-    """From the loss to the first chart: what an outage would last."""
+    """From the beginning of the restore to the first chart: what an outage would last."""
     times, base = journal.times, height + 14
-    if journal.sabotage or times.lost_at is None or times.chart_at is None:
+    if journal.sabotage or times.begun_at is None or times.chart_at is None:
         return []
-    first, last = scale.at(times.lost_at), scale.at(times.chart_at)
+    first, last = scale.at(times.begun_at), scale.at(times.chart_at)
     middle = max((first + last) / 2, _NAMES + 70)
     return [
-        *_flag(scale, times.lost_at, "restore begins", "small", base),
+        *_flag(scale, times.begun_at, "restore begins", "small", base),
         *_flag(scale, times.restored_at, "restored", "small end", height),
         *_flag(scale, times.chart_at, "first chart", "small", base),
         element("line", x1=first, x2=last, y1=base, y2=base, class_="span"),

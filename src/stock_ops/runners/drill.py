@@ -1,6 +1,7 @@
 """A drill: restore the newest backup beside the live data, and see whether all of it comes back."""
 
 import contextlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import psutil
 
-from stock_ops.errors import DiskFullError, NoBackupError, OpsError, PartError, StoppedByUserError
+from stock_ops.errors import (
+    DamagedBackupError,
+    DiskFullError,
+    NoBackupError,
+    OpsError,
+    PartError,
+    StoppedByUserError,
+)
 from stock_ops.facts.archive import observe_archive
 from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.drills import drill_id, scratch_name
@@ -22,6 +30,7 @@ from stock_ops.plans.sabotage import newest_dump
 from stock_ops.report import Report
 from stock_ops.repository.objects import verification_of
 from stock_ops.repository.storage import write_bytes
+from stock_ops.repository.streams import load_streams
 from stock_ops.repository.verification import Verification, dump_verification
 from stock_ops.runners.drill_dump import check_dump
 from stock_ops.runners.drill_ground import Chosen, Ground, clear_abandoned, prepare, take_newest
@@ -34,7 +43,7 @@ from stock_ops.runners.drill_restored import (
     check_structure,
     read_beat,
 )
-from stock_ops.runners.fetch import fetch_backup, fetch_log, make_work_folders
+from stock_ops.runners.fetch import OTHER, fetch_backup, fetch_log, fetch_part, make_work_folders
 from stock_ops.runners.postgres import discard
 from stock_ops.runners.rebuild import build_cluster, prove, recover
 from stock_ops.runners.run import signals_interrupt, signals_wait
@@ -88,7 +97,7 @@ def run_drill(
 
 def rehearse(recorder: Recorder, ground: Ground, report: Report) -> None:
     """The method of a drill: restore to the latest point, and look at everything that came back."""
-    _set_time(recorder, lost_at=now())
+    _set_time(recorder, begun_at=now())
     work = ground.folder / "restored"
     chosen = choose_for(recorder, "backup", lambda: take_newest(ground, work, Request()))
     if chosen is None:
@@ -119,9 +128,13 @@ def restore(recorder: Recorder, chosen: Chosen, report: Report, then: Callable[[
 
     then: done with the recovered cluster before recovery counts as done.
     """
-    steps: dict[str, Callable[[Chosen, Report], Found]]
-    steps = {"backup": _fetch, "log": _fetch_log, "content": _prove, "recovery": partial(_recover, then=then)}
-    return all(recorder.check(name, partial(step, chosen, report)) for name, step in steps.items())
+    steps = {
+        "backup": lambda: _fetch(chosen, report),
+        "log": lambda: _fetch_log(recorder, chosen, report),
+        "content": lambda: _prove(chosen, report),
+        "recovery": lambda: _recover(chosen, report, then),
+    }
+    return all(recorder.check(name, step) for name, step in steps.items())
 
 
 def _begin(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> Recorder:
@@ -180,14 +193,27 @@ def _fetch(chosen: Chosen, report: Report) -> Found:
     make_work_folders(shop.place)
     for one in chosen.choice.chain:
         fetch_backup(shop, one.id, report.advance)
+    _read_streams(chosen)
     build_cluster(shop)
     words = f"{' + '.join(one.id for one in chosen.choice.chain)}: each file as the server wrote it"
     return Found(words, {"bytes": sum(sizes)})
 
 
-def _fetch_log(chosen: Chosen, report: Report) -> Found:
+def _read_streams(chosen: Chosen) -> None:
+    """What the backup holds of Valkey can be read, too. Raises DamagedBackupError."""
+    if part := chosen.choice.backup.part("valkey"):
+        text = io.BytesIO()
+        fetch_part(chosen.shop, part, text)
+        try:
+            load_streams(text.getvalue())
+        except ValueError as error:
+            raise DamagedBackupError(f"{part.name} makes no sense: {error}.", OTHER) from error
+
+
+def _fetch_log(recorder: Recorder, chosen: Chosen, report: Report) -> Found:
     wal = chosen.choice.wal
     fetch_log(chosen.shop, wal, report.advance)
+    _set_time(recorder, read_at=now())
     return Found(f"{len(wal)} segments from {wal[0].name} to {wal[-1].name}", {"segments": len(wal)})
 
 
@@ -198,7 +224,7 @@ def _prove(chosen: Chosen, report: Report) -> Found:
     return Found(words, {"tables": len(found.content), "rows": found.rows})
 
 
-def _recover(chosen: Chosen, report: Report, *, then: Callable[[], object]) -> Found:
+def _recover(chosen: Chosen, report: Report, then: Callable[[], object]) -> Found:
     recover(chosen.shop, chosen.progress, report.advance)
     then()
     return Found(f"recovered to the {chosen.choice.target} point, and writable")
@@ -242,9 +268,9 @@ def _note(ground: Ground, backup: str) -> Found:
 
 
 def _check_freshness(recorder: Recorder, ground: Ground, server: ScratchServer) -> Found:
-    beat_at, lost_at = read_beat(server), recorder.journal.times.lost_at or now()
+    beat_at, read_at = read_beat(server), recorder.journal.times.read_at or now()
     _set_time(recorder, beat_at=beat_at)
-    return judge_freshness(beat_at, lost_at, observe_archive(ground.layout))
+    return judge_freshness(beat_at, read_at, observe_archive(ground.layout))
 
 
 def _note_chart(recorder: Recorder) -> None:

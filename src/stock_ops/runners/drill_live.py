@@ -54,11 +54,14 @@ def check_unaffected(facts: Facts, port: int, before: Supervisor) -> Found:
     return Found(words, {"parts": len(before.parts)})
 
 
-def judge_freshness(beat_at: datetime | None, lost_at: datetime, archive: ArchiveState | None) -> Found:
-    """Whether what would be lost is within the limit. Raises PartError saying what holds up the archive."""
+def judge_freshness(beat_at: datetime | None, read_at: datetime, archive: ArchiveState | None) -> Found:
+    """Whether what would be lost is within the limit. Raises PartError saying what holds up the archive.
+
+    read_at: when the last of the log was read.
+    """
     if beat_at is None:
         raise PartError("No heartbeat was recovered, so that nobody knows what would be lost.", _TO_START)
-    lost_s = max(0.0, (lost_at - beat_at).total_seconds())
+    lost_s = max(0.0, (read_at - beat_at).total_seconds())
     if lost_s > RPO_LIMIT_S:
         why = f"{lost_s:,.0f} s would be lost, more than {RPO_LIMIT_S:.0f} s: {_hold_up(archive)}."
         raise PartError(why, "`stockops status` and `stockops logs backup` say why.")

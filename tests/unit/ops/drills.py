@@ -46,5 +46,5 @@ def run(journal: Journal, *, bad: str | None = None, until: str | None = None) -
 
 def whole(*, bad: str | None = None) -> Journal:
     """A drill that came to its end."""
-    times = Times(after(-86_400), after(0.5), after(2.5), after(6), after(7.75))
+    times = Times(after(-86_400), after(2.5), after(1.0), after(3.0), after(6), after(7.75))
     return finished(replace(run(fresh(), bad=bad), times=times), after(15))

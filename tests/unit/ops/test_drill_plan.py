@@ -54,15 +54,15 @@ def test_a_check_that_the_drill_does_not_have_is_not_missed() -> None:
     assert [check.name for check in journal.checks] == [one.name for one in CHECKS if one.name != "dump"]
 
 
-def test_loss_and_return_are_counted_from_the_moment_the_storage_was_read() -> None:
+def test_the_loss_is_counted_to_when_the_log_was_read_and_the_return_from_the_beginning() -> None:
     assert whole().times.rpo_s == 2.0
     assert whole().times.rto_s == 5.25
-    assert Times(lost_at=after(0)).rpo_s is None
-    assert Times(lost_at=after(0), beat_at=after(-3)).rto_s is None
+    assert Times(read_at=after(0)).rpo_s is None
+    assert Times(begun_at=after(0), beat_at=after(-3)).rto_s is None
 
 
-def test_a_heartbeat_from_after_the_loss_is_no_loss_rather_than_less_than_none() -> None:
-    assert Times(beat_at=after(1), lost_at=after(0.4)).rpo_s == 0.0
+def test_a_heartbeat_from_after_that_is_no_loss_rather_than_less_than_none() -> None:
+    assert Times(beat_at=after(1), read_at=after(0.4)).rpo_s == 0.0
 
 
 def test_the_journal_is_read_as_the_drill_that_it_tells(tmp_path: Path) -> None:
