@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import structlog
+from prometheus_client import Counter
 
 from stock_analysis.kit.request_id import current_request_id
 
@@ -26,6 +27,9 @@ _ECS_NAMES = {
     "@timestamp": "@timestamp",
 }
 _OURS = "stock_analysis"
+_LOST = Counter(
+    "log_lines_lost_total", "Log lines that could not be written: nobody reads them, or a disk is full."
+)
 _TOO_TALKATIVE = ("uvicorn", "aiohttp", "httpx", "httpcore", "asyncio")
 
 
@@ -46,7 +50,7 @@ def configure_logging(service: str, log_format: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, *renderers, _encode],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=lambda name=None: _Lines(sys.stderr.buffer, name=name),
         cache_logger_on_first_use=True,
     )
 
@@ -96,6 +100,23 @@ def _ecs(service: str) -> list[Processor]:
 
 def _to_json(_logger: object, _method: str, event: Event) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class _Lines(structlog.BytesLogger):
+    """Writes lines, and counts those that cannot be written.
+
+    A service whose log nobody reads any more goes on serving, and above all stops when it is told to.
+    """
+
+    def msg(self, message: bytes) -> None:
+        """Write a line."""
+        try:
+            super().msg(message)
+        except OSError:
+            _LOST.inc()
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def _encode(_logger: object, _method: str, line: Any) -> bytes:

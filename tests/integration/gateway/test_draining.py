@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -138,3 +139,13 @@ def test_the_way_down_is_in_the_log(log: Path) -> None:
     gateway.wait()
     messages = [json.loads(line)["message"] for line in gateway.log.splitlines()]
     assert [one for one in messages if one != "request"] == ["serving", "draining", "stopped"]
+
+
+def test_it_serves_and_stops_in_order_when_nobody_reads_its_log_any_more(log: Path) -> None:
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    gateway = Gateway(log)
+    os.close(reader)
+    assert gateway.get("/api/v1/stocks/0.1")[:2] == (200, WHOLE)
+    gateway.terminate()
+    assert gateway.wait() == 0

@@ -93,3 +93,19 @@ def test_what_is_below_the_level_is_not_written() -> None:
 def test_what_json_does_not_know_is_written_as_text() -> None:
     (line,) = lines('import pathlib, datetime; log.info("x", path_=pathlib.Path("/a"), n={1: {2}})')
     assert line["stock_analysis.path_"] == "/a"
+
+
+def test_lines_that_nobody_reads_are_counted_and_stop_nothing() -> None:
+    code = """import os, sys
+from prometheus_client import REGISTRY
+reader, writer = os.pipe()
+kept = os.dup(2)
+os.dup2(writer, 2)
+os.close(writer)
+log.info("read")
+os.close(reader)
+log.info("lost")
+log.exception("lost too")
+os.dup2(kept, 2)
+log.info("read again", lost=REGISTRY.get_sample_value("log_lines_lost_total"))"""
+    assert lines(code)[-1]["stock_analysis.lost"] == 2
