@@ -12,7 +12,7 @@ from typing import Any, Literal
 from stock_ops.errors import OpsError
 from stock_ops.facts.drills import Outcome
 
-Phase = Literal["before", "method", "after", "rollback"]
+Phase = Literal["before", "method", "damage", "after", "rollback"]
 Figure = int | float | str
 
 RPO_LIMIT_S = 60.0

@@ -11,6 +11,7 @@ _WORDS: dict[Outcome, str] = {"passed": "passed", "failed": "failed", "not_run":
 _PHASES: dict[Phase, str] = {
     "before": "Before: does everything work now?",
     "method": "The drill: restore the newest backup beside the live data",
+    "damage": "The damages: is each of them found, and named?",
     "after": "After: does everything still work?",
     "rollback": "Cleaning up",
 }
@@ -62,11 +63,10 @@ def _headline(journal: Journal) -> str:
     if journal.outcome == "not_run":
         return "The drill did not run. Nothing is proven."
     if journal.sabotage:
-        found = "Every damage was found." if journal.outcome == "passed" else "A damage was NOT found."
-        missed = journal.outcome == "failed" and all(
-            check.outcome != "failed" or check.phase != "method" for check in journal.checks
-        )
-        return "The drill itself failed." if missed else found
+        if journal.outcome == "passed":
+            return "Every damage was found."
+        missed = any(check.phase == "damage" and check.outcome == "failed" for check in journal.checks)
+        return "A damage was NOT found." if missed else "The drill itself failed."
     if journal.outcome == "passed":
         return "The data can be restored."
     return "The drill failed."
@@ -75,9 +75,9 @@ def _headline(journal: Journal) -> str:
 def _figures(journal: Journal) -> Markup | None:
     times, cards = journal.times, list[Markup]()
     if journal.sabotage:
-        method = [check for check in journal.checks if check.phase == "method"]
-        found = sum(check.outcome == "passed" for check in method)
-        return element("section", _card(f"{found} of {len(method)}", "damages found", ""), class_="cards")
+        damages = [check for check in journal.checks if check.phase == "damage"]
+        found = sum(check.outcome == "passed" for check in damages)
+        return element("section", _card(f"{found} of {len(damages)}", "damages found", ""), class_="cards")
     if times.rpo_s is not None:
         cards.append(_card(spelled(times.rpo_s), "would be lost", f"RPO; limit {spelled(RPO_LIMIT_S)}"))
     if times.rto_s is not None:
@@ -104,17 +104,10 @@ def _checks(journal: Journal) -> Markup:
     for phase, words in _PHASES.items():
         checks = [check for check in journal.checks if check.phase == phase]
         if checks:
-            title = (
-                "The drill: damage copies, and see each damage found"
-                if _is_sabotage(journal, phase)
-                else words
-            )
+            control = journal.sabotage and phase == "method"
+            title = "The control: without any damage the restore works" if control else words
             sections += [element("h2", title), element("ol", *map(_check, checks), class_="checks")]
     return element("section", *sections)
-
-
-def _is_sabotage(journal: Journal, phase: Phase) -> bool:
-    return journal.sabotage and phase == "method"
 
 
 def _check(check: Check) -> Markup:

@@ -35,7 +35,7 @@ class Sabotage:
     @property
     def check(self) -> Check:
         """That it is found."""
-        return Check(self.name, self.label, self.title, "method")
+        return Check(self.name, self.label, self.title, "damage")
 
 
 def sabotages(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> tuple[Sabotage, ...]:

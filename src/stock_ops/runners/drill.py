@@ -227,7 +227,8 @@ def _prove(chosen: Chosen, report: Report) -> Found:
 def _recover(chosen: Chosen, report: Report, then: Callable[[], object]) -> Found:
     recover(chosen.shop, chosen.progress, report.advance)
     then()
-    return Found(f"recovered to the {chosen.choice.target} point, and writable")
+    target = chosen.choice.target
+    return Found(f"recovered to the {'latest point' if target.kind == 'latest' else target}, and writable")
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def check_read_paths(ground: Ground, work: Path, server: ScratchServer, drawn: C
         drawn()
     live = _live(ground, question)
     same = refuse_other(chart, live) if live else False
-    told = "the live platform draws the same" if same else "the live one has changed since, or did not say"
+    told = "the live platform draws the same" if same else "not compared with the live one, which has changed"
     words = f"{question.symbol}, {len(chart.bars):,} bars and an indicator, as in the database; {told}"
     return Found(words, {"bars": len(chart.bars)})
 

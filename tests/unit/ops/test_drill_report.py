@@ -45,6 +45,12 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
+def damaged(journal: Journal) -> Journal:
+    """The same as a sabotage drill, one of whose damages is called `freshness`."""
+    checks = (replace(one, phase="damage") if one.name == "freshness" else one for one in journal.checks)
+    return replace(journal, sabotage=True, checks=tuple(checks))
+
+
 def journals() -> dict[str, Journal]:
     stopped = hindered(run(fresh(), until="content"), OpsError("Stopped.", "Run it again."))
     return {
@@ -52,8 +58,9 @@ def journals() -> dict[str, Journal]:
         "failed": whole(bad="content"),
         "refused": finished(hindered(fresh(), OpsError("No key.", "Bring it.")), after(1)),
         "stopped": finished(stopped, after(4)),
-        "sabotage": replace(whole(), sabotage=True),
-        "sabotage that missed one": replace(whole(bad="content"), sabotage=True),
+        "sabotage": damaged(whole()),
+        "sabotage that missed one": damaged(whole(bad="freshness")),
+        "sabotage that could not restore": damaged(whole(bad="content")),
     }
 
 
@@ -64,6 +71,7 @@ HEADLINES = {
     "stopped": "The drill did not run. Nothing is proven.",
     "sabotage": "Every damage was found.",
     "sabotage that missed one": "A damage was NOT found.",
+    "sabotage that could not restore": "The drill itself failed.",
 }
 
 
@@ -101,6 +109,11 @@ def test_whatever_a_text_holds_is_shown_and_not_obeyed() -> None:
     assert "script" not in Outline(page).names
     assert NASTY in Outline(page).text
     assert "<script" not in page
+
+
+def test_damages_are_counted_by_themselves() -> None:
+    assert "1 of 1 damages found" in Outline(drill_report(journals()["sabotage"])).text
+    assert "0 of 1 damages found" in Outline(drill_report(journals()["sabotage that missed one"])).text
 
 
 def test_figures_reasons_and_what_to_do_are_told() -> None:
