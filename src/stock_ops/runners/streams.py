@@ -141,10 +141,8 @@ def _write_stream(client: Client, key: bytes, value: Mapping[str, Any]) -> None:
         name = decode(group["name"])
         client.xgroup_create(key, name, id=group["last_delivered_id"])
         for one in group["pending"]:
-            client.execute_command(
-                "XCLAIM", key, name, decode(one["consumer"]), 0, one["id"],
-                "RETRYCOUNT", one["deliveries"], "FORCE", "JUSTID",
-            )  # fmt: skip
+            told = {"retrycount": one["deliveries"], "force": True, "justid": True}
+            client.xclaim(key, name, decode(one["consumer"]), 0, [one["id"]], **told)
 
 
 def _pairs(fields: Mapping[bytes, bytes]) -> list[list[Text]]:
