@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from stock_ops.errors import FolderError, NotConfirmedError, OpsError, UnfinishedRestoreError, megabytes
-from stock_ops.facts.backups import read_backup_settings
+from stock_ops.facts.backups import BackupSettings, read_backup_settings
 from stock_ops.facts.fitness import observe_here
-from stock_ops.facts.instance import Secrets
+from stock_ops.facts.instance import Memory, Secrets
 from stock_ops.facts.kept import read_kept
 from stock_ops.facts.observe import Facts, observe
-from stock_ops.facts.programs import postgresql_bin
+from stock_ops.facts.programs import postgresql_bin, valkey_server
 from stock_ops.facts.repository import read_archive
 from stock_ops.facts.restore import (
     Archive,
@@ -24,7 +24,7 @@ from stock_ops.facts.restore import (
     observe_works,
 )
 from stock_ops.facts.storage import open_storage
-from stock_ops.layout import Layout
+from stock_ops.layout import FORMAT, Layout
 from stock_ops.plans.fitness import (
     plan_preparations,
     refuse_live,
@@ -66,6 +66,8 @@ class Source:
     """A storage that was looked at, and what was chosen in it."""
 
     storage: Storage
+    settings: BackupSettings
+    """Those of the data folder, which may name another storage for the backups to come."""
     identity: str
     archive: Archive
     choice: Choice
@@ -156,7 +158,7 @@ def _restore(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes: 
             works = observe_works(layout.restore, layout.postgresql)
             progress = resumable(wanted, works) or wanted
             run_restore(plan_restore(wanted, works), _job(layout, facts, source, progress), report)
-    _tell(layout, progress, report)
+    _tell(layout, progress, report, _hint(layout, source, wish))
     return 0
 
 
@@ -172,19 +174,18 @@ def _finish(layout: Layout, rest: tuple[Step, ...], report: Report, *, dry_run: 
         refuse_folder(facts)
         refuse_live(facts)
         works = observe_works(layout.restore, layout.postgresql)
-        run_restore(plan_place(works), Job(layout, None, None), report)
+        run_restore(plan_place(works), Job(layout, None, None, None, _memory(facts)), report)
     if isinstance(works.progress, Progress):
-        _tell(layout, works.progress, report)
+        _tell(layout, works.progress, report, [])
     return 0
 
 
 def _look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     """Look at the storage and choose. What stands in the way is said before anything is touched."""
-    settings = read_backup_settings(layout)
-    if wish.storage is not None:
-        place = wish.storage if wish.storage.startswith("s3://") else f"{Path(wish.storage).resolve()}"
-        settings = replace(settings, storage=place)
-    storage = open_storage(layout, settings)
+    settings, place = read_backup_settings(layout), wish.storage
+    if place is not None and not place.startswith("s3://"):
+        place = str(Path(place).resolve())
+    storage = open_storage(layout, replace(settings, storage=place) if place else settings)
     identity = read_identity(wish.key_file or settings.key_file)
     owner = read_owner(storage)
     if owner and owner.recipient != recipient_of(identity):
@@ -197,7 +198,7 @@ def _look(layout: Layout, facts: Facts, wish: Wish) -> Source:
         archive = _with_last_commit(facts, storage, identity, archive, wish.request, now)
     choice = choose(archive, wish.request, now)
     refuse_unfit(choice, here, facts)
-    return Source(storage, identity, archive, choice)
+    return Source(storage, settings, identity, archive, choice)
 
 
 def _with_last_commit(
@@ -225,6 +226,7 @@ def _progress(layout: Layout, source: Source, request: Request) -> Progress:
         gap=str(choice.gap or ""),
         boot=boot_of_machine(),
         keep=_free_name(layout),
+        streams=choice.backup.valkey_keys > 0,
     )
 
 
@@ -237,18 +239,25 @@ def _free_name(layout: Layout) -> str:
 
 
 def _job(layout: Layout, facts: Facts, source: Source, progress: Progress) -> Job:
-    wheel = installed(facts.programs).postgresql
+    programs = installed(facts.programs)
     place = Place(
         cluster_folder(layout.restore),
         layout.restore,
         facts.programs,
-        postgresql_bin(facts.package(wheel)),
+        postgresql_bin(facts.package(programs.postgresql)),
         facts.service,
     )
     by_id = {backup.id: backup for backup in source.archive.backups}
     chain = tuple(by_id[name] for name in progress.chain)
     shop = Workshop(source.storage, source.identity, chain, source.archive.histories, place)
-    return Job(layout, shop, facts.secrets if isinstance(facts.secrets, Secrets) else None)
+    valkey = valkey_server(facts.package(programs.valkey))
+    secrets = facts.secrets if isinstance(facts.secrets, Secrets) else None
+    return Job(layout, shop, valkey, secrets, _memory(facts))
+
+
+def _memory(facts: Facts) -> Memory:
+    """The sample data count as imported: what came back is what was backed up, and nothing is added to it."""
+    return Memory(FORMAT, {}, facts.fingerprints.sample, None)
 
 
 def _question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
@@ -258,7 +267,21 @@ def _question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
     return f"{begin} {choice.backup.id} ({size}), to the {choice.target}, into {layout.root}?{present}"
 
 
-def _tell(layout: Layout, progress: Progress, report: Report) -> None:
+def _hint(layout: Layout, source: Source, wish: Wish) -> list[tuple[str, str]]:
+    """Where the next backups go, if not to where these came from, or by another key."""
+    settings, here = source.settings, source.storage.where
+    if wish.key_file in (None, settings.key_file) and settings.storage.rstrip("/") == here:
+        return []
+    return [
+        (
+            "Backups",
+            f"will go to {settings.storage}, for the key {settings.key_file}; "
+            f"to go on in {here}, name both in {layout.backup_settings} before the start",
+        )
+    ]
+
+
+def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[str, str]]) -> None:
     folder = layout.kept / progress.keep
     held = folder.exists()
     lines = [("Restored", f"{progress.chain[-1]}, to the {progress.target}")]
@@ -266,6 +289,7 @@ def _tell(layout: Layout, progress: Progress, report: Report) -> None:
         lines.append(("Gap", f"the log is missing from {progress.gap}; nothing after that came back"))
     if held:
         lines.append(("Old data", f"{folder}  (delete them with: stockops kept delete {progress.keep})"))
+    lines += hint
     lines.append(("Next", f"stockops up --data {layout.root}"))
     data: dict[str, Any] = {
         "changed": True,

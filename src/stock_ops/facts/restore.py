@@ -56,7 +56,7 @@ class Target:
     """The time with its zone, or the name of the mark."""
 
     def __str__(self) -> str:
-        return self.kind if self.kind == "latest" else f"{self.kind} {self.value}"
+        return "latest point" if self.kind == "latest" else f"{self.kind} {self.value}"
 
 
 Stage = Literal["fetch", "build", "log", "prove", "recover", "settle", "place"]
@@ -83,6 +83,8 @@ class Progress:
     """Inode of the new cluster's folder, once it is whole; it stays the same wherever the folder is moved."""
     keep: str = ""
     """Name of the folder that takes the old data."""
+    streams: bool = False
+    """The backup holds what Valkey cannot compute again, so that a new folder of Valkey comes, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,11 @@ def log_folder(work: Path) -> Path:
 def cluster_folder(work: Path) -> Path:
     """The new cluster until it is in its place; then, for a moment, the old one."""
     return work / "postgresql"
+
+
+def cache_folder(work: Path) -> Path:
+    """The new folder of Valkey until it is in its place, where the backup holds anything of it."""
+    return work / "valkey"
 
 
 def progress_file(work: Path) -> Path:

@@ -111,10 +111,11 @@ def plan_preparations(facts: Facts) -> tuple[MakeFolders | CopyProgram, ...]:
     needed = [layout.root, layout.programs, layout.backup]
     closed = [facts.folder.closed_to_service] if facts.folder.closed_to_service else []
     folders = [path for path in needed if facts.folder.modes.get(path) is None or path in closed]
-    steps: list[MakeFolders | CopyProgram] = []
-    if folders:
-        steps.append(MakeFolders(tuple(NewFolder(path, passable) for path in folders)))
-    wheel = installed(facts.programs).postgresql
-    if service and wheel.copy_name not in facts.copied_programs:
-        steps.append(CopyProgram(wheel, layout.programs / wheel.copy_name))
-    return tuple(steps)
+    make = [MakeFolders(tuple(NewFolder(path, passable) for path in folders))] if folders else []
+    programs = installed(facts.programs)
+    copy = (
+        CopyProgram(wheel, layout.programs / wheel.copy_name)
+        for wheel in (programs.postgresql, programs.valkey)
+        if service and wheel.copy_name not in facts.copied_programs
+    )
+    return (*make, *copy)

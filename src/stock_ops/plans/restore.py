@@ -101,10 +101,16 @@ class Recover:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Give the new cluster this folder's passwords, and have all of it on the disk."""
+    """Give the new cluster this folder's passwords, make Valkey's folder, and have all of it on the disk."""
 
+    progress: Progress
     title = "Settle"
-    detail = "passwords, own settings, flushed to the disk"
+
+    @property
+    def detail(self) -> str:
+        """What."""
+        streams = ", Valkey's streams" if self.progress.streams else ""
+        return f"passwords{streams}, flushed to the disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,10 @@ class KeepOld:
 
 @dataclass(frozen=True, slots=True)
 class KeepRest:
-    """Move what belongs to the old cluster after it: the cache, and the log that was not shipped."""
+    """Move what belongs to the old cluster after it: the cache, and the log that was not shipped.
+
+    Where the backup holds anything of Valkey, that comes in the cache's place.
+    """
 
     keep: str
     title = "Keep the rest"
@@ -230,7 +239,7 @@ def make_steps(progress: Progress, works: Works) -> Iterator[Step]:
         "log": (FetchLog(progress),),
         "prove": (Prove(progress),),
         "recover": (Recover(progress),),
-        "settle": (Settle(),),
+        "settle": (Settle(progress),),
     }
     for number, (stage, steps) in enumerate(work.items()):
         if number >= reached:

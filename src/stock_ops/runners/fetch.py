@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -64,13 +64,24 @@ def fetch_backup(shop: Workshop, backup: str, advance: Advance) -> None:
     unfinished = chain_folder(shop.work) / f"{backup}.new"
     remove(unfinished)
     make_folder(NewFolder(unfinished, 0o700, shop.place.account))
+    unpacker = Unpacker(unfinished, shop.place.account)
     try:
-        sealed = _unpack(shop, part, unfinished, advance)
+        fetch_part(shop, part, cast("BinaryIO", _Told(unpacker.write, advance, part.plain_bytes)))
+        unpacker.finish()
     except TarError as error:
         raise DamagedBackupError(f"{part.name} is no base backup: {error}.", OTHER) from error
-    _compare(part, sealed, shop.storage.where)
+    finally:
+        unpacker.close()
     verify_files(shop, unfinished, backup)
     unfinished.rename(chain_folder(shop.work) / backup)
+
+
+def fetch_part(shop: Workshop, part: StoredPart, sink: BinaryIO) -> None:
+    """Open one object of a backup. Raises DamagedBackupError when it is not what the manifest names."""
+    sealed = fetch(shop.storage, part.name, sink, shop.identity)
+    if sealed != Sealed(part.plain_bytes, part.plain_sha256, part.stored_bytes, part.stored_sha256):
+        where = shop.storage.where
+        raise DamagedBackupError(f"{part.name} in {where} is another object than the manifest names.", OTHER)
 
 
 def fetch_log(shop: Workshop, wal: tuple[Held, ...], advance: Advance) -> None:
@@ -89,7 +100,19 @@ def fetch_log(shop: Workshop, wal: tuple[Held, ...], advance: Advance) -> None:
 
 
 def fetch_segment(shop: Workshop, held: Held, folder: Path) -> Path:
-    """Fetch one segment into a folder, under its plain name; as fetch_log does."""
+    """Fetch one segment into a folder, under its plain name; as fetch_log does.
+
+    A partial one may have been completed since the storage was listed: then the whole one is there instead.
+    """
+    try:
+        return _fetch_segment(shop, held, folder)
+    except DamagedBackupError:
+        if not held.partial or shop.storage.head(segment_object(held.name, partial=True)):
+            raise
+        return _fetch_segment(shop, replace(held, partial=False), folder)
+
+
+def _fetch_segment(shop: Workshop, held: Held, folder: Path) -> Path:
     name = segment_object(held.name, partial=held.partial)
     with _new_file(folder / held.name, shop) as file:
         size = fetch(shop.storage, name, file, shop.identity).plain_bytes
@@ -112,23 +135,6 @@ def verify_files(shop: Workshop, folder: Path, what: str) -> None:
         run_to_end(place.programs, command, what="pg_verifybackup", user=place.account)
     except PartError as error:
         raise DamagedBackupError(f"{what} is not what the server wrote: {error.why}", OTHER) from error
-
-
-def _unpack(shop: Workshop, part: StoredPart, folder: Path, advance: Advance) -> Sealed:
-    unpacker = Unpacker(folder, shop.place.account)
-    sink = _Told(unpacker.write, advance, part.plain_bytes)
-    try:
-        sealed = fetch(shop.storage, part.name, cast("BinaryIO", sink), shop.identity)
-        unpacker.finish()
-    finally:
-        unpacker.close()
-    return sealed
-
-
-def _compare(part: StoredPart, sealed: Sealed, where: str) -> None:
-    told = Sealed(part.plain_bytes, part.plain_sha256, part.stored_bytes, part.stored_sha256)
-    if sealed != told:
-        raise DamagedBackupError(f"{part.name} in {where} is another object than the manifest names.", OTHER)
 
 
 @contextmanager

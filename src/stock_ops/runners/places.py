@@ -41,3 +41,15 @@ def flush(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def flush_all(top: Path) -> None:
+    """Have everything below a folder on the disk."""
+    for folder, _, names in os.walk(top):
+        for name in names:
+            handle = os.open(Path(folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        flush(Path(folder))

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from stock_ops.errors import CorruptFileError, FolderError, OpsError, StoppedByUserError
-from stock_ops.facts.instance import Secrets
+from stock_ops.facts.instance import Memory, Secrets
 from stock_ops.facts.restore import (
     Progress,
+    cache_folder,
     cluster_folder,
     dump_progress,
     progress_file,
@@ -37,12 +38,13 @@ from stock_ops.plans.steps import NewFile, NewFolder, SetPasswords
 from stock_ops.report import Report
 from stock_ops.runners.commands import run_to_end
 from stock_ops.runners.fetch import Advance, Workshop, fetch_backup, fetch_log, make_work_folders
-from stock_ops.runners.files import make_folder, remove, write_whole
+from stock_ops.runners.files import make_folder, remove, write_memory, write_whole
 from stock_ops.runners.places import exchange, flush, move
 from stock_ops.runners.postgres import end_writers, set_passwords
 from stock_ops.runners.rebuild import build_cluster, prove, recover
 from stock_ops.runners.run import explain, signals_interrupt
 from stock_ops.runners.scratch import scratch_server
+from stock_ops.runners.scratch_cache import build_cache
 
 _SLOT = """
 SELECT pg_create_physical_replication_slot($1, true)
@@ -57,8 +59,12 @@ class Job:
     layout: Layout
     shop: Workshop | None
     """None: the new data are made, and only have to be put in their place."""
+    valkey: Path | None
+    """Valkey's program."""
     secrets: Secrets | None
     """Passwords of this folder; None: the next start draws new ones."""
+    memory: Memory
+    """What the next start of a folder that was never started must know."""
 
     @property
     def workshop(self) -> Workshop:
@@ -97,7 +103,7 @@ def _begin(step: Begin, job: Job, _: Advance) -> None:
     _remember(work, step.progress)
 
 
-def _settle(_: Settle, job: Job, __: Advance) -> None:
+def _settle(step: Settle, job: Job, _: Advance) -> None:
     """The slot keeps the log of the new timeline until the archive has received it."""
     place = job.workshop.place
     with scratch_server(place, {}) as server:
@@ -105,10 +111,12 @@ def _settle(_: Settle, job: Job, __: Advance) -> None:
         server.ask(_SLOT, SLOT)
         server.ask("CHECKPOINT")
     if job.secrets:
-        step = SetPasswords(place.binaries, place.cluster, job.secrets, place.account)
-        set_passwords(step, place.programs)
+        passwords = SetPasswords(place.binaries, place.cluster, job.secrets, place.account)
+        set_passwords(passwords, place.programs)
     sync: list[str | Path] = [place.binaries / "initdb", "--sync-only", "-D", place.cluster]
     run_to_end(place.programs, sync, what="Flushing the data to the disk", user=place.account)
+    if step.progress.streams and job.valkey:
+        build_cache(job.workshop, job.valkey)
     flush(place.work)
 
 
@@ -140,9 +148,16 @@ def _keep_old(step: KeepOld, job: Job, _: Advance) -> None:
 
 
 def _keep_rest(step: KeepRest, job: Job, _: Advance) -> None:
-    for folder in (job.layout.valkey, job.layout.spool):
+    """A new folder of Valkey that is not in the work folder any more is in its place."""
+    layout, new, progress = job.layout, cache_folder(job.layout.restore), read_progress(job.layout.restore)
+    is_there = isinstance(progress, Progress) and progress.streams and not new.exists()
+    for folder in (layout.spool,) if is_there else (layout.spool, layout.valkey):
         if folder.exists():
-            _keep(folder, job.layout, step.keep)
+            _keep(folder, layout, step.keep)
+    if new.exists():
+        move(new, layout.valkey)
+    if not layout.memory.exists():
+        write_memory(layout.memory, job.memory)
 
 
 def _finish(_: Finish, job: Job, __: Advance) -> None:

@@ -125,7 +125,7 @@ def scratch_server(place: Place, options: Mapping[str, str]) -> Iterator[Scratch
     """
     end_writers(place.cluster)
     (place.cluster / "postmaster.pid").unlink(missing_ok=True)
-    with _socket_folder(place) as folder:
+    with socket_folder(place) as folder:
         access, log = place.work / "access.conf", place.work / "server.log"
         write_whole(NewFile(access, _ACCESS, place.account))
         own = {"unix_socket_directories": str(folder), "hba_file": str(access)}
@@ -160,8 +160,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 @contextlib.contextmanager
-def _socket_folder(place: Place) -> Iterator[Path]:
-    """A folder that only the server's user can enter, with a path short enough for a socket."""
+def socket_folder(place: Place) -> Iterator[Path]:
+    """A folder that only the server's user and root can enter, with a path short enough for a socket."""
     folder = place.work / "socket"
     if len(os.fsencode(folder / _SOCKET)) > LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(os.fsencode(place.work)).hexdigest()[:16]
