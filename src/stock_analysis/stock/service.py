@@ -1,7 +1,7 @@
 """Bars and indicators out of a snapshot: what the endpoints answer, without HTTP."""
 
-import asyncio
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -127,14 +127,17 @@ def adjust(snapshot: Snapshot, adjustment: Adjustment) -> Bars:
 
 
 async def warm_calendars(store: BarStore) -> None:
-    """Build the calendars of the stored instruments ahead of the first request for weeks or months."""
+    """Build the calendars of the stored instruments ahead of the first request for weeks or months.
+
+    Returns once that has begun: in a thread that a stopping process does not wait for, as it would for
+    those of asyncio.
+    """
     try:
         names = await store.calendars()
     except UnavailableError as error:
         log.warning("calendars not warmed", reason=str(error))
         return
-    for name in names:
-        await asyncio.to_thread(load_calendar, name)
+    threading.Thread(target=lambda: [load_calendar(name) for name in names], daemon=True).start()
 
 
 def available_intervals(bars: Mapping[str, int]) -> list[Interval]:
