@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Iterator
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.health import Health
+from stock_analysis.kit.problems import problem
+from stock_analysis.kit.request_id import REQUEST_ID_HEADER, current_request_id, usable_or_new
 from stock_analysis.kit.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -57,14 +59,29 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         self._head_bytes += len(data)
         if self._timer and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            log.warning("request refused", reason=f"its head is larger than {MAX_HEAD_BYTES} bytes")
-            self.transport.write(b"HTTP/1.1 431 \r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            self.transport.close()
+            self._refuse(431, f"its head is larger than {MAX_HEAD_BYTES} bytes")
+
+    def send_400_response(self, _msg: str) -> None:
+        """Refuse what is not HTTP, or a method that it does not know."""
+        self._refuse(400, "it is not an HTTP request that can be read")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is expected any more."""
         self._forget_head()
         super().connection_lost(exc)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """The error answer to what never became a request, so that no layer of the application sees it."""
+        token = current_request_id.set(usable_or_new(None))
+        try:
+            log.warning("request refused", status=status, reason=reason)
+            answer = problem(status, f"the request is refused: {reason}")
+            head = [(REQUEST_ID_HEADER, current_request_id.get().encode()), (b"connection", b"close")]
+        finally:
+            current_request_id.reset(token)
+        lines = [b"%s: %s\r\n" % pair for pair in (*answer.raw_headers, *head)]
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", answer.body)))
+        self.transport.close()
 
     def _expect_head(self) -> None:
         self._forget_head()

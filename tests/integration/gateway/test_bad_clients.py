@@ -1,6 +1,7 @@
 """A real process and clients that misbehave on the wire."""
 
 import http.client
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -85,10 +86,27 @@ def test_an_answer_that_takes_longer_than_a_head_may_is_not_cut(gateway: Gateway
     assert gateway.get("/api/v1/stocks/2")[0] == 200
 
 
-def test_what_is_not_http_is_refused(gateway: Gateway) -> None:
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", 400),
+        (b"FOO / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", 400),
+        (START + b"content-length: -5\r\n\r\n", 400),
+        (START + b"x-filler: " + b"x" * 70_000, 431),
+    ],
+)
+def test_what_is_no_request_is_refused_as_everything_else_is(
+    gateway: Gateway, sent: bytes, status: int
+) -> None:
     with connect(gateway) as client:
-        client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n")
-        assert rest_of(client).startswith(b"HTTP/1.1 400")
+        client.sendall(sent)
+        head, _, body = rest_of(client).partition(b"\r\n\r\n")
+    told = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/problem+json" in head
+    assert f"x-request-id: {told['request_id']}".encode() in head
+    assert (told["status"], told["instance"]) == (status, "")
+    assert told["request_id"] in gateway.log
 
 
 def test_a_body_that_is_too_large_is_refused_by_its_announced_length(gateway: Gateway) -> None:
