@@ -1,6 +1,7 @@
 """What can stand in the way of an operation: each error says why and what to do."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 
@@ -153,6 +154,16 @@ class UnfinishedRestoreError(OpsError):
 
 class ForeignStorageError(OpsError):
     """The storage holds the backups of somebody else, or it cannot be told whose."""
+
+
+class TakenMarkError(OpsError):
+    """A mark of that name was set before, or at least begun."""
+
+    def __init__(self, name: str, at: datetime | None) -> None:
+        when = (
+            f"at {at:%Y-%m-%d %H:%M:%S} UTC" if at else "but was cut off, so that nobody knows where it lies"
+        )
+        super().__init__(f"The mark {name} was set already, {when}.", "Choose another name.")
 
 
 class ArchiveError(OpsError):

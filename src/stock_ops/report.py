@@ -213,6 +213,7 @@ _COLOURS = {
     "ok": "green",
     "warning": "yellow",
     "failed": "red",
+    "damaged": "red",
     "unhealthy": "red",
     "stopped": "yellow",
 }

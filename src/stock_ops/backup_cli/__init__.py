@@ -2,8 +2,10 @@
 
 import typer
 
-from stock_ops.backup_cli.create import create
+from stock_ops.backup_cli.create import create, mark
+from stock_ops.backup_cli.look import list_backups, schedule, show
 from stock_ops.backup_cli.run import run
+from stock_ops.backup_cli.verify import verify
 
 backup = typer.Typer(
     help="Back up the data, look at the backups, check them, and delete the old ones.", no_args_is_help=True
@@ -16,4 +18,9 @@ def _backup() -> None:
 
 
 backup.command()(create)
+backup.command("list")(list_backups)
+backup.command()(show)
+backup.command()(verify)
+backup.command()(schedule)
+backup.command()(mark)
 backup.command(hidden=True)(run)

@@ -8,9 +8,12 @@ from stock_ops.errors import megabytes
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import CreationFacts, observe_creation
 from stock_ops.layout import Layout
-from stock_ops.plans.backup import BackupPlan, plan_backup
+from stock_ops.plans.backup import BackupPlan, plan_backup, refuse_without_archive
 from stock_ops.report import Report
+from stock_ops.repository.marks import LONGEST_NAME, is_mark_name
+from stock_ops.repository.owner import claim
 from stock_ops.runners.create import Made, make_backup
+from stock_ops.runners.name_mark import name_moment
 from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
 
 
@@ -28,6 +31,23 @@ def create(
     )
 
 
+def mark(
+    name: Annotated[str, typer.Argument(help="Letters, digits, dots, dashes; as in before-release-2.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Name the present moment; `stockops restore --mark NAME` comes back to it."""
+    if not is_mark_name(name):
+        raise typer.BadParameter(_BAD_NAME.format(name=name), param_hint="NAME")
+    run_verb("backup mark", as_json, lambda report: _mark(layout_of(data), name, report))
+
+
+_BAD_NAME = (
+    "{name!r} cannot name a mark: letters, digits, dots, dashes and underscores, at most "
+    f"{LONGEST_NAME}, beginning with a letter or digit, and not with backup-"
+)
+
+
 def _create(layout: Layout, report: Report, *, full: bool, dry_run: bool) -> int:
     if dry_run:
         report.plan("backup create", listed(_plan(layout, full=full)[0].steps))
@@ -36,6 +56,21 @@ def _create(layout: Layout, report: Report, *, full: bool, dry_run: bool) -> int
         plan, facts = _plan(layout, full=full)
         made = make_backup(plan, facts, report)
     report.result("backup create", _lines(facts, made), _data(plan, made))
+    return 0
+
+
+def _mark(layout: Layout, name: str, report: Report) -> int:
+    facts = observe_creation(layout, read_backup_settings(layout))
+    refuse_without_archive(facts)
+    claim(facts.storage, facts.server.system_identifier, facts.recipient)
+    with report.step("Mark", name, quiet=False):
+        found = name_moment(facts.storage, facts.address, name)
+    lines = [
+        ("Mark", f"{name}, {found.at:%Y-%m-%d %H:%M:%S} UTC at {found.lsn}; in the storage within seconds"),
+        ("Restore", f"stockops restore --mark {name}"),
+    ]
+    told = {"lsn": found.lsn, "timeline": found.timeline, "at": found.at.isoformat()}
+    report.result("backup mark", lines, {"changed": True, "mark": name, **told})
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from stock_ops.facts.restore import Archive
@@ -12,6 +12,7 @@ from stock_ops.repository.marks import MARKS, NamedMark, load_mark
 from stock_ops.repository.objects import (
     BACKUPS,
     backup_of,
+    damage_of,
     history_of,
     manifest_of,
     segment_of,
@@ -19,7 +20,7 @@ from stock_ops.repository.objects import (
 )
 from stock_ops.repository.owner import read_owner
 from stock_ops.repository.storage import MissingObjectError, Storage, StoredObject, read_bytes
-from stock_ops.repository.verification import Verification, load_verification
+from stock_ops.repository.verification import Damage, Verification, load_damage, load_verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Contents:
     """All of them, by name."""
     verifications: Mapping[str, Verification]
     """Of the backups that were ever found whole."""
+    found_damaged: Mapping[str, Damage] = field(default_factory=dict)
+    """Backups whose last verification found something wrong."""
 
     @property
     def used_bytes(self) -> int:
@@ -66,7 +69,8 @@ def read_contents(storage: Storage, identity: str | None = None) -> Contents:
         histories=_read_histories(storage, names, identity) if identity else {},
         marks=tuple(_read_marks(storage, names)),
     )
-    return Contents(archive, objects, _read_verifications(storage, names, backups))
+    verifications, found_damaged = _read_findings(storage, names, backups)
+    return Contents(archive, objects, verifications, found_damaged)
 
 
 def read_archive(storage: Storage, identity: str | None = None) -> Archive:
@@ -113,15 +117,17 @@ def _read_marks(storage: Storage, names: set[str]) -> Iterator[NamedMark]:
             yield mark
 
 
-def _read_verifications(
+def _read_findings(
     storage: Storage, names: set[str], backups: Iterable[Manifest]
-) -> dict[str, Verification]:
-    found = {}
+) -> tuple[dict[str, Verification], dict[str, Damage]]:
+    whole, damaged = {}, {}
     for backup in backups:
-        name = verification_of(backup.id)
-        if name in names and (verification := load_verification(_read(storage, name))):
-            found[backup.id] = verification
-    return found
+        good, bad = verification_of(backup.id), damage_of(backup.id)
+        if good in names and (verification := load_verification(_read(storage, good))):
+            whole[backup.id] = verification
+        if bad in names and (damage := load_damage(_read(storage, bad))):
+            damaged[backup.id] = damage
+    return whole, damaged
 
 
 def _read(storage: Storage, name: str) -> bytes:

@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from stock_ops.errors import ArchiveError, megabytes
 from stock_ops.facts.creation import CreationFacts
 from stock_ops.facts.server import Server
-from stock_ops.plans.recovery import judge
+from stock_ops.plans.catalog import catalog
 from stock_ops.plans.schedule import EARLY_S
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.objects import Kind, backup_id
 from stock_ops.repository.owner import refuse_other
 from stock_ops.repository.storage import StorageError
-from stock_ops.repository.timelines import way_to
 from stock_ops.repository.wal import number_of, parse_lsn, runs, timeline_of
 
 LONGEST_CHAIN = 14
@@ -188,7 +187,7 @@ def plan_backup(facts: CreationFacts, *, full: bool) -> BackupPlan:
     """
     if facts.owner is not None:
         refuse_other(facts.storage, facts.owner, facts.server.system_identifier, facts.recipient)
-    _refuse_without_archive(facts)
+    refuse_without_archive(facts)
     choice = choose(facts, full=full)
     _refuse_without_room(facts, choice.kind)
     backup = _free_id(facts, choice.kind)
@@ -215,22 +214,13 @@ def choose(facts: CreationFacts, *, full: bool) -> Choice:
     if not facts.contents.archive.backups:
         return Choice("full", None, "the first one")
     timeline = facts.server.timeline
-    judged = judge(facts.contents.archive, way_to(timeline, None))
-    whole = [backup for backup, flaw in judged if flaw is None]
-    if not whole:
+    whole = [entry for entry in catalog(facts.contents) if entry.manifest and not entry.flaw]
+    here = [entry.chain for entry in whole if entry.chain[-1].timeline == timeline]
+    if not here:
         return Choice("full", None, f"there is no whole backup on timeline {timeline} of the server")
-    parent = whole[-1]
-    why = _why_full(facts, chain_of(parent, facts.contents.archive.backups)) or _why_not_on(facts, parent)
-    return Choice("full", None, why) if why else Choice("incr", parent, f"on top of {parent.id}")
-
-
-def chain_of(backup: Manifest, backups: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
-    """The backups that a whole one is made of, the full one first."""
-    by_id = {one.id: one for one in backups}
-    chain = [backup]
-    while chain[0].parent is not None:
-        chain.insert(0, by_id[chain[0].parent])
-    return tuple(chain)
+    chain = max(here, key=lambda chain: parse_lsn(chain[-1].mark.lsn))
+    why = _why_full(facts, chain) or _why_not_on(facts, chain[-1])
+    return Choice("full", None, why) if why else Choice("incr", chain[-1], f"on top of {chain[-1].id}")
 
 
 def _why_full(facts: CreationFacts, chain: tuple[Manifest, ...]) -> str | None:
@@ -266,7 +256,7 @@ def _has_gap(facts: CreationFacts, parent: Manifest) -> bool:
 
 
 def _is_summarized(server: Server, since: int) -> bool:
-    """Whether summaries go on from there without a gap; what is missing of the newest log comes in a moment."""
+    """Whether summaries go on from there without a gap; what is missing at the end comes in a moment."""
     reached = since
     for span in server.summaries:
         if span.begin > reached:
@@ -275,7 +265,8 @@ def _is_summarized(server: Server, since: int) -> bool:
     return server.summarizes
 
 
-def _refuse_without_archive(facts: CreationFacts) -> None:
+def refuse_without_archive(facts: CreationFacts) -> None:
+    """Raise ArchiveError where the log would not lead on from a backup, nor to a mark."""
     if facts.archive is None:
         raise ArchiveError(
             "The write-ahead log is not archived, because the part `backup` does not run: "

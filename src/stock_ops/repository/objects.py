@@ -47,6 +47,11 @@ def verification_of(backup: str) -> str:
     return f"{folder_of(backup)}verified.json"
 
 
+def damage_of(backup: str) -> str:
+    """What a verification of a backup found wrong with it."""
+    return f"{folder_of(backup)}damaged.json"
+
+
 def base_of(backup: str) -> str:
     """The tar archive of pg_basebackup."""
     return f"{folder_of(backup)}base.tar{SEALED}"

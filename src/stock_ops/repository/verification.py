@@ -1,4 +1,4 @@
-"""That a backup was found whole: read back to its last byte, or restored and compared by content."""
+"""What was found of a backup: whole, when it was read back or restored and compared; or what is wrong."""
 
 import json
 from dataclasses import dataclass
@@ -14,6 +14,28 @@ class Verification:
 
     at: datetime
     how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What the last verification of a backup found wrong with it."""
+
+    at: datetime
+    why: str
+
+
+def dump_damage(damage: Damage) -> bytes:
+    """The text of damaged.json."""
+    return json.dumps({"at": damage.at.isoformat(), "why": damage.why}).encode() + b"\n"
+
+
+def load_damage(data: bytes) -> Damage | None:
+    """What a damaged.json says; None when it makes no sense."""
+    try:
+        body = json.loads(data)
+        return Damage(datetime.fromisoformat(body["at"]), str(body["why"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def dump_verification(verification: Verification) -> bytes:

@@ -47,11 +47,10 @@ async def hold_mark(address: Address, name: str) -> AsyncIterator[HeldMark]:
         yield held
 
 
-async def set_mark(address: Address, name: str) -> NamedMark:
+async def set_mark(connection: asyncpg.Connection, name: str) -> NamedMark:
     """Set a mark that an operator asked for, wherever the log is."""
-    async with connected(address) as connection:
-        row = await connection.fetchrow(_MARK, name)
-        return NamedMark(name, row["lsn"], row["timeline"], row["at"])
+    row = await connection.fetchrow(_MARK, name)
+    return NamedMark(name, row["lsn"], row["timeline"], row["at"])
 
 
 _MARK = """
