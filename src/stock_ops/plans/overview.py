@@ -18,8 +18,8 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
     It holds what the gateway's contract asks for, and besides what the metrics need. Only backups that can be
     restored are listed, and drills that rehearsed a restore; the others are found in the warnings.
     """
-    found = _reach(standing)
-    settings = standing.settings
+    standing = _trusted(standing)
+    found, settings = _reach(standing), standing.settings
     return {
         "at": now.isoformat(),
         "storage": {
@@ -43,6 +43,13 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
         "drills": [_drill(one) for one in standing.drills if not one.sabotage],
         "warnings": [dataclasses.asdict(one) for one in find_warnings(standing, found, now)],
     }
+
+
+def _trusted(standing: Standing) -> Standing:
+    """A storage that cannot be used and looks empty was not seen: its disk is not mounted there."""
+    if standing.unreachable is None or standing.contents is None or standing.contents.objects:
+        return standing
+    return dataclasses.replace(standing, contents=None, free_bytes=None)
 
 
 def _reach(standing: Standing) -> Reach:

@@ -23,7 +23,7 @@ class Prometheus:
 
     def __init__(self, folder: Path, target: str, states: Iterable[str]) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
-        hasty = re.sub(r"(?m)^( +for:) \w+$", r"\1 0s", RULES.read_text())
+        hasty = re.sub(r"(?m)^( +for:) \w+", r"\1 0s", RULES.read_text())
         (folder / "rules.yml").write_text(hasty)
         (folder / "prometheus.yml").write_text(json.dumps(_config(target, states)))
         program = shutil.which("prometheus")

@@ -20,7 +20,7 @@ from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import base_of
 from stock_ops.repository.wal import SEGMENT_BYTES, format_lsn, segment_name
-from tests.unit.ops.standings import SECOND, all_wrong, archive, backup, calm, drill, wrong
+from tests.unit.ops.standings import SECOND, all_wrong, archive, backup, calm, drill, with_contents, wrong
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -80,6 +80,17 @@ def test_it_tells_what_is_kept_and_what_comes_next() -> None:
         "drill_every_days": 7,
     }
     assert body["schedule"]["next_drill_at"] == "2026-11-30T12:00:00+00:00"
+
+
+def test_a_folder_whose_disk_is_not_mounted_is_not_shown_as_an_empty_storage() -> None:
+    standing = wrong("storage-unreachable", NOW)
+    seems_empty = with_contents(standing, archive=archive(), objects=(), verifications={})
+    assert overview(seems_empty, NOW) == overview(replace(standing, contents=None, free_bytes=None), NOW)
+    empty = overview(replace(seems_empty, unreachable=None), NOW)["storage"]
+    assert (empty["used_bytes"], empty["free_bytes"]) == (0, 90 * 2**30)
+    known = overview(standing, NOW)
+    assert len(known["backups"]) == 9
+    assert known["storage"]["used_bytes"] == 37 * 2**20
 
 
 def test_drills_that_did_not_run_are_listed_and_sabotage_is_not() -> None:
