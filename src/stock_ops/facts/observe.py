@@ -12,6 +12,7 @@ from typing import Any
 from stock_ops.errors import OpsError
 from stock_ops.facts.archive import ask_part
 from stock_ops.facts.backups import BackupSettings, read_backup_settings
+from stock_ops.facts.drills import read_abandoned
 from stock_ops.facts.folder import Folder, observe_folder
 from stock_ops.facts.health import Door, Health, ask
 from stock_ops.facts.host import Account, current_account, service_account
@@ -90,6 +91,8 @@ class Facts:
     environment: frozenset[str]
     """Names of the STOCK_... variables that are set."""
     spare: Spare
+    abandoned: tuple[Path, ...] = ()
+    """Scratch folders of drills that were killed."""
     putting_in_place: bool = False
     """A restore was cut off while it put its data in place."""
     keys: Keys = field(default_factory=Keys)
@@ -156,6 +159,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         now=time.time(),
         environment=frozenset(name for name in os.environ if name.startswith("STOCK_")),
         spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
+        abandoned=read_abandoned(layout),
         putting_in_place=is_putting_in_place(layout),
         keys=observe_keys(layout, backups) if isinstance(backups, BackupSettings) else Keys(),
     )

@@ -188,6 +188,8 @@ def _end_leftovers(facts: Facts) -> Iterator[Step]:
 
 
 def _prepare(facts: Facts, target: _Target, changed: tuple[NewFile, ...]) -> Iterator[Step]:
+    for folder in facts.abandoned:
+        yield RemoveLeftover(folder, "a drill was killed while it worked there")
     folders = tuple(_wrong_folders(facts))
     if folders:
         yield MakeFolders(folders)
