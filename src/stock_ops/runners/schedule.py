@@ -82,8 +82,14 @@ class Schedule:
             now = _now()
             self._note_jump(before, now)
             before = now
-            if self._may_begin and (job := next_job(now, self._history(), self._settings)):
+            if self._next_job() is None:
+                continue
+            await self._holdings.look()  # somebody may have done it by hand since the last look
+            if job := self._next_job():
                 await self._run(job)
+
+    def _next_job(self) -> Job | None:
+        return next_job(_now(), self._history(), self._settings) if self._may_begin else None
 
     @property
     def _is_known(self) -> bool:
