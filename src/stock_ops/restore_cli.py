@@ -102,7 +102,7 @@ def restore(
     request = Request(_moment(time), mark, backup, latest, timeline)
     wish = Wish(request, storage, key_file)
     run_verb(
-        "restore", as_json, lambda report: _restore(layout_of(data), wish, report, dry_run=dry_run, yes=yes)
+        "restore", as_json, lambda report: bring_back(layout_of(data), wish, report, dry_run=dry_run, yes=yes)
     )
 
 
@@ -135,7 +135,8 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _restore(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes: bool) -> int:
+def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes: bool) -> int:
+    """Restore what the operator wishes, or go on with a restore that was cut off."""
     works = observe_works(layout.restore, layout.postgresql)
     if rest := plan_place(works):
         return _finish(layout, rest, report, dry_run=dry_run, yes=yes)
