@@ -240,10 +240,22 @@ def leashed(
 
 
 def _backup_part(layout: Layout, servers: Servers) -> list[str]:
-    """It stops after the platform and before PostgreSQL, from which it still receives the end of the log."""
+    """It stops after the platform and before PostgreSQL, from which it still receives the end of the log.
+
+    Its threads share one pool of memory: with one each, it holds 30 MiB more that it once needed.
+    """
     program = [str(servers.python), "-m", "stock_ops", "backup", "run", "--data", str(layout.root)]
     command = leashed(servers.python, servers.leash, "TERM", None, program)
-    return _part("backup", 25, command, layout, autostart="false", stopsignal="TERM", stopwaitsecs=30)
+    return _part(
+        "backup",
+        25,
+        command,
+        layout,
+        autostart="false",
+        stopsignal="TERM",
+        stopwaitsecs=30,
+        environment='MALLOC_ARENA_MAX="1"',
+    )
 
 
 def _section(name: str, **values: object) -> list[str]:

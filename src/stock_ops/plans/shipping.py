@@ -14,7 +14,8 @@ QUIET_S = 60.0
 QUIET_BYTES = SEGMENT_BYTES // 64
 """Less new log than this in QUIET_S is what a server writes that nobody uses."""
 HEAVY_BYTES = SEGMENT_BYTES // 8
-_SAMPLES = 512
+_FINENESS = 256
+"""Samples are as far apart as this part of the time that they span: a day is told to some minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ def add_sample(samples: tuple[Sample, ...], lsn: int, now_s: float, now: datetim
         return (new,)
     if lsn == samples[-1].lsn:
         return (*samples[:-1], replace(new, first_s=samples[-1].first_s))
-    return (*_thinned(samples), new)
+    if _is_close(samples, now_s):
+        return (*samples[:-1], new)
+    return (*samples, new)
 
 
 def forget_shipped(samples: tuple[Sample, ...], shipped: int) -> tuple[Sample, ...]:
@@ -47,10 +50,10 @@ def lag_s(samples: tuple[Sample, ...], shipped: int | None, now_s: float) -> flo
     """Age of the oldest log that is not in the storage; None where nothing is known of the server."""
     if not samples:
         return None
-    first = samples[0]
-    if shipped is None or first.lsn > shipped:
-        return now_s - first.first_s
-    return 0.0 if samples[-1].lsn <= shipped else now_s - first.last_s
+    if shipped is None or samples[0].lsn > shipped:
+        return now_s - samples[0].first_s
+    first, *later = forget_shipped(samples, shipped)
+    return now_s - first.last_s if later else 0.0
 
 
 def shipped_at(samples: tuple[Sample, ...], shipped: int | None) -> datetime | None:
@@ -91,6 +94,8 @@ def _place(segment: str) -> tuple[int, int]:
     return timeline_of(segment), number_of(segment)
 
 
-def _thinned(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Every other one when there are too many: what is known of the oldest stays."""
-    return samples if len(samples) < _SAMPLES else (samples[0], *samples[2::2])
+def _is_close(samples: tuple[Sample, ...], now_s: float) -> bool:
+    """Whether the last sample tells too little more than the one before it to be kept."""
+    if len(samples) < 2:
+        return False
+    return samples[-1].first_s - samples[-2].last_s < (now_s - samples[0].first_s) / _FINENESS

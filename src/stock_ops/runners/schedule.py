@@ -89,14 +89,14 @@ class Schedule:
                 await self._run(job)
 
     def _next_job(self) -> Job | None:
-        return next_job(_now(), self._history(), self._settings) if self._may_begin else None
+        return next_job(_now(), self._history(), self._settings) if self.may_begin else None
 
     @property
     def _is_known(self) -> bool:
         return self._holdings.view.contents is not None
 
     @property
-    def _may_begin(self) -> bool:
+    def may_begin(self) -> bool:
         """A job for a storage that is away, or is not ours, would only fail, or claim what it must not."""
         away = self._holdings.view.unreachable or self._troubles.standing.get("storage")
         return self._is_known and away is None and "shipping" not in self._troubles.standing

@@ -22,7 +22,7 @@ async def serve(port: int, pages: Mapping[str, Page]) -> asyncio.Server:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_answer(head, pages))
+                writer.write(answer(head, pages))
                 await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, OSError):
             return
@@ -32,7 +32,8 @@ async def serve(port: int, pages: Mapping[str, Page]) -> asyncio.Server:
     return await asyncio.start_server(talk, LOOPBACK, port, limit=_HEAD_BYTES)
 
 
-def _answer(head: bytes, pages: Mapping[str, Page]) -> bytes:
+def answer(head: bytes, pages: Mapping[str, Page]) -> bytes:
+    """The response to the head of a request."""
     method, _, rest = head.partition(b" ")
     page = pages.get(rest.partition(b" ")[0].partition(b"?")[0].decode("latin-1"))
     if method != b"GET":

@@ -19,7 +19,7 @@ class Troubles:
     def note(self, task: str, error: OpsError) -> None:
         """It failed; said when it is new."""
         before = self.standing.get(task)
-        self.failures += 1
+        self.failures += task in _OF_THE_LOG
         self.standing[task] = error
         if before is None or before.why != error.why:
             log.error("%s: %s %s", task, error.why, error.todo)
@@ -36,4 +36,5 @@ class Troubles:
         return next(found, None)
 
 
+_OF_THE_LOG = frozenset({"storage", "shipping", "receiving"})
 _ORDER = ("storage", "shipping", "receiving", "server", "memory", "heartbeat")
