@@ -64,9 +64,13 @@ def _settings(layout: Layout, storage: str | None, key_file: Path | None) -> Bac
     settings = read_backup_settings(layout)
     return replace(
         settings,
-        storage=storage or settings.storage,
+        storage=_place(storage) if storage else settings.storage,
         key_file=key_file.resolve() if key_file else settings.key_file,
     )
+
+
+def _place(storage: str) -> str:
+    return storage if storage.startswith("s3://") else str(Path(storage).resolve())
 
 
 def _drill(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> int:

@@ -162,7 +162,7 @@ def _run(layout: Layout, wish: Wish, method: Method, recorder: Recorder, report:
         return
     if not recorder.check("platform", lambda: check_platform(ground.facts, ground.port)):
         return
-    recorder.check("heartbeat", lambda: check_heartbeat(layout, ground.settings.heartbeat_s))
+    recorder.check("heartbeat", lambda: check_heartbeat(layout, ground.settings))
     method(recorder, ground, report)
     recorder.check(
         "platform_after", lambda: check_unaffected(ground.facts, ground.port, ground.facts.supervisor)

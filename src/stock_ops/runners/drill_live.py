@@ -5,6 +5,7 @@ from datetime import datetime
 
 from stock_ops.errors import PartError
 from stock_ops.facts.archive import ArchiveState
+from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.health import ask_platform
 from stock_ops.facts.observe import Facts, public_host
 from stock_ops.facts.processes import Supervisor, observe_supervisor
@@ -29,10 +30,13 @@ def check_platform(facts: Facts, port: int) -> Found:
     return Found(f"it answers at http://{host}:{port}")
 
 
-def check_heartbeat(layout: Layout, heartbeat_s: float) -> Found:
+def check_heartbeat(layout: Layout, settings: BackupSettings) -> Found:
     """Whether the heartbeat beats. Raises PartError."""
+    if not settings.enabled:
+        why = "The backups are turned off, and with them the heartbeat (enabled = false in backup.toml)."
+        raise PartError(why, "Turn them on there, then: stockops up")
     beat = asyncio.run(_read_heartbeat(layout))
-    limit_s = max(_LATE_S, _LATE_BEATS * heartbeat_s)
+    limit_s = max(_LATE_S, _LATE_BEATS * settings.heartbeat_s)
     if beat is None:
         raise PartError("There was no heartbeat yet: the part `backup` never ran.", _TO_START)
     if beat[1] > limit_s:
