@@ -102,7 +102,7 @@ class ScratchServer:
         """Return when it is true. Raises ScratchError when the server ends before."""
         while not true():
             if self._process.poll() is not None:
-                raise ScratchError(last_words(self.log), self.log)
+                raise ScratchError(_cause(self.log), self.log)
             time.sleep(_POLL_S)
 
     async def _ask(self, question: str, *values: object) -> Any:
@@ -134,6 +134,14 @@ def scratch_server(place: Place, options: Mapping[str, str]) -> Iterator[Scratch
             yield ScratchServer(process, folder, log)
         finally:
             _stop(process)
+
+
+def _cause(log: str) -> str:
+    """Why it ended; not that it turned us away meanwhile, nor that a file is missing where the log ends."""
+    lines = log.splitlines()
+    return last_words(
+        "\n".join(line for line in lines if "the database system is" not in line and line[:4] != "cp: ")
+    )
 
 
 def _start(place: Place, options: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
