@@ -1,7 +1,7 @@
 """The quality gate at work: rows of a source against calendars, splits and what is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -86,6 +86,11 @@ class Verdict:
     rejected: IntArray
     defects: DefectArray
     landed: BoolArray
+
+    def with_settled(self, settled: BoolArray) -> "Verdict":
+        """With those of the rejected rows unchanged that somebody replayed or dismissed before."""
+        unchanged = self.unchanged + int(settled.sum())
+        return replace(self, unchanged=unchanged, rejected=self.rejected[~settled])
 
 
 def prepare(

@@ -127,6 +127,10 @@ class PriceWriter(Protocol):
         """
         ...
 
+    async def settled_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> set[int]:
+        """The numbers of those rows that are there and were replayed or dismissed."""
+        ...
+
     async def advance(self, run_id: UUID, counts: Counts) -> Run:
         """Record that so many more rows are safe."""
         ...

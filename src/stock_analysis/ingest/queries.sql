@@ -163,6 +163,23 @@ ORDER BY new.row_number
 ON CONFLICT (source_sha256, row_number) DO NOTHING
 RETURNING symbol;
 
+-- name: settled_aside
+-- Which of these rows, of this source or word for word of another, were replayed or dismissed.
+SELECT new.row_number
+FROM unnest($3::bigint[]) AS new (row_number)
+JOIN quarantine AS old ON old.source_sha256 = $1 AND old.row_number = new.row_number
+WHERE old.state <> 'open'
+UNION
+SELECT new.row_number
+FROM unnest(
+    $3::bigint[], $4::text[], $5::json[], $6::double precision[],
+    $7::double precision[], $8::double precision[], $9::double precision[], $10::double precision[]
+) AS new (row_number, symbol, raw, open, high, low, close, volume)
+JOIN quarantine AS old ON old.symbol = new.symbol AND old.interval = $2 AND old.raw::text = new.raw::text
+WHERE old.state <> 'open' AND old.source_sha256 <> $1
+  AND (old.repaired IS NOT NULL OR (old.open, old.high, old.low, old.close, old.volume)
+       IS NOT DISTINCT FROM (new.open, new.high, new.low, new.close, new.volume));
+
 -- name: advance
 -- So many more rows are safe.
 UPDATE import_run SET rows_done = rows_done + $2, rows_total = greatest(rows_total, rows_done + $2),

@@ -206,6 +206,20 @@ class PostgresPriceWriter:
         )
         return [row["symbol"] for row in written]
 
+    async def settled_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> set[int]:
+        """The numbers of those rows that are there and were replayed or dismissed."""
+        found = await self._connection.fetch(
+            SQL["settled_aside"],
+            run.sha256,
+            interval,
+            [row.row_number for row in rows],
+            [row.symbol for row in rows],
+            [_json(row.row) for row in rows],
+            *([row.values[place] for row in rows] for place in range(len(PRICE_COLUMNS))),
+            timeout=TIMEOUT_S,
+        )
+        return {row["row_number"] for row in found}
+
     async def advance(self, run_id: UUID, counts: Counts) -> Run:
         """Record that so many more rows are safe."""
         numbers = (counts.rows, counts.accepted, counts.unchanged, counts.corrected, counts.quarantined)

@@ -174,26 +174,34 @@ class ImportService:
         unlisted = [_unlisted(row, *pair) for row, pair in enumerate(actions, 1) if pair[0] not in listed]
         known = [(listed[symbol].id, action) for symbol, action in actions if symbol in listed]
         aside = [*rejected, *unlisted]
-        await self.patiently(lambda: self._land_actions(run, known, aside))
+        settled = await self.patiently(lambda: self._land_actions(run, known, aside))
         report = Report(await self.patiently(lambda: self._store.close_run(run.id)), rows)
         for row in aside:
-            count_reasons(report.reasons, row.reasons)
+            if row.row_number not in settled:
+                count_reasons(report.reasons, row.reasons)
         return report
 
     async def _land_actions(
         self, run: Run, known: list[tuple[int, CorporateAction]], aside: Sequence[Rejected]
-    ) -> None:
-        """All of a file of actions in one transaction, unless that was done before."""
+    ) -> set[int]:
+        """All of a file of actions in one transaction, unless that was done before.
+
+        Returns the numbers of the rows aside that were replayed or dismissed before: they are unchanged.
+        """
         distinct = list({(one, action.ex_date, action.kind): (one, action) for one, action in known}.values())
         async with self._store.transaction() as writer:
-            if await writer.lock_run(run.id):
-                return
+            done = await writer.lock_run(run.id)
+            settled = await writer.settled_aside(run, "actions", aside)
+            if done:
+                return settled
             await writer.lock_instruments(sorted({instrument_id for instrument_id, _ in known}))
             new, changed, touched = await writer.put_actions(distinct)
             await writer.keep_aside(run, "actions", aside)
             await writer.bump(touched)
-            rows = len(known) + len(aside)
-            await writer.advance(run.id, Counts(rows, new, len(known) - new - changed, changed, len(aside)))
+            unchanged = len(known) - new - changed + len(settled)
+            counts = Counts(len(known) + len(aside), new, unchanged, changed, len(aside) - len(settled))
+            await writer.advance(run.id, counts)
+            return settled
 
     async def import_fetched(self, fetched: Fetched, interval: Interval, provider: str) -> Report:
         """Import what a provider answered: instrument, actions, bars."""
@@ -352,7 +360,7 @@ class _Import:
                 return await writer.advance(run.id, Counts()), None
             await writer.lock_instruments(batch.instruments)
             verdict = await self._judge(writer, batch, following)
-            return await self._write(writer, batch, verdict), verdict
+            return await self._write(writer, batch, verdict)
 
     async def _judge(self, writer: PriceWriter, batch: Prepared, following: Prepared | None) -> Verdict:
         return judge(
@@ -365,7 +373,7 @@ class _Import:
             seen=self._seen,
         )
 
-    async def _write(self, writer: PriceWriter, batch: Prepared, verdict: Verdict) -> Run:
+    async def _write(self, writer: PriceWriter, batch: Prepared, verdict: Verdict) -> tuple[Run, Verdict]:
         touched = {
             int(one) for bars in (verdict.new, verdict.corrected) for one in np.unique(bars["instrument"])
         }
@@ -377,6 +385,9 @@ class _Import:
             rejected = _rejected(batch, verdict, self._interval)
             written = await writer.keep_aside(self._report.run, self._interval.value, rejected)
             touched |= {self._listed[symbol].id for symbol in written if symbol is not None}
+            if len(written) < len(rejected):
+                settled = await writer.settled_aside(self._report.run, self._interval.value, rejected)
+                verdict = verdict.with_settled(np.isin(batch.number[verdict.rejected], list(settled)))
         if touched:
             await writer.bump(sorted(touched))
         counts = Counts(
@@ -386,7 +397,7 @@ class _Import:
             len(verdict.corrected),
             len(verdict.rejected),
         )
-        return await writer.advance(self._report.run.id, counts)
+        return await writer.advance(self._report.run.id, counts), verdict
 
 
 @dataclass(frozen=True)

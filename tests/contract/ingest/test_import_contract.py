@@ -487,8 +487,10 @@ async def test_a_repaired_row_lands_when_it_is_replayed(store: PriceStore, tmp_p
     assert [row.id for row in await store.list_aside(Selection())] == [second.id]
     assert (await versions(store, "TEST"))[0] > before[0]
     report_again = await take(store, path)
-    assert counts(report_again) == (0, 1, 0, 2)
+    assert (counts(report_again), report_again.reasons) == ((0, 2, 0, 1), {"ohlc_order": 1})
     assert [row.id for row in await store.list_aside(Selection())] == [second.id]
+    path.write_text(f"{path.read_text()}{line(DAYS[3])}\n")
+    assert counts(await take(store, path)) == (1, 2, 0, 1)
 
 
 async def test_a_broken_line_can_be_repaired_cell_by_cell(store: PriceStore, tmp_path: Path) -> None:
@@ -559,6 +561,14 @@ async def test_replayed_actions_land_once_their_instrument_is_known(
         assert (await writer.splits([number])).tolist() == [(number, epoch("2020-01-02"), 2.0)]
 
 
+async def test_actions_that_were_dismissed_are_not_counted_as_kept_aside_again(store: PriceStore) -> None:
+    split = CorporateAction(date(2020, 1, 2), ActionKind.SPLIT, 2.0, "test")
+    await service(store).import_actions("actions.csv", b"a" * 32, [("TEST", split)])
+    await quarantine(store).dismiss(Selection())
+    again = await service(store).import_actions("actions.csv", b"a" * 32, [("TEST", split)])
+    assert (counts(again), again.reasons) == ((0, 1, 0, 0), {})
+
+
 async def test_dismissed_rows_are_gone_for_good(store: PriceStore, tmp_path: Path) -> None:
     path = write(tmp_path, [line(DAYS[0]), line("2024-06-23"), line("2024-06-22")])
     await take(store, path)
@@ -566,6 +576,6 @@ async def test_dismissed_rows_are_gone_for_good(store: PriceStore, tmp_path: Pat
     (first, _) = await store.list_aside(Selection())
     assert await quarantine(store).dismiss(Selection(ids=(first.id,))) == 1
     assert await quarantine(store).dismiss(Selection(ids=(first.id,))) == 0
-    await take(store, path)
+    assert counts(await take(store, path)) == (0, 2, 0, 1)
     assert len(await store.list_aside(Selection())) == 1
     assert (await versions(store, "TEST"))[0] == before[0] + 1

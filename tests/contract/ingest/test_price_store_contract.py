@@ -169,6 +169,23 @@ async def test_the_same_row_of_a_longer_file_is_not_kept_aside_again(store: Pric
         assert await writer.keep_aside(longer, "1m", [rejected(8)]) == ["TEST"]
 
 
+async def test_rows_that_were_dealt_with_are_known_again_in_the_same_and_in_a_longer_file(
+    store: PriceStore,
+) -> None:
+    run, longer = await a_run(store), await a_run(store, b"t" * 32)
+    rows = [rejected(1), rejected(2, close=2.0), rejected(3, close=3.0), rejected(4, None)]
+    moved = [replace(row, row_number=row.row_number + 10) for row in rows]
+    async with store.transaction() as writer:
+        await writer.keep_aside(run, "1d", rows)
+        assert await writer.settled_aside(run, "1d", rows) == set()
+        one, _, three, four = await writer.select_aside(Selection())
+        await writer.settle_aside([one.id, four.id], "replayed")
+        await writer.settle_aside([three.id], "dismissed")
+        assert await writer.settled_aside(run, "1d", rows) == {1, 3, 4}
+        assert await writer.settled_aside(longer, "1d", moved) == {11, 13}
+        assert await writer.settled_aside(longer, "1m", moved) == set()
+
+
 async def test_rows_aside_are_found_by_symbol_reason_state_and_id(store: PriceStore) -> None:
     run = await a_run(store)
     rows = [

@@ -15,6 +15,7 @@ BEFORE = {
     " SELECT instrument_id, session, open, high + 9 AS high, low, close, volume FROM bar_1d",
     "ingest.correct_1m": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
     " SELECT instrument_id, ts, open, high + 9 AS high, low, close, volume FROM bar_1m",
+    "ingest.settled_aside": "UPDATE quarantine SET state = 'dismissed', resolved_at = now()",
     "ingest.unstage": "CREATE TEMPORARY TABLE correction ()",
 }
 """What a statement needs to be there, beside the rows of seed.sql."""
@@ -60,6 +61,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.resume_run": (RUN, 9),
     "ingest.select_aside": (None, "AAPL", "jump", "open", 0, 10),
     "ingest.settle_aside": ([1], "dismissed"),
+    "ingest.settled_aside": (CONTENT, "1d", [1], ["AAPL"], [_ROW], [2.0], [None], [None], [None], [None]),
     "ingest.splits": ([1],),
     "ingest.stage_1d": (),
     "ingest.stage_1m": (),

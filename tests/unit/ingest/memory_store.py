@@ -225,6 +225,12 @@ class InMemoryPriceWriter:
             written.append(row.symbol)
         return written  # type: ignore[return-value]  # None for rows without a symbol, as of PostgreSQL
 
+    async def settled_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> set[int]:
+        settled = [one for one in self._state.aside.values() if one.kept.state != "open"]
+        return {
+            row.row_number for row in rows if any(self._is_there(one, run, interval, row) for one in settled)
+        }
+
     async def advance(self, run_id: UUID, counts: Counts) -> Run:
         run = self._state.runs[run_id]
         done = run.rows_done + counts.rows
