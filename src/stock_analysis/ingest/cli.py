@@ -406,7 +406,7 @@ def _print_rows(rows: list[KeptAside]) -> None:
     table = Table("id", "symbol", "reasons", "row", "source", "state", box=None, pad_edge=False)
     for row in rows:
         repaired = " (repaired)" if row.is_repaired else ""
-        where = f"{printable(row.source)}:{row.row_number}"
+        where = f"{printable(row.source)} row {row.row_number}"
         cells = (
             str(row.id),
             row.symbol or "?",

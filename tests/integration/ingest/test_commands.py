@@ -201,6 +201,7 @@ def test_the_quarantine_is_listed_repaired_replayed_and_dismissed(importer: Impo
     }
     code, output = importer.run("quarantine", "list", "--symbol", "test", "--reason", "ohlc_order")
     assert (code, "ohlc_order" in output, "unknown_session" in output) == (OK, True, False)
+    assert f"row {first['row_number']}" in output
     number = str(first["id"])
     code, output = importer.run("quarantine", "repair", number, "--set", "high=110", "--set", "close=95")
     assert (code, "high 110" in output, f"quarantine replay {number}" in output) == (OK, True, True)
