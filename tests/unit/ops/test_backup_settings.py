@@ -70,6 +70,8 @@ def test_the_operators_values_are_taken(layout: Layout) -> None:
         'key_file = "a.key"',
         's3_endpoint = "s3.example.com"',
         's3_region = ""',
+        'enabled = "no"',
+        "enabled = 0",
         "full_every_days = 0",
         "full_every_days = true",
         "full_every_days = 1.5",

@@ -1,9 +1,11 @@
 import tomllib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from stock_ops.facts.archive import ArchiveState
 from stock_ops.facts.condition import Condition, PartCondition
 from stock_ops.facts.health import Health
 from stock_ops.facts.host import Host
@@ -12,14 +14,26 @@ from stock_ops.facts.journal import Crashes
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.ports import Holder
 from stock_ops.facts.processes import Leftover, Supervisor, Usage
+from stock_ops.facts.safety import Safety
+from stock_ops.facts.standing import Standing
 from stock_ops.layout import Layout
 from stock_ops.plans.doctor import NEEDED, Finding, examine
 from stock_ops.plans.down import plan_down
+from stock_ops.plans.overview import overview
 from stock_ops.plans.settings import valkey_settings
-from stock_ops.plans.status import Status, address, assess, duration
+from stock_ops.plans.status import Status, address, assess, duration, keys_drawn, urgent
 from stock_ops.plans.steps import EndProcess, StopPart, StopSupervisor, WriteFiles
 from stock_ops.plans.up import plan_up
+from stock_ops.repository.keys import LostKeyError
+from stock_ops.repository.storage import StorageError
 from tests.unit.ops.builders import NOW, as_root, fresh, remembered, running, stopped, with_part
+from tests.unit.ops.standings import calm, wrong
+
+AT = datetime.fromtimestamp(NOW, UTC)
+HOST = Host(
+    "Linux", "x86_64", "3.11.7", "20.20.2", "11.0.0", 1024, 8 * 2**30, 4 * 2**30, NOW, zones_known=True
+)
+PACKAGES: dict[str, str | None] = dict.fromkeys(NEEDED, "1.0")
 
 
 def condition(facts: Facts, crashes: dict[str, Crashes] | None = None) -> Condition:
@@ -134,6 +148,69 @@ def test_the_address_can_be_opened(host: str, shown: str) -> None:
     assert address(host, 8080) == f"http://{shown}:8080"
 
 
+# --- backups ------------------------------------------------------------------------------------
+
+
+def with_overview(standing: Standing) -> Facts:
+    return replace(running(), overview=overview(standing, AT))
+
+
+def test_status_tells_how_the_backups_stand_and_what_needs_somebody() -> None:
+    lines = judged(with_overview(calm(AT))).lines
+    assert ("Backups", "9, the last 5 h 59 min ago; the log in /srv/backups is 1 s behind") in lines
+    assert "Warning" not in dict(lines)
+    status = judged(with_overview(wrong("storage-unreachable", AT)))
+    error = wrong("storage-unreachable", AT).unreachable
+    assert error is not None
+    assert ("Warning", f"{error.why} {error.todo}") in status.lines
+    assert (status.state, status.exit_code) == ("running", 0)
+    assert status.data["backups"]["warnings"][0]["kind"] == "storage-unreachable"
+
+
+def test_a_part_that_has_seen_nothing_yet_tells_no_numbers() -> None:
+    blind = replace(calm(AT), contents=None, archive=ArchiveState())
+    lines = dict(judged(with_overview(blind)).lines)
+    assert lines["Backups"] == "none yet; the log in /srv/backups is unknown behind"
+
+
+def test_up_tells_only_what_keeps_backups_from_being_of_use_at_all() -> None:
+    assert urgent(None) == []
+    assert urgent(overview(calm(AT), AT)) == []
+    assert urgent(overview(wrong("archive-stopped", AT), AT)) == []
+    assert len(urgent(overview(wrong("key-missing", AT), AT))) == 1
+
+
+def test_where_a_new_key_lies_is_told_with_what_to_do_with_it() -> None:
+    told = keys_drawn(plan_up(fresh(), None).steps)
+    assert [name for name, _ in told] == ["Backup key"]
+    assert "/home/ann/backup.key: copy it" in told[0][1]
+    assert keys_drawn(plan_up(stopped(), None).steps) == []
+
+
+SAFE = Safety("/srv/backups", None, None, AT - timedelta(days=1))
+
+
+def states(facts: Facts, safety: Safety) -> dict[str, str]:
+    host = replace(HOST, clock=AT.timestamp())
+    found = examine(facts, host, PACKAGES, None, pages_built=True, safety=safety)
+    assert all(one.todo for one in found if one.state != "ok")
+    return {one.check: one.state for one in found if "ackup" in one.check}
+
+
+def test_doctor_looks_at_storage_key_and_age_of_the_backups() -> None:
+    assert states(running(), SAFE) == {"Backup storage": "ok", "Backup key": "ok", "Last backup": "ok"}
+    away = replace(SAFE, unreachable=StorageError("away", "mount it"), newest=None)
+    assert states(running(), away) == {"Backup storage": "warning", "Backup key": "ok"}
+    lost = replace(SAFE, key_flaw=LostKeyError("lost", "bring it back"))
+    assert states(running(), lost)["Backup key"] == "warning"
+    for newest in (None, AT - timedelta(days=2, seconds=1)):
+        assert states(running(), replace(SAFE, newest=newest))["Last backup"] == "warning"
+
+
+def test_doctor_expects_no_backup_before_the_first_start() -> None:
+    assert states(fresh(), replace(SAFE, newest=None)) == {"Backup storage": "ok", "Backup key": "ok"}
+
+
 # --- settings -----------------------------------------------------------------------------------
 
 
@@ -188,11 +265,6 @@ def test_odd_characters_in_the_path_survive_the_settings() -> None:
 
 
 # --- doctor -------------------------------------------------------------------------------------
-
-HOST = Host(
-    "Linux", "x86_64", "3.11.7", "20.20.2", "11.0.0", 1024, 8 * 2**30, 4 * 2**30, NOW, zones_known=True
-)
-PACKAGES: dict[str, str | None] = dict.fromkeys(NEEDED, "1.0")
 
 
 def findings(

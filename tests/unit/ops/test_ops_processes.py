@@ -18,6 +18,7 @@ LEASH = [PYTHON, "-I", "-S", "/venv/runners/leash.py"]
 POSTGRES = ["/da ta/stocks/programs/bin/postgres", "-D", str(LAYOUT.postgresql)]
 SERVE = ["serve", "--target", "all", "--config", str(LAYOUT.platform_config)]
 NOBODY = Supervisor(None, answers=False, parts=())
+RUN = ["backup", "run", "--data", str(LAYOUT.root)]
 SUPERVISOR = ["-c", str(LAYOUT.supervisor_config)]
 
 
@@ -34,6 +35,8 @@ SUPERVISOR = ["-c", str(LAYOUT.supervisor_config)]
         ("platform", ["/venv/bin/stock-analysis", *SERVE]),
         ("platform", [PYTHON, "/venv/bin/stock-analysis", *SERVE]),
         ("platform", [*LEASH, "KILL", "-", "-", "/venv/bin/stock-analysis", *SERVE]),
+        ("backup", [PYTHON, "-m", "stock_ops", *RUN]),
+        ("backup", [*LEASH, "TERM", "-", "-", PYTHON, "-m", "stock_ops", *RUN]),
     ],
 )
 def test_a_part_is_known_by_its_program_and_whole_command_line(part: str, line: list[str]) -> None:
@@ -51,6 +54,8 @@ def test_a_part_is_known_by_its_program_and_whole_command_line(part: str, line: 
         [PYTHON, "/venv/bin/stock-analysis", "import", "a.csv", "--config", str(LAYOUT.platform_config)],
         [PYTHON, "/venv/bin/stock-analysis", *SERVE[:-1], "/elsewhere/platform.toml"],
         [PYTHON, "/venv/bin/supervisorctl", *SUPERVISOR],
+        [PYTHON, "-m", "stock_ops", "backup", "create", "--data", str(LAYOUT.root)],
+        [PYTHON, "-m", "stock_ops", *RUN[:-1], "/elsewhere"],
         [*POSTGRES, "-c", "port=1"],
         ["/bin/pg_ctl", "-D", str(LAYOUT.postgresql), "status"],
         ["/bin/pg_resetwal", "-D", str(LAYOUT.postgresql)],
