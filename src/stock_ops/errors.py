@@ -142,6 +142,14 @@ class NotConfirmedError(OpsError):
         super().__init__(f"Nothing was done: {what} needs your consent.", "Answer yes, or add --yes.")
 
 
+class ChangedMeanwhileError(OpsError):
+    """More would be done now than the operator agreed to."""
+
+    def __init__(self, what: str) -> None:
+        why = f"Nothing was done: while you answered, what {what} would do has become more."
+        super().__init__(why, "Run it again, and look at the question.")
+
+
 class UnfinishedRestoreError(OpsError):
     """A restore was cut off at its last step."""
 

@@ -4,6 +4,7 @@ import typer
 
 from stock_ops.backup_cli.create import create, mark
 from stock_ops.backup_cli.look import list_backups, schedule, show
+from stock_ops.backup_cli.prune import prune
 from stock_ops.backup_cli.run import run
 from stock_ops.backup_cli.verify import verify
 
@@ -21,6 +22,7 @@ backup.command()(create)
 backup.command("list")(list_backups)
 backup.command()(show)
 backup.command()(verify)
+backup.command()(prune)
 backup.command()(schedule)
 backup.command()(mark)
 backup.command(hidden=True)(run)

@@ -1,0 +1,64 @@
+"""What must be known before old backups are deleted: whose storage it is, what it holds, and the time."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from stock_ops.errors import DamagedBackupError
+from stock_ops.facts.backups import BackupSettings
+from stock_ops.facts.fitness import read_system_identifier
+from stock_ops.facts.keys import observe_keys
+from stock_ops.facts.repository import Contents, read_contents
+from stock_ops.facts.standing import server_histories
+from stock_ops.facts.storage import open_storage
+from stock_ops.layout import Layout
+from stock_ops.repository.keys import read_identity
+from stock_ops.repository.owner import Owner, read_owner
+from stock_ops.repository.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionFacts:
+    """A storage at one moment, and who asks."""
+
+    settings: BackupSettings
+    storage: Storage
+    owner: Owner | None
+    """Whose storage it is; None: nobody's yet."""
+    system_identifier: str | None
+    """Of the cluster in place; None where there is none."""
+    recipient: str | None
+    """Whom this instance seals its backups for; None before it made some."""
+    contents: Contents
+    now: datetime
+
+
+def observe_retention(layout: Layout, settings: BackupSettings) -> RetentionFacts:
+    """Look at everything; changes nothing. Raises StorageError, ForeignStorageError."""
+    storage = open_storage(layout, settings)
+    keys = observe_keys(layout, settings)
+    opens = keys.recipient is not None and keys.opens == keys.recipient
+    return RetentionFacts(
+        settings=settings,
+        storage=storage,
+        owner=read_owner(storage),
+        system_identifier=read_system_identifier(layout.postgresql),
+        recipient=keys.recipient,
+        contents=_with_histories(
+            _contents(storage, read_identity(settings.key_file) if opens else None), server_histories(layout)
+        ),
+        now=datetime.now(UTC),
+    )
+
+
+def _contents(storage: Storage, identity: str | None) -> Contents:
+    """A history that is damaged is one that is not known: what it might lead to is kept."""
+    try:
+        return read_contents(storage, identity)
+    except DamagedBackupError:
+        return read_contents(storage)
+
+
+def _with_histories(contents: Contents, known: dict[int, str]) -> Contents:
+    """Where the key is not on this machine, the server still knows its own past."""
+    archive = contents.archive
+    return replace(contents, archive=replace(archive, histories={**known, **archive.histories}))
