@@ -209,7 +209,8 @@ section > h2:first-child { margin-top: 0; }
 .checks { list-style: none; margin: 0; padding: 0; }
 .checks li { display: grid; grid-template-columns: 5.2rem 1fr auto; gap: .25rem 1rem; padding: .6rem 0;
   border-top: 1px solid var(--line); align-items: start; }
-.checks p { margin: .1rem 0 0; overflow-wrap: anywhere; font-size: .92rem; }
+.checks div { min-width: 0; overflow-wrap: anywhere; }
+.checks p { margin: .1rem 0 0; font-size: .92rem; }
 .badge { border-radius: 999px; padding: .05rem .6rem; font-size: .82rem; font-weight: 600; text-align: center;
   color: var(--ink); background: var(--not_run); }
 .badge.passed { background: var(--passed); }

@@ -74,9 +74,10 @@ def _find(saboteur: "_Saboteur", one: Sabotage) -> Found:
     except OpsError as error:
         if all(word in error.why for word in named):
             return Found(error.why, {"error": error.kind})
-        why = f"It was noticed, but by an error that does not name {' and '.join(named)}: {error.why}"
+        words = " and ".join(named)
+        why = f"{one.title}: it was noticed, but by an error that does not name {words}: {error.why}"
         raise UndetectedDamageError(why, _DISTRUST) from error
-    raise UndetectedDamageError("Nothing noticed it.", _DISTRUST)
+    raise UndetectedDamageError(f"{one.title}: nothing noticed it.", _DISTRUST)
 
 
 Look = Callable[[], object]
