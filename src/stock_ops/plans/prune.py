@@ -13,7 +13,7 @@ from datetime import timedelta
 from stock_ops.errors import ForeignStorageError, megabytes
 from stock_ops.facts.repository import Contents
 from stock_ops.facts.retention import RetentionFacts
-from stock_ops.plans.retention import Retention, leads_to, retain, way_if_known
+from stock_ops.plans.retention import Retention, leads_to, retain
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.marks import NamedMark, mark_object
 from stock_ops.repository.objects import (
@@ -27,7 +27,7 @@ from stock_ops.repository.objects import (
 )
 from stock_ops.repository.owner import refuse_other
 from stock_ops.repository.storage import StoredObject
-from stock_ops.repository.wal import number_of, parse_lsn, segment_before, timeline_of
+from stock_ops.repository.wal import number_of, parse_lsn, timeline_of
 
 DEAD_AFTER = timedelta(days=1)
 """A backup that is being made writes its next object sooner."""
@@ -160,15 +160,13 @@ def _log(contents: Contents, kept: list[Manifest]) -> Iterator[Deletion]:
 
 
 def _needed(histories: Mapping[int, str], backup: Manifest, timeline: int) -> range:
-    """Numbers of the segments that a restore of the backup, to any point it leads to, may read there."""
-    first = number_of(backup.first_segment)
-    if timeline >= backup.timeline:
-        return range(first, _NO_END) if leads_to(histories, backup, timeline) is not False else range(0)
-    way = way_if_known(histories, backup.timeline)
-    if way is None:
-        return range(first, _NO_END)
-    ends = [leg.end or 0 for leg in way if leg.timeline == timeline]
-    return range(first, number_of(segment_before(timeline, ends[0])) + 1) if ends else range(0)
+    """Numbers of the segments that a restore of the backup, to any point it leads to, may read there.
+
+    Of an earlier timeline it reads none: a timeline begins with a copy of the segment in which it left that.
+    """
+    if leads_to(histories, backup, timeline) is False:
+        return range(0)
+    return range(number_of(backup.first_segment), _NO_END)
 
 
 _NO_END = 2**64

@@ -12,7 +12,7 @@ it, nothing is deleted by age.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stock_ops.facts.backups import BackupSettings
@@ -75,7 +75,15 @@ def retain(contents: Contents, settings: BackupSettings, now: datetime) -> Reten
     )
 
 
-def way_if_known(histories: Mapping[int, str], timeline: int) -> Way | None:
+def leads_to(histories: Mapping[int, str], backup: Manifest, timeline: int) -> bool | None:
+    """Whether the log of a timeline goes on from a backup; None where that cannot be told."""
+    if timeline <= backup.timeline:
+        return timeline == backup.timeline
+    way = _way_if_known(histories, timeline)
+    return None if way is None else holds(way, backup.timeline, parse_lsn(backup.mark.lsn))
+
+
+def _way_if_known(histories: Mapping[int, str], timeline: int) -> Way | None:
     """The way to a timeline; None where its history is not known. The first one has none."""
     if timeline == 1:
         return way_to(1, None)
@@ -85,17 +93,9 @@ def way_if_known(histories: Mapping[int, str], timeline: int) -> Way | None:
         return None
 
 
-def leads_to(histories: Mapping[int, str], backup: Manifest, timeline: int) -> bool | None:
-    """Whether the log of a timeline goes on from a backup; None where that cannot be told."""
-    if timeline <= backup.timeline:
-        return timeline == backup.timeline
-    way = way_if_known(histories, timeline)
-    return None if way is None else holds(way, backup.timeline, parse_lsn(backup.mark.lsn))
-
-
 def _line(contents: Contents) -> list[_Aged]:
     """All backups, oldest first, by their places in the log; the unreadable ones by what they are named."""
-    entries = _with_flaws_below(catalog(contents))
+    entries = catalog(contents)
     line = _aged(
         [one for one in entries if one.manifest], {one.name: one.modified for one in contents.objects}
     )
@@ -104,16 +104,6 @@ def _line(contents: Contents) -> list[_Aged]:
         place = next(later, len(line))
         line.insert(place, _Aged(entry, line[place].age if place < len(line) else timedelta(0)))
     return line
-
-
-def _with_flaws_below(entries: tuple[Entry, ...]) -> list[Entry]:
-    """A backup is no better than those it builds on, also where only these were looked at."""
-    flaws = {one.id: one.flaw for one in entries}
-    below = {one.id: next((part.id for part in one.chain if flaws[part.id]), None) for one in entries}
-    told = {
-        name: f"{part}, which it builds on, is damaged: {flaws[part]}" for name, part in below.items() if part
-    }
-    return [replace(one, flaw=one.flaw or told.get(one.id)) for one in entries]
 
 
 def _aged(entries: list[Entry], stored: Mapping[str, datetime]) -> list[_Aged]:
