@@ -1,13 +1,9 @@
 """The real parts that tests ask for by name; one that cannot start fails the test."""
 
-import os
-from collections.abc import AsyncIterator, Generator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import Settings
@@ -15,61 +11,7 @@ from stock_analysis.testing.platform import Platform, import_sample
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
 
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-skips", action="store_true", help="a skipped test fails, unless it needs root")
-
-
-class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
-    """A file goes to one worker as a whole, because its tests share servers.
-
-    Those of test_ops_*.py share none and take half the time of all: each goes where there is room.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid if "/test_ops_" in nodeid else str(super()._split_scope(nodeid))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
-    return Scheduler(config, log)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """No worker for a single file; else at least two, because the tests wait half of their time."""
-    files = {argument.partition("::")[0] for argument in config.args}
-    alone = len(files) == 1 and Path(*files).is_file()
-    return 0 if alone else min(max(os.cpu_count() or 1, 2), 4)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if _misses_root(item):
-        pytest.skip("needs root")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.skipped and item.config.getoption("--no-skips") and not _misses_root(item):
-        report.outcome = "failed"
-        report.longrepr = f"not run: {report.longrepr}"
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    report = yield
-    if report.skipped and collector.config.getoption("--no-skips"):
-        report.outcome = "failed"
-        report.longrepr = f"not run: {report.longrepr}"
-    return report
-
-
-def _misses_root(item: pytest.Item) -> bool:
-    return os.geteuid() != 0 and item.get_closest_marker("root") is not None
+pytest_plugins = ["tests.rules"]
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,11 @@ def test_needs_a_server():
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Two tests with the project's own rules for skips."""
-    pytester.makeini("[pytest]\nmarkers = root: needs root\nasyncio_default_fixture_loop_scope = function\n")
-    pytester.makeconftest((Path(__file__).parents[1] / "conftest.py").read_text())
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Two tests with the project's own rules for skips, and no plugin."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]\nmarkers = root: needs root\n")
+    pytester.makeconftest((Path(__file__).parents[1] / "rules.py").read_text())
     pytester.makepyfile(TESTS)
     return pytester
 

@@ -1,5 +1,6 @@
 """Servers of a test run: they end when the run ends, however it ends."""
 
+import os
 import random
 import socket
 import subprocess
@@ -8,10 +9,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
+
 # The shell holds the pipe from the test run; when that run is gone, even by SIGKILL, `read` returns.
-_LEASH = (
-    'exec 3<&0; "$@" </dev/null & child=$!; echo $child; read -r _ <&3; kill -INT $child 2>/dev/null; wait'
-)
+# A program that is stopped, or that is not yet ready to hear SIGINT, is killed.
+_LEASH = """
+exec 3<&0
+"$@" </dev/null & child=$!
+echo $child
+read -r _ <&3
+kill -INT $child 2>/dev/null
+(sleep 20; kill -KILL $child) >/dev/null 2>&1 & killer=$!
+wait $child
+kill $killer
+"""
 
 
 class Server:
@@ -34,17 +45,22 @@ class Server:
         assert self._shell.stdout is not None  # noqa: S101 - asked for above
         self.pid = int(self._shell.stdout.readline())
 
-    def wait_until(self, ready: Callable[[], bool], timeout_s: float = 30) -> None:
-        """Return when it is ready; raises RuntimeError with the end of its log if it never is."""
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float = 120) -> None:
+        """Return when it is ready; if it never is, end it and raise RuntimeError with the end of its log."""
         deadline = time.monotonic() + timeout_s
         while not ready():
-            if self._shell.poll() is not None or time.monotonic() > deadline:
+            if self._is_dead() or time.monotonic() > deadline:
+                self.stop()
                 raise RuntimeError(f"a server did not start:\n{self._log.read_text()[-2000:]}")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it in order; nothing happens if it is gone already."""
-        self._shell.communicate(timeout=30)
+        """End it in order, or by force if it does not hear; nothing happens if it is gone already."""
+        self._shell.communicate(timeout=60)
+
+    def _is_dead(self) -> bool:
+        """The shell keeps its place until it is told to stop."""
+        return self._shell.poll() is not None or psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
 
 
 def user_group(user: str | None) -> int | None:
@@ -58,7 +74,8 @@ _PORTS = range(10_000, 20_000)
 """Below those that stockops chooses, and those that the system hands out."""
 
 _RESERVATIONS = 200
-_reserved: deque[socket.socket] = deque()
+_reserved: deque[int] = deque()
+"""Sockets, which the end of the process closes."""
 
 
 def free_port() -> int:
@@ -77,7 +94,7 @@ def _reserve(port: int) -> bool:
     except OSError:
         mark.close()
         return False
-    _reserved.append(mark)
+    _reserved.append(mark.detach())
     if len(_reserved) > _RESERVATIONS:
-        _reserved.popleft().close()
+        os.close(_reserved.popleft())
     return True

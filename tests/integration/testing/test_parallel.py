@@ -11,7 +11,7 @@ from stock_analysis.testing import processes
 
 pytest_plugins = ["pytester"]
 
-CONFTEST = Path(__file__).parents[2] / "conftest.py"
+RULES = Path(__file__).parents[2] / "rules.py"
 TEN_TESTS = """
 import os, pathlib, time, pytest
 
@@ -19,6 +19,27 @@ import os, pathlib, time, pytest
 def test_it(number):
     time.sleep(0.05)
     pathlib.Path(f"{__name__}-{number}").write_text(os.environ.get("PYTEST_XDIST_WORKER", "none"))
+"""
+CRASHES = """
+import os, pytest
+
+@pytest.mark.parametrize("number", range(5))
+def test_it(number):
+    if number == 2:
+        os._exit(0)
+"""
+HANGS_AND_HEARS_NO_SIGNAL = """
+import ctypes
+
+def test_it():
+    ctypes.PyDLL(None).sleep(1000)
+"""
+CRASHES_AT_THE_END = """
+import os
+
+def pytest_sessionfinish(session):
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+        os._exit(0)
 """
 DRAW_TEN = """
 import json
@@ -29,14 +50,21 @@ print(json.dumps([processes.free_port() for _ in range(10)]))
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Three files of ten tests, with the project's own rules."""
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-    pytester.makeconftest(CONFTEST.read_text())
-    pytester.makepyfile(test_one=TEN_TESTS, test_two=TEN_TESTS)
-    pytester.mkpydir("ops")
-    (pytester.path / "ops" / "test_ops_three.py").write_text(TEN_TESTS)
+def empty(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """No tests, with the project's own rules, and with no plugin that takes seconds to load."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist -p pytest_timeout")
+    pytester.makeconftest(RULES.read_text())
     return pytester
+
+
+@pytest.fixture
+def suite(empty: pytest.Pytester) -> pytest.Pytester:
+    """Three files of ten tests."""
+    empty.makepyfile(test_one=TEN_TESTS, test_two=TEN_TESTS)
+    empty.mkpydir("ops")
+    (empty.path / "ops" / "test_ops_three.py").write_text(TEN_TESTS)
+    return empty
 
 
 def workers(suite: pytest.Pytester, name: str) -> set[str]:
@@ -63,14 +91,37 @@ def test_a_single_file_needs_no_workers(suite: pytest.Pytester) -> None:
     ],
 )
 def test_a_skipped_test_fails_in_a_worker_too(
-    pytester: pytest.Pytester, content: str, outcome: dict[str, int]
+    empty: pytest.Pytester, content: str, outcome: dict[str, int]
 ) -> None:
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-    pytester.makeconftest(CONFTEST.read_text())
-    pytester.makepyfile(content)
-    result = pytester.runpytest_subprocess("--no-skips", "-n", "2")
+    empty.makepyfile(content)
+    result = empty.runpytest_subprocess("--no-skips", "-n", "2")
     assert result.ret != 0
     result.assert_outcomes(**outcome)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_crashed_worker_fails_its_test_and_the_others_go_on(suite: pytest.Pytester, workers: int) -> None:
+    suite.makepyfile(test_crash=CRASHES)
+    result = suite.runpytest_subprocess("-n", f"{workers}")
+    result.assert_outcomes(passed=34, failed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_worker_that_crashes_after_its_last_test_fails_the_run(suite: pytest.Pytester) -> None:
+    (suite.path / "ops" / "conftest.py").write_text(CRASHES_AT_THE_END)
+    result = suite.runpytest_subprocess("-n", "2")
+    result.assert_outcomes(passed=30)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_test_that_hangs_in_foreign_code_ends(suite: pytest.Pytester, pytestconfig: pytest.Config) -> None:
+    """pytest-timeout sends a signal, which Python hears between two of its own steps only."""
+    assert pytestconfig.getini("faulthandler_exit_on_timeout")
+    assert float(pytestconfig.getini("timeout")) < float(pytestconfig.getini("faulthandler_timeout"))
+    suite.makepyfile(test_hang=HANGS_AND_HEARS_NO_SIGNAL)
+    patience = ("-o", "faulthandler_timeout=3", "-o", "faulthandler_exit_on_timeout=true")
+    result = suite.runpytest_subprocess("-n", "2", *patience, "--timeout=1")
+    result.assert_outcomes(passed=30, failed=1)
 
 
 def test_two_processes_never_draw_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """The parts that other tests stand on."""
 
+import math
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import asyncpg
 import psutil
@@ -14,6 +16,7 @@ from stock_analysis.kit.settings import Settings, load_settings
 from stock_analysis.kit.valkey import open_valkey
 from stock_analysis.testing import builders
 from stock_analysis.testing.postgres import PostgresCluster, connect
+from stock_analysis.testing.processes import Server
 from stock_analysis.testing.valkey import ValkeyServer
 
 
@@ -58,6 +61,19 @@ async def test_a_killed_postgres_starts_again_with_its_data() -> None:
         await again.close()
     finally:
         cluster.remove()
+
+
+def test_a_server_that_dies_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+    server = Server(["sh", "-c", "echo there is no room; exit 1"], tmp_path / "log")
+    with pytest.raises(RuntimeError, match="there is no room"):
+        server.wait_until(lambda: False, timeout_s=math.inf)
+
+
+def test_a_server_that_is_deaf_and_never_ready_is_ended_by_force(tmp_path: Path) -> None:
+    server = Server(["sleep", "1000"], tmp_path / "log")
+    with pytest.raises(RuntimeError, match="did not start"):
+        server.wait_until(lambda: False, timeout_s=0.1)
+    assert not psutil.pid_exists(server.pid)
 
 
 def test_a_killed_test_run_leaves_no_server_behind(valkey: ValkeyServer) -> None:

@@ -1,0 +1,125 @@
+"""The rules of a test run: which worker runs what, and that nothing is left out unnoticed."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails, unless it needs root")
+
+
+# --- in parallel ----------------------------------------------------------------------------------
+
+
+_LONGEST_FIRST = ("tests/integration/ops/", "tests/e2e/", "tests/integration/", "tests/contract/", "tests/")
+
+
+class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """A file goes to one worker as a whole, because its tests share servers.
+
+    Those of test_ops_*.py share none and take much of the time of all: each goes where there is room.
+    """
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if _is_spread(nodeid) else str(super()._split_scope(nodeid))
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Give away what a crashed worker has left, without the test that took it down.
+
+        Files that were done are left out: a worker that is given nothing to do never asks for more.
+        """
+        workload = self.assigned_work[node]
+        left = (nodeid for unit in workload.values() for nodeid, done in unit.items() if not done)
+        crashed = next(left, None)
+        for scope, unit in list(workload.items()):
+            unit.pop(crashed or "", None)
+            if all(unit.values()):
+                del workload[scope]
+        super().remove_node(node)
+        return crashed
+
+
+def _is_spread(nodeid: str) -> bool:
+    return "/test_ops_" in nodeid
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In workers, what takes longest begins first, so that none of them waits for another at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place_in_queue)
+
+
+def _place_in_queue(item: pytest.Item) -> tuple[int, bool]:
+    place = next((n for n, folder in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(folder)), 0)
+    return place, _is_spread(item.nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    return Scheduler(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """No worker for a single file; else one more than there are processors, because the tests wait a lot."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    alone = len(files) == 1 and Path(*files).is_file()
+    return 0 if alone else min((os.cpu_count() or 1) + 1, 5)
+
+
+_CRASHED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object | None) -> None:
+    """Remember a worker that crashed: with no test left, nothing else would tell."""
+    node.config.stash[_CRASHED] = node.config.stash.get(_CRASHED, False) or error is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if session.config.stash.get(_CRASHED, False) and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+# --- skipped tests --------------------------------------------------------------------------------
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if _misses_root(item):
+        pytest.skip("needs root")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips") and not _misses_root(item):
+        report.outcome = "failed"
+        report.longrepr = f"not run: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped and collector.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"not run: {report.longrepr}"
+    return report
+
+
+def _misses_root(item: pytest.Item) -> bool:
+    return os.geteuid() != 0 and item.get_closest_marker("root") is not None
