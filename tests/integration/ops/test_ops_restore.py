@@ -1,0 +1,75 @@
+"""After a restore the platform starts as after any stop, and the archive goes on where it branched off."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.ops.s3_server import S3Server
+from tests.integration.ops.backed_up import ADD, LEDGER, BackedUp, connect_cache, made, read_ledger, verb
+from tests.integration.ops.conftest import Maker
+from tests.integration.ops.instance import Instance
+
+
+@pytest.fixture
+def server(base: Path) -> Iterator[S3Server]:
+    server = S3Server(base)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def instance(make: Maker, server: S3Server) -> Instance:
+    """An instance that keeps its backups in a bucket."""
+    instance = make(stub=True)
+    instance.layout.config.mkdir(parents=True)
+    instance.data.chmod(0o711)
+    instance.layout.backup_settings.write_text(
+        f'storage = "s3://backups/one"\ns3_endpoint = "{server.bucket.endpoint}"\n'
+    )
+    keys = {name: getattr(server.bucket, name) for name in ("access_key_id", "secret_access_key")}
+    instance.layout.backup_credentials.touch(0o600)
+    instance.layout.backup_credentials.write_text(
+        "".join(f'{name} = "{key}"\n' for name, key in keys.items())
+    )
+    return instance
+
+
+@pytest.mark.timeout(600)
+def test_a_restore_to_a_time_and_one_through_the_timeline_that_it_began(instance: Instance) -> None:
+    instance.up()
+    instance.sql(LEDGER)
+    instance.sql(ADD.format(400))
+    cache = connect_cache(instance)
+    cache.xadd("events", {"symbol": "A"}, id="1-1")
+    cache.set("0123456789abcdef0123456789abcdef", "a ready answer, to be stale soon")
+    first = made(verb(instance, "backup", "create"))
+    instance.sql(ADD.format(100))
+    rows, time = read_ledger(instance), instance.sql("SELECT clock_timestamp()")
+    instance.sql("DELETE FROM ledger")
+    error = instance.refused("restore", "--yes")
+    assert error["kind"] == "LiveDataError"
+    assert "stockops down" in error["todo"]
+    instance.down()
+
+    told = instance.run("restore", "--yes", "--json", "--time", time)
+    assert told.code == 0, told.out + told.err
+    assert told.json["timeline"] == 1
+    instance.up()
+    assert instance.status()["state"] == "running"
+    assert read_ledger(instance) == rows
+    assert instance.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "2"
+    assert instance.sql("SELECT slot_name FROM pg_replication_slots") == "stock_backup"
+    assert connect_cache(instance).keys() == [b"events"]
+
+    instance.sql(ADD.format(50))
+    second = verb(instance, "backup", "create")
+    assert (second["kind"], second["parent"]) == ("full", None)
+    instance.sql(ADD.format(25))
+    rows = read_ledger(instance)
+    instance.down()
+    told = instance.run("restore", "--yes", "--json", "--backup", first, "--latest")
+    assert told.code == 0, told.out + told.err
+    assert told.json["timeline"] == 2
+    assert BackedUp(instance).rows(instance.layout.postgresql) == rows
+    assert len(verb(instance, "kept", "list")["kept"]) == 2
