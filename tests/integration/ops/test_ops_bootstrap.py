@@ -15,7 +15,10 @@ import pytest
 from stock_analysis.testing.processes import free_port
 from tests.integration.ops.instance import CHECKOUT, wait_for
 
-_NOT_CLONED = (".venv", "node_modules", "dist", "build", ".git", "__pycache__", "test-results", ".*_cache")
+_NOT_CLONED = (
+    *(".venv", "node_modules", "dist", "build", ".git", "__pycache__"),
+    *("test-results", ".*_cache", ".hypothesis", ".schemathesis"),
+)
 
 
 @pytest.fixture
@@ -26,13 +29,17 @@ def clone(base: Path) -> Path:
     return folder
 
 
-def start(clone: Path, *words: str) -> "subprocess.Popen[str]":
+def environment() -> dict[str, str]:
+    """What a stranger's shell has: nothing of the `make` that runs these tests."""
     of_outer_make = ("STOCK", "MAKE", "MFLAGS", "ARGS", "DATA", "PORT")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(of_outer_make)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(of_outer_make)}
+
+
+def start(clone: Path, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         ["make", *words],
         cwd=clone,
-        env=kept,
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
