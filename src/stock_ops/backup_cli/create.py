@@ -111,4 +111,5 @@ def _data(plan: BackupPlan, made: Made) -> dict[str, Any]:
         "duration_s": manifest.duration_s,
         "held_off_s": round(made.held_off_s, 4),
         "valkey_keys": manifest.valkey_keys if manifest.part("valkey") else None,
+        "valkey_flaw": made.cache_flaw.why if made.cache_flaw else None,
     }

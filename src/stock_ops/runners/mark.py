@@ -58,11 +58,14 @@ SELECT pg_create_restore_point($1)::text AS lsn,
        clock_timestamp() AS at,
        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline
 """
-_SNAPSHOT = """
-SELECT pg_export_snapshot(), pg_snapshot_xmin(snapshot) = pg_snapshot_xmax(snapshot)
-FROM pg_current_snapshot() AS snapshot
+_IS_QUIET = """
+SELECT NOT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted
+)
 """
-"""Whether nobody is in the middle of a change: who has just made a table holds no lock that we ask for."""
+"""Nobody is in the middle of a change: who has just made a table holds no lock that we ask for.
+
+Asked before the snapshot is taken: who has given this lock up is seen by each snapshot since."""
 _CATALOG = "LOCK TABLE pg_catalog.pg_class IN SHARE MODE"
 """Nobody begins to make, change or drop a table."""
 _TABLES = """
@@ -86,12 +89,11 @@ async def _attempt(holder: asyncpg.Connection, writer: asyncpg.Connection, name:
     if not await _lock(writer):
         return None
     begun = time.monotonic()
-    await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    snapshot, alone = await holder.fetchrow(_SNAPSHOT)
-    if not alone:
+    if not await writer.fetchval(_IS_QUIET):
         await writer.execute("ROLLBACK")
-        await holder.execute("ROLLBACK")
         return None
+    await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    snapshot = await holder.fetchval("SELECT pg_export_snapshot()")
     row = await writer.fetchrow(_MARK, name)
     await writer.execute("COMMIT")
     return HeldMark(Mark(name, row["lsn"], row["at"]), snapshot, holder, time.monotonic() - begun)

@@ -1,72 +1,51 @@
-"""A backup holds what the database held at its mark, whoever wrote, and opens without this program."""
+"""A backup holds what the database held at its mark, opens without this program, and hides no damage."""
 
-import asyncio
+import io
 import json
+import os
 import shutil
 import subprocess
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
 
+from stock_ops.facts.repository import read_contents
+from stock_ops.plans.catalog import catalog
+from stock_ops.report import JsonReport
+from stock_ops.repository.envelope import store
 from stock_ops.repository.folder import FolderStorage
-from stock_ops.repository.manifest import Manifest, load_manifest
-from stock_ops.repository.objects import manifest_of
-from stock_ops.repository.storage import Storage, read_bytes
-from stock_ops.repository.wal import segments_between
-from stock_ops.runners.content import measure_content, measure_structure
+from stock_ops.repository.keys import draw_identity, read_identity, recipient_of
+from stock_ops.repository.objects import base_of, segment_object, valkey_of
+from stock_ops.runners.verify import verify_entries
 from tests.contract.ops.s3_server import BUCKET, S3Server
-from tests.integration.ops.backed_up import connect_cache, verb
-from tests.integration.ops.by_hand import Hand, give, recovered, run_tool, superuser
+from tests.integration.ops.backed_up import verb
+from tests.integration.ops.by_hand import give, run_tool
 from tests.integration.ops.instance import Instance
-
-TABLES = """
-CREATE TABLE debit (id bigserial PRIMARY KEY, amount float8 NOT NULL);
-CREATE TABLE credit (id bigserial PRIMARY KEY, amount float8 NOT NULL);
-CREATE TABLE bulk AS SELECT n AS id, md5(n::text) AS text FROM generate_series(1, 30000) AS n;
-"""
-
-
-@dataclass
-class Made:
-    """An instance, its storage, and the backups that were made of it while others wrote."""
-
-    instance: Instance
-    storage: Storage
-    full: Manifest
-    incremental: Manifest
-    told: dict[str, Any]
-
-    @property
-    def hand(self) -> Hand:
-        """Opens the objects."""
-        return Hand(self.instance, lambda name: _raw(self.storage, name))
-
-
-def _raw(storage: Storage, name: str) -> bytes:
-    with storage.open(name) as source:
-        return source.read()
+from tests.integration.ops.made_backups import (
+    Made,
+    a_folder,
+    console,
+    make_backups,
+    read_raw,
+    recovered_content,
+    write_settings,
+)
 
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Made]:
     """In a folder."""
-    with _folder() as base:
+    with a_folder() as base:
         instance = Instance(base / "data", stub=True)
-        yield _make(instance, FolderStorage(instance.backups))
+        yield make_backups(instance, FolderStorage(instance.backups))
         instance.remove()
 
 
 @pytest.fixture(scope="module")
 def made_in_bucket() -> Iterator[Made]:
     """In a bucket of an S3 server."""
-    with _folder() as base:
+    with a_folder() as base:
         server, instance = S3Server(base), Instance(base / "data", stub=True)
         instance.environment |= {
             "AWS_ACCESS_KEY_ID": server.bucket.access_key_id,
@@ -74,111 +53,9 @@ def made_in_bucket() -> Iterator[Made]:
         }
         place = f's3_endpoint = "{server.bucket.endpoint}"\nstorage = "s3://{BUCKET}/ours"\n'
         write_settings(instance, place)
-        yield _make(instance, server.storage("ours"))
+        yield make_backups(instance, server.storage("ours"))
         instance.remove()
         server.stop()
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    base = Path(tempfile.mkdtemp(prefix="stockops-made-", dir="/tmp"))
-    base.chmod(0o711)
-    yield base
-    shutil.rmtree(base)
-
-
-def _make(instance: Instance, storage: Storage) -> Made:
-    """A full backup and an incremental one, while others write."""
-    instance.up()
-    instance.sql(TABLES)
-    cache = connect_cache(instance)
-    for number in range(1, 4):
-        cache.xadd("events", {"bar": str(number)}, id=f"{number}-0")
-    cache.xgroup_create("events", "readers", id="0")
-    cache.xreadgroup("readers", "one", {"events": ">"}, count=2)
-    cache.xack("events", "readers", "1-0")
-    cache.set("0" * 32, "a ready answer")
-    with writing(instance):
-        told = verb(instance, "backup", "create")
-        instance.sql("UPDATE bulk SET text = 'changed' WHERE id % 100 = 0")
-        later = verb(instance, "backup", "create")
-    full, incremental = (
-        load_manifest(read_bytes(storage, manifest_of(one["backup"]))) for one in (told, later)
-    )
-    return Made(instance, storage, full, incremental, told)
-
-
-def write_settings(instance: Instance, text: str) -> None:
-    instance.layout.config.mkdir(parents=True)
-    instance.data.chmod(0o711)
-    instance.layout.backup_settings.write_text(text)
-
-
-@contextmanager
-def writing(instance: Instance) -> Iterator[None]:
-    """Pairs of rows come, each pair in a transaction of its own, for as long as the context lasts."""
-    over, failed = threading.Event(), []
-
-    async def write() -> None:
-        connection = await connect(instance)
-        while not over.is_set():
-            async with connection.transaction():
-                await connection.execute("INSERT INTO debit (amount) VALUES (1)")
-                await connection.execute("INSERT INTO credit (amount) VALUES (1)")
-        await connection.close()
-
-    def work() -> None:
-        try:
-            asyncio.run(write())
-        except (OSError, asyncpg.PostgresError) as error:
-            failed.append(error)
-
-    writers = [threading.Thread(target=work) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    try:
-        yield
-    finally:
-        over.set()
-        for writer in writers:
-            writer.join()
-    assert not failed
-
-
-async def connect(instance: Instance) -> asyncpg.Connection:
-    port = json.loads(instance.layout.memory.read_text())["ports"]["postgresql"]
-    return await asyncpg.connect(
-        host="127.0.0.1", port=port, user="postgres", password=superuser(instance), database="stock_analysis"
-    )
-
-
-def console(instance: Instance, *words: str) -> "subprocess.CompletedProcess[str]":
-    """A verb as people see it."""
-    python, dash, module, _, *rest = instance.command(words[0])
-    command = [python, dash, module, *words, *rest]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=instance.variables(), cwd="/", check=True
-    )
-
-
-def recovered_content(made: Made, cluster: Path, backup: Manifest) -> tuple[Any, str, tuple[int, int]]:
-    """Content, structure and the sums of both sides, after recovery by hand to the mark."""
-    log = made.hand.fetch_log(
-        list(segments_between(backup.first_segment, backup.last_segment)), cluster.with_name("log")
-    )
-    with recovered(made.instance, cluster, log, backup.mark.name) as connect:
-
-        async def read() -> tuple[Any, str, tuple[int, int]]:
-            content = await measure_content(connect)
-            connection = await connect()
-            pairs = await connection.fetchrow(
-                "SELECT (SELECT count(*) FROM debit), (SELECT count(*) FROM credit)"
-            )
-            structure = await measure_structure(connection)
-            await connection.close()
-            return content, structure, tuple(pairs)
-
-        return asyncio.run(read())
 
 
 # --- what it holds ----------------------------------------------------------------------------------
@@ -253,7 +130,7 @@ def test_nothing_in_the_storage_is_readable_without_the_key(made: Made) -> None:
     names = [one.name for one in made.storage.list()]
     assert names
     for name in names:
-        data = _raw(made.storage, name)
+        data = read_raw(made.storage, name)
         if name.endswith(".zst.age"):
             assert data.startswith(b"age-encryption.org/v1\n-> X25519 ")
             assert b"public.debit" not in data
@@ -305,3 +182,123 @@ def test_what_comes_next_is_told_with_the_reason(made: Made) -> None:
     assert made.incremental.id in backup["why"]
     assert drill["what"] == "drill"
     assert told["runs"] is True
+
+
+# --- what verification finds ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(made: Made, base: Path) -> FolderStorage:
+    """A copy of the storage, to be damaged."""
+    shutil.copytree(made.instance.backups, base / "copy")
+    return FolderStorage(base / "copy")
+
+
+def verify(made: Made, storage: FolderStorage) -> dict[str, str | None]:
+    entries = catalog(read_contents(storage))
+    key = read_identity(next(made.instance.settings.rglob("*.key")))
+    return verify_entries(storage, entries, key, JsonReport())
+
+
+def flip(path: Path, at: float = 0.5) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * at)] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "a bit in its first byte": lambda path: flip(path, 0),
+    "a bit in the middle": flip,
+    "a bit in its last byte": lambda path: flip(path, 0.999999),
+    "cut off": cut,
+    "emptied": lambda path: path.write_bytes(b""),
+    "gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("role", ["base", "dump", "valkey", "log"])
+def test_any_damage_of_any_object_is_found_and_named(
+    role: str, damage: str, made: Made, copied: FolderStorage
+) -> None:
+    part = made.full.part(role) if role != "log" else None  # type: ignore[arg-type]
+    name = part.name if part else segment_object(made.full.first_segment)
+    DAMAGES[damage](Path(copied.where) / name)
+    flaws = verify(made, copied)
+    assert name in (flaws[made.full.id] or "")
+    assert made.full.id in (flaws[made.incremental.id] or "")
+    assert all(entry.flaw and not entry.verification for entry in catalog(read_contents(copied)))
+
+
+def test_a_whole_backup_is_noted_as_verified_and_healing_too(made: Made, copied: FolderStorage) -> None:
+    path = Path(copied.where) / base_of(made.incremental.id)
+    kept = path.read_bytes()
+    flip(path)
+    assert verify(made, copied)[made.incremental.id]
+    whole, damaged = catalog(read_contents(copied))
+    assert whole.verification
+    assert whole.verification.how == "read"
+    assert "base.tar" in (damaged.flaw or "")
+    path.write_bytes(kept)
+    assert verify(made, copied) == {made.full.id: None, made.incremental.id: None}
+    assert all(entry.verification and not entry.flaw for entry in catalog(read_contents(copied)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda made: base_of(made.full.id), lambda made: base_of(made.incremental.id)),
+        (
+            lambda made: segment_object(made.full.first_segment),
+            lambda made: segment_object(made.full.last_segment),
+        ),
+        (lambda made: valkey_of(made.full.id), lambda made: segment_object(made.full.last_segment)),
+    ],
+    ids=["bases", "segments", "different things"],
+)
+def test_swapped_objects_are_found(
+    one: Callable[[Made], str], other: Callable[[Made], str], made: Made, copied: FolderStorage
+) -> None:
+    first, second = (Path(copied.where) / name(made) for name in (one, other))
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    assert verify(made, copied)[made.full.id]
+
+
+def test_a_segment_of_another_cluster_is_found(made: Made, copied: FolderStorage) -> None:
+    name = segment_object(made.full.first_segment)
+    log = bytearray(made.hand.open(name))
+    log[24] ^= 1  # within the system identifier
+    key = read_identity(next(made.instance.settings.rglob("*.key")))
+    store(copied, name, io.BytesIO(log), recipient_of(key))
+    assert "of another database cluster" in (verify(made, copied)[made.full.id] or "")
+
+
+def test_without_the_right_key_nothing_is_known(made: Made, base: Path) -> None:
+    draw_identity(base / "other.key")
+    for path, kind in ((base / "other.key", "WrongKeyError"), (base / "none.key", "LostKeyError")):
+        told = verb(made.instance, "backup", "verify", "--key-file", str(path), code=1)
+        assert told["error"]["kind"] == kind
+    assert not read_contents(made.storage).found_damaged
+
+
+def test_a_damaged_backup_is_told_on_the_command_line(made: Made, copied: FolderStorage) -> None:
+    flip(Path(copied.where) / base_of(made.full.id))
+    told = verb(made.instance, "backup", "verify", "--all", "--storage", copied.where, code=1)
+    assert told["ok"] is False
+    assert [one["backup"] for one in told["damaged"]] == [made.full.id, made.incremental.id]
+    assert base_of(made.full.id) in told["damaged"][0]["why"]
+    listed = verb(made.instance, "backup", "list", "--storage", copied.where)
+    assert base_of(made.full.id) in listed["backups"][0]["flaw"]
+
+
+def test_an_empty_storage_and_an_unknown_backup_are_told(made: Made, base: Path) -> None:
+    told = verb(made.instance, "backup", "verify", "--storage", str(base / "nothing"), code=1)
+    assert told["error"]["kind"] == "NoBackupError"
+    told = verb(made.instance, "backup", "show", "20200101T000000Z-full", code=1)
+    assert told["error"]["kind"] == "OutOfReachError"
