@@ -3,7 +3,7 @@ import type { ChartAnswer, IndicatorDefinition } from '@/api/types';
 import { epochSeconds, price } from '@/lib/brand';
 import { alignCloses, commonStart, percentFrom } from '@/features/chart/compare';
 import { joinPages } from '@/features/chart/data';
-import { actionsAt, buildModel, type ModelInput } from '@/features/chart/model';
+import { actionsAt, axisLabels, buildModel, type ModelInput } from '@/features/chart/model';
 import { pageSize, rangeSpan, rangeStart } from '@/features/chart/ranges';
 import { chartTimes } from '@/features/chart/times';
 
@@ -153,6 +153,18 @@ describe('the chart model', () => {
     expect(model.close).toEqual([4, 5, 6, 7]);
     expect(model.percentBase).toBeNull();
     expect(model.rising).toEqual([true, true, true, true]);
+  });
+
+  test('has no labels below a price of zero, unless an indicator on it goes there', () => {
+    const average = (values: number[]) => joinPages([{ ...page([3, 4, 5, 6], false), indicators: [{ spec: 'sma(2)', name: 'SMA', outputs: { real: values } }] }]);
+    const ownPane = new Map([['SMA', definition('SMA', { overlay: false })]]);
+    const compare = { symbol: 'Y', closes: [price(100), price(110), price(120), price(90)] };
+    expect(buildModel(input()).floor).toBe(0);
+    expect(buildModel(input({ compare })).floor).toBe(-100);
+    expect(buildModel(input({ data: average([30, 40, -1, 60]) })).floor).toBe(-Infinity);
+    expect(buildModel(input({ data: average([30, 40, -1, 60]), catalogue: ownPane })).floor).toBe(0);
+    expect(axisLabels([-20, 0, 20], 0, String)).toEqual(['', '0', '20']);
+    expect(axisLabels([-20, 0, 20], -Infinity, String)).toEqual(['-20', '0', '20']);
   });
 
   test('puts overlays on the price and every other indicator in a pane of its own', () => {

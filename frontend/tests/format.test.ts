@@ -24,6 +24,7 @@ describe('prices', () => {
 
   test('below one have four decimals, but none in a currency without', () => {
     expect(formatPrice('en', 'USD', 0.0312)).toBe('0.0312');
+    expect(formatPrice('en', 'USD', 0)).toBe('0.00');
     expect(formatPrice('ko', 'KRW', 0.4)).toBe('0');
   });
 

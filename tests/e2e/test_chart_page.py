@@ -178,7 +178,13 @@ def test_two_symbols_are_compared_in_per_cent(visit: Visit) -> None:
 
 def test_a_comparison_without_common_bars_says_so(visit: Visit) -> None:
     visit.open("/?symbol=AAPL&range=1Y&compare=IBM")
-    expect(visit.page.get_by_text("IBM has no bars in this period.")).to_be_visible()
+    says = visit.page.get_by_text("IBM has no bars in this period.")
+    expect(says).to_be_visible()
+    visit.page.get_by_label("All data").check(force=True)
+    visit.settle()
+    expect(says).to_have_count(0)
+    visit.page.get_by_label("Last 5 years").check(force=True)
+    expect(says).to_be_visible()
 
 
 def test_minutes_are_shown_in_the_time_of_the_exchange(visit: Visit) -> None:

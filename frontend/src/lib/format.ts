@@ -25,10 +25,10 @@ function remembered<T>(store: Map<string, T>, key: string, make: () => T): T {
   return made;
 }
 
-/** Decimals the currency has (KRW 0, USD 2); four below 1 where it has any, for adjusted prices of long ago. */
+/** Decimals the currency has (KRW 0, USD 2); four between 0 and 1 where it has any, for adjusted prices of long ago. */
 export function priceDigits(currency: string, magnitude: number): number {
   const digits = currencyDigits(currency);
-  return digits > 0 && Math.abs(magnitude) < 1 ? Math.max(digits, 4) : digits;
+  return digits > 0 && magnitude !== 0 && Math.abs(magnitude) < 1 ? Math.max(digits, 4) : digits;
 }
 
 export function currencyDigits(currency: string): number {

@@ -53,7 +53,7 @@ export function ChartPanel(props: ChartPanelProps) {
       {view !== null && data !== null && model !== null && data.t.length > 0 && (
         <Reading {...props} chartView={view} data={data} model={model} timeZone={timeZone} />
       )}
-      <Notices state={state} chart={chart} compared={compared} />
+      <Notices chart={chart} compared={compared} model={model} />
       <Overlay {...props} chart={chart} data={data} />
     </div>
   );
@@ -102,6 +102,7 @@ const EMPTY: ChartModel = {
   paneCount: 1,
   legends: [[]],
   percentBase: null,
+  floor: 0,
 };
 
 function useDrawing({ view: state, theme, instrument }: ChartPanelProps, view: ChartView | null, model: ChartModel | null): void {
@@ -182,15 +183,15 @@ function Reading({ view: state, chartView, data, model, timeZone, instrument, ca
 }
 
 interface NoticesProps {
-  state: ViewState;
   chart: ChartQuery;
   compared: ReturnType<typeof useCompared>;
+  model: ChartModel | null;
 }
 
-function Notices({ chart, compared }: NoticesProps) {
+function Notices({ chart, compared, model }: NoticesProps) {
   const { m } = useTranslation();
   const { symbol, closes, error } = compared;
-  const overlaps = closes === null || closes.length === 0 || closes.some((close) => close !== null);
+  const apart = closes !== null && closes.length > 0 && model?.percentBase === null;
   return (
     <div className="notices">
       {chart.isFetchingNextPage && <p role="status">{m.chart.loadingOlder}</p>}
@@ -198,7 +199,7 @@ function Notices({ chart, compared }: NoticesProps) {
         <Notice text={m.chart.olderFailed} onRetry={() => void chart.fetchNextPage()} />
       )}
       {symbol !== null && error !== null && <Notice text={m.chart.compareFailed(symbol)} onRetry={() => void compared.retry()} />}
-      {symbol !== null && !overlaps && <p role="status">{m.chart.compareNoOverlap(symbol)}</p>}
+      {symbol !== null && apart && <p role="status">{m.chart.compareNoOverlap(symbol)}</p>}
     </div>
   );
 }

@@ -21,7 +21,7 @@ import type { Language } from '@/domain/viewState';
 import { barIndex, chartSeconds, epochSeconds, type BarIndex, type ChartSeconds } from '@/lib/brand';
 import { currencyDigits, formatBarTime, formatDecimal, formatPrice, formatTick, formatValue, localeOf, type AxisTick } from '@/lib/format';
 import { Observable } from '@/lib/observable';
-import type { ChartModel, Dash, MarkModel, SeriesModel } from './model';
+import { axisLabels, type ChartModel, type Dash, type MarkModel, type SeriesModel } from './model';
 
 /** Place of a pane in the host element, in pixels. */
 export interface PaneBox {
@@ -254,7 +254,7 @@ export class ChartView {
       wickUpColor: paint('up'),
       downColor: paint('down'),
       wickDownColor: paint('down'),
-      priceFormat: priceFormat(look, percent),
+      priceFormat: priceFormat(look, model),
     });
   }
 
@@ -288,11 +288,10 @@ export class ChartView {
 
   private drawLine(line: Line | undefined, series: SeriesModel, model: ChartModel, look: Look, paint: (name: string) => string): void {
     if (line === undefined) return;
-    const percent = series.pane === 0 && model.percentBase !== null;
     const common = {
       color: paint(series.color),
       lastValueVisible: series.kind === 'line' && (series.pane > 0 || series.key === 'compare'),
-      priceFormat: series.pane === 0 ? priceFormat(look, percent) : valueFormat(look, series.digits),
+      priceFormat: series.pane === 0 ? priceFormat(look, model) : valueFormat(look, series.digits),
     };
     if (series.kind === 'histogram') {
       line.applyOptions(common);
@@ -363,12 +362,12 @@ function barsOf(series: SeriesModel, model: ChartModel, paint: (name: string) =>
   });
 }
 
-function priceFormat({ lang, currency }: Look, percent: boolean) {
-  if (percent) {
-    return { type: 'custom', minMove: 0.01, formatter: (value: number) => `${formatDecimal(lang, value, 2)}%` } as const;
-  }
-  const minMove = 10 ** -currencyDigits(currency);
-  return { type: 'custom', minMove, formatter: (value: number) => formatPrice(lang, currency, value) } as const;
+function priceFormat({ lang, currency }: Look, { percentBase, floor }: ChartModel) {
+  const percent = percentBase !== null;
+  const formatter = (value: number) => (percent ? `${formatDecimal(lang, value, 2)}%` : formatPrice(lang, currency, value));
+  const tickmarksFormatter = (values: readonly number[]) => axisLabels(values, floor, formatter);
+  const minMove = percent ? 0.01 : 10 ** -currencyDigits(currency);
+  return { type: 'custom', minMove, formatter, tickmarksFormatter } as const;
 }
 
 function valueFormat({ lang }: Look, digits: number) {

@@ -63,6 +63,8 @@ export interface ChartModel {
   legends: readonly (readonly LegendRow[])[];
   /** The price pane is in per cent of each one's price at this bar; null = in prices. */
   percentBase: number | null;
+  /** The lowest value of the price axis that means something: a price of 0, unless an indicator goes below. */
+  floor: number;
 }
 
 const GUIDES: Record<string, readonly number[]> = {
@@ -97,6 +99,7 @@ export function buildModel(input: ModelInput): ChartModel {
   const scale = (column: Column): Column =>
     baseClose === null ? column : column.map((value) => percentFrom(baseClose, value));
   const compared = compare && base !== null ? compareSeries(compare.closes, base) : [];
+  const belowZero = drawn.series.some((one) => one.pane === 0 && one.values.some((value) => value !== null && value < 0));
   return {
     times: chartTimes(data.t, isIntraday(interval), timeZone),
     open: scale(data.o),
@@ -110,8 +113,13 @@ export function buildModel(input: ModelInput): ChartModel {
     paneCount: drawn.legends.length,
     legends: drawn.legends.map((rows, pane) => (pane === 0 && compare ? [compareRow(compare, compared), ...rows] : rows)),
     percentBase: base,
+    floor: belowZero ? -Infinity : base === null ? 0 : -100,
   };
 }
+
+/** Labels of the price axis, none below the floor: that room is the volume's. */
+export const axisLabels = (prices: readonly number[], floor: number, write: (price: number) => string): string[] =>
+  prices.map((price) => (price < floor ? '' : write(price)));
 
 function compareSeries(closes: Column, base: number): SeriesModel[] {
   const first = closes[base] ?? 1;
