@@ -107,9 +107,9 @@ def test_so_many_full_ones_stay_however_old(months: Months) -> None:
 
 
 def test_a_damaged_full_one_does_not_count_among_those(months: Months) -> None:
-    weeks = months.weeks(4)
-    months.storage.delete(base_of(weeks[3][0].id))
-    assert list(months.plan(keep_days=1, keep_full=1).retention.kept) == ids(*weeks[2:])
+    weeks = months.weeks(5)
+    months.storage.delete(base_of(weeks[4][0].id))
+    assert list(months.plan(keep_days=1, keep_full=2).retention.kept) == ids(*weeks[2:])
 
 
 def test_the_last_verified_one_stays_with_all_it_builds_on(months: Months) -> None:
@@ -153,6 +153,13 @@ def test_where_nothing_is_whole_nothing_goes(months: Months) -> None:
     assert not [name for name in plan.names if "partial" not in name]
     assert plan.retention.refusal
     assert plan.retention.refusal.kind == "backup-damaged"
+
+
+def test_the_log_of_what_is_damaged_stays_as_long_as_that(months: Months) -> None:
+    weeks = months.weeks(3)
+    months.storage.delete(base_of(weeks[1][0].id))
+    months.prune(keep_days=1, keep_full=1)
+    assert months.segments()[0] == number_of(weeks[1][0].first_segment)
 
 
 def test_log_goes_up_to_the_first_segment_that_the_oldest_one_needs(months: Months) -> None:
@@ -212,6 +219,8 @@ def test_a_clock_that_is_set_right_again_stops_no_prune(months: Months) -> None:
     ("days", "words"), [(31, "is 31 days old"), (-1, "is from the future"), (9000, "old")]
 )
 def test_at_a_time_that_cannot_be_nothing_goes_by_age(months: Months, days: int, words: str) -> None:
+    months.world.write(3)
+    months.world.mark()
     months.weeks(8)
     plan = months.plan(months.world.machine + days * DAY)
     assert plan.retention.refusal
@@ -232,6 +241,14 @@ def test_the_clock_of_a_bucket_is_asked_too(months: Months) -> None:
     for name, (data, _) in months.storage.objects.items():
         months.storage.objects[name] = data, BEGIN
     assert months.plan(keep_days=1, keep_full=1).going == ()
+
+
+def test_no_bucket_makes_a_backup_old_while_the_clock_of_the_machine_stands_still(months: Months) -> None:
+    for _ in range(56):
+        months.world.jump(-1, machine=True, storage=False)
+        months.day()
+    plan = months.plan(keep_days=1, keep_full=1)
+    assert (plan.going, plan.retention.refusal) == ((), None)
 
 
 def test_an_unfinished_backup_goes_when_it_is_certainly_dead(months: Months) -> None:
@@ -298,6 +315,37 @@ def test_the_newest_backup_that_leads_to_the_present_stays_also_if_later_ones_do
     plan = months.plan(keep_days=1, keep_full=1)
     assert list(plan.retention.kept) == ids(weeks[0], weeks[3])
     assert plan.retention.kept[weeks[0][6].id] == "the newest that leads to the present"
+
+
+def test_the_newest_whole_one_stays_also_when_it_was_left_by_a_restore(months: Months) -> None:
+    """Although it is neither full nor young, and the present builds on another."""
+    first, second = months.days(1)[0], months.world.back_up()
+    full = months.world.back_up()
+    newest = months.world.back_up(second)
+    months.world.verify(first)
+    months.world.restore(first)
+    for backup in months.days(40):
+        months.storage.delete(base_of(backup.id))
+    plan = months.plan(keep_days=1, keep_full=1)
+    assert plan.retention.kept.keys() >= {first.id, second.id, full.id, newest.id}
+    assert plan.retention.kept[newest.id] == "the newest that is whole"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_log_of_a_timeline_without_backups_stays_where_a_backup_leads_or_may_lead_to_it(
+    months: Months, known: bool
+) -> None:
+    first = months.weeks(1)[0]
+    months.world.restore(first[6])
+    months.world.write(5)
+    alone = {name for name in wal(months) if name.startswith("00000002")}
+    months.world.restore(first[5])
+    months.weeks(1)
+    contents = look(months.storage, months.world.histories if known else {})
+    plan = plan_deletions(contents, retain(contents, SETTINGS, months.world.machine))
+    assert plan.retention.refusal is None
+    assert len(alone) == 5
+    assert not set(plan.names) & {segment_object(name) for name in alone}
 
 
 def test_without_the_history_of_the_present_nothing_goes(months: Months) -> None:
