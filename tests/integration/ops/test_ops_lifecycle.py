@@ -30,9 +30,10 @@ def test_from_nothing_to_prices_and_back(instance: Instance) -> None:
     assert again.code == 0
     assert again.json["changed"] is False
     assert again.json["steps"] == []
+    assert instance.get("/api/v1/operations/backups")["archive"]["streaming"] is True
 
     pids = instance.processes()
-    assert len(pids) == 4
+    assert len(pids) == 5
     instance.down()
     assert all(dead(pid) for pid in pids)
     assert instance.run("down", "--json").json["changed"] is False
@@ -75,7 +76,7 @@ def test_two_instances_run_side_by_side(make: Maker) -> None:
     two.up()
     assert one.status()["state"] == two.status()["state"] == "running"
     ports = [part["port"] for instance in (one, two) for part in instance.status()["parts"]]
-    assert len(set(ports)) == 6
+    assert len(set(ports)) == 8
     one.down()
     assert two.status()["state"] == "running"
 
