@@ -5,6 +5,7 @@ and the server keeps its log, up to the limit of its slot.
 """
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -62,6 +63,7 @@ class Archiver:
         self._shipped: int | None = None
         self._work: asyncio.Task[None] | None = None
         self._shipped_round = asyncio.Event()
+        self._server_is_back = asyncio.Event()
         self._hurry = self._finishing = False
         self._retry_s, self._retry_at = 0.0, 0.0
         self._looked_s, self._looked_lsn = 0.0, 0
@@ -102,7 +104,7 @@ class Archiver:
                 await self._receiver.stop()
             lasted = steady_s() - began > _LAST_RETRY_S
             wait_s = _FIRST_RETRY_S if lasted else min(2 * wait_s, _LAST_RETRY_S)
-            await asyncio.sleep(wait_s)
+            await self._rest(wait_s)
 
     async def ship(self) -> None:
         """Bring what was received into the storage, and look how far the server is."""
@@ -119,19 +121,27 @@ class Archiver:
 
         `ship` must have been cancelled, `receive` not yet.
         """
-        self._hurry = self._finishing = True
+        self._hurry = True
+        self._server_is_back.set()
         try:
             async with asyncio.timeout(limit_s):
                 if self._work:
                     await asyncio.wait({self._work})
                 self._hurry = False
                 await self._receive_rest()
+                self._finishing = True
                 await self._receiver.stop()
                 await self._ship_what_waits(at_once=True)
         except TimeoutError:
             log.warning("not all of the log could be shipped within %g s; the next start goes on", limit_s)
         finally:
             await self._source.close()
+
+    async def _rest(self, limit_s: float) -> None:
+        """Wait before the next try; not while the server that was away is back already."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._server_is_back.wait(), limit_s)
+        self._server_is_back.clear()
 
     async def _receive(self) -> None:
         reading = await self._source.read()
@@ -178,7 +188,9 @@ class Archiver:
             self._troubles.note("server", error)
             self._reading = self._reading and replace(self._reading, received=None)
             return
-        self._troubles.clear("server")
+        if "server" in self._troubles.standing:
+            self._troubles.clear("server")
+            self._server_is_back.set()
         if self._reading and self._reading.timeline != reading.timeline:
             self._shipped = None
         self._reading = reading
@@ -219,9 +231,16 @@ class Archiver:
         """Wait until everything is received that the server has flushed by now."""
         await self._look()
         end = self._reading.flushed if self._reading else 0
-        while self._receiver.runs and self._reading and (self._reading.received or 0) < end:
+        while self._can_receive() and self._reading and (self._reading.received or 0) < end:
             await asyncio.sleep(_POLL_S / 2)
             await self._look()
+
+    def _can_receive(self) -> bool:
+        """Whether it is received, or will be in a moment."""
+        waits = "server" not in self._troubles.standing and may_receive(
+            _size(self._spool_files()), receiving=False
+        )
+        return self._receiver.runs or waits
 
     async def _end_large_segment(self) -> None:
         """A server that nobody uses shall not have the same megabytes shipped again and again."""
