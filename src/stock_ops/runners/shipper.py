@@ -35,7 +35,7 @@ class _Session:
     system_identifier: str
     timeline: int
     expected: str | None
-    """The segment that follows the last one in the archive; None: no one knows."""
+    """The segment that the archive needs next; None: no one knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,7 @@ class Shipper:
         source.seek(0)
         self._note_loss(session, one)
         store(session.storage, one.object, cast("BinaryIO", _Beginning(source, written)), self._recipient)
+        session.expected = one.segment
         ended = steady_s()
         self._newest = _Newest(one.segment, written, ended, ended - began)
 
@@ -224,10 +225,10 @@ class _Beginning:
 
 
 def _expected(storage: Storage, timeline: int) -> str | None:
-    """The segment after the last whole one of the timeline that the storage has."""
+    """The first segment of the timeline that the storage does not have whole, behind those that it has."""
     names = (segment_of(one.name) for one in storage.list(f"{WAL}{timeline:08X}/"))
-    whole = [found[0] for found in names if found and not found[1]]
-    return after(max(whole)) if whole else None
+    wanted = (found[0] if found[1] else after(found[0]) for found in names if found)
+    return max(wanted, default=None)
 
 
 def _is_known(session: _Session, one: Spooled) -> bool:

@@ -208,6 +208,18 @@ def test_a_gap_is_remembered_before_what_follows_is_shipped(bench: Bench, *, par
     assert len(read_part_memory(bench.layout).breaks) == 1
 
 
+@pytest.mark.parametrize("started_again", [False, True])
+def test_the_rest_of_a_segment_that_was_lost_is_a_gap(bench: Bench, *, started_again: bool) -> None:
+    bench.spool(ONE, b"its beginning", partial=True)
+    bench.ship()
+    (bench.layout.spool / f"{ONE}.partial").unlink()
+    if started_again:
+        bench.start()
+    bench.spool(TWO, partial=True)
+    bench.ship()
+    assert bench.memory.value.broken_at == TWO
+
+
 def test_a_gap_that_cannot_be_remembered_is_not_passed(bench: Bench) -> None:
     bench.spool(ONE)
     bench.ship()
