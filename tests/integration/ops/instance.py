@@ -168,7 +168,8 @@ class Instance:
 
     def remove(self) -> None:
         """Stop what is left, by force if need be, and remove the folder."""
-        self.run("down")
+        if self.processes():
+            self.run("down")
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.processes(), "nothing of the instance is left")
