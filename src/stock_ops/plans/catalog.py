@@ -139,7 +139,7 @@ def _entry(name: str, known: dict[str, Manifest], contents: Contents, flaw: str 
 def _chain(backup: Manifest, known: dict[str, Manifest]) -> tuple[Manifest, ...]:
     chain = [backup]
     while (parent := chain[0].parent) is not None:
-        if parent not in known or len(chain) > len(known):
+        if parent not in known:
             return ()
         chain.insert(0, known[parent])
     return tuple(chain)
