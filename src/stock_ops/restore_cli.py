@@ -90,7 +90,8 @@ def restore(
         str | None, typer.Option(help="Folder or s3://bucket/prefix; else the one in backup.toml.")
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(help="Private key that opens the backups; else the one in backup.toml.")
+        Path | None,
+        typer.Option(readable=False, help="Private key that opens the backups; else the one in backup.toml."),
     ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,

@@ -170,7 +170,7 @@ class KeepRest:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Forget the restore and clear the work folder."""
+    """Clear the work folder, and forget the restore."""
 
     title = "Clean up"
     detail = "the work folder of the restore"

@@ -161,7 +161,12 @@ def _keep_rest(step: KeepRest, job: Job, _: Advance) -> None:
 
 
 def _finish(_: Finish, job: Job, __: Advance) -> None:
-    _clear(job.layout.restore)
+    """The restore is forgotten last, so that one that is cut off here leaves nothing that nobody removes."""
+    work = job.layout.restore
+    for path in work.iterdir():
+        if path != progress_file(work):
+            remove(path)
+    _clear(work)
 
 
 def _keep(folder: Path, layout: Layout, name: str) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from stock_ops.layout import Layout
 from stock_ops.plans.recovery import Request
-from stock_ops.report import ConsoleReport
+from stock_ops.report import JsonReport
 from stock_ops.restore_cli import Wish, bring_back
 
 
-class KillingReport(ConsoleReport):
+class KillingReport(JsonReport):
     """Kills this process `delay_s` after the given step has begun; with 0 before it does anything."""
 
     def __init__(self, step: int, delay_s: float) -> None:

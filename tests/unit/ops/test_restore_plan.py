@@ -124,7 +124,9 @@ class Disk:
             case KeepRest():
                 yield lambda: None
             case Finish():
-                yield from self.clear()
+                yield self.drop_chain
+                yield self.drop_built
+                yield self.forget
 
     def clear(self) -> Iterator[Callable[[], None]]:
         yield self.forget
