@@ -89,17 +89,17 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An indicator with its parameters: text is the canonical form of what was asked."""
+    """An indicator with its parameters.
+
+    text: the canonical form of what was asked. warm_up: bars before the first value; found out once, for
+    asking TA-Lib costs more than computing a few thousand bars.
+    """
 
     text: str
     indicator: Indicator
     inputs: Mapping[str, str]
     parameters: Mapping[str, float]
-
-    @property
-    def warm_up(self) -> int:
-        """Bars before the first value."""
-        return int(abstract.Function(self.indicator.name, **self.parameters).lookback)
+    warm_up: int
 
 
 @lru_cache(maxsize=1)
@@ -172,10 +172,10 @@ def _bind(indicator: Indicator, arguments: list[str]) -> Request:
     shown = [_shown(values[name]) for name in known]
     shown += [f"{name}={column}" for name, column in inputs.items() if column != indicator.inputs[name]]
     text = f"{indicator.name.lower()}({','.join(shown)})"
-    request = Request(text, indicator, inputs, values)
-    if request.warm_up < 0:  # TA-Lib's own sign for parameters that do not fit one another
+    warm_up = int(abstract.Function(indicator.name, **values).lookback)
+    if warm_up < 0:  # TA-Lib's own sign for parameters that do not fit one another
         raise IndicatorError("these parameters do not fit together")
-    return request
+    return Request(text, indicator, inputs, values, warm_up)
 
 
 def _named(argument: str, position: int, indicator: Indicator) -> tuple[str, str]:

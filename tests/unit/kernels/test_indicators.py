@@ -36,6 +36,14 @@ def test_values_equal_talib_called_directly_to_the_bit(name: str) -> None:
         np.testing.assert_array_equal(ours[warm_up:], theirs[warm_up:].astype(float))
 
 
+def test_computing_asks_talib_for_values_only_and_not_for_the_warm_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    request = parse("rsi(10)")
+    monkeypatch.delattr(abstract, "Function")
+    assert np.isnan(compute(request, walk(40))["real"]).sum() == request.warm_up == 10
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_parameter_takes_both_ends_of_its_range_and_nothing_beyond(name: str) -> None:
     for parameter in catalogue()[name].parameters:
