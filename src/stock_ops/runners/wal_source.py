@@ -98,7 +98,7 @@ class WalSource:
         except asyncio.CancelledError:
             await self.close()
             raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             if not isinstance(error, asyncpg.PostgresError) or isinstance(error, _ENDED):
                 await self.close()
             raise ArchiveError(f"PostgreSQL: {_words(error)}.", _TODO) from error
@@ -110,6 +110,13 @@ class WalSource:
         return self._connection
 
 
+_FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a server that dies while it answers can confuse the driver
+    OSError,
+    TimeoutError,
+)
 _ENDED = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
 _TODO = "See that it runs (stockops status); `stockops logs postgresql` says more."
 
