@@ -1,6 +1,7 @@
 """What the storage and the folder of drills hold, looked at every minute and after each job."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field, replace
 
 from stock_ops.errors import DamagedBackupError, OpsError, PartError
@@ -19,7 +20,9 @@ from stock_ops.runners.clock import steady_s
 from stock_ops.runners.part_memory import Remembered
 from stock_ops.runners.threads import in_thread
 
-_EVERY_S = 60.0
+log = logging.getLogger("stockops.backup")
+
+_EVERY_S, _RETRY_S = 60.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Holdings:
         """Look again and again, until cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(_RETRY_S if self.view.unreachable else _EVERY_S)
 
     async def look(self) -> None:
         """Look now."""
@@ -77,9 +80,14 @@ class Holdings:
         try:
             view = _with_ends(before, self._read(seen))
             self._remember(before, view)
-        except (OpsError, OSError) as error:
+        except OpsError as error:
             self._storage = None
-            return replace(seen, unreachable=_in_words(error))
+            return replace(seen, unreachable=error)
+        except Exception as error:
+            # What lies in the storage must not keep the log from being archived, whatever it is.
+            log.exception("the storage cannot be understood")
+            self._storage = None
+            return replace(seen, unreachable=PartError(f"The storage cannot be understood: {error}.", _SEE))
         return view
 
     def _read(self, seen: View) -> View:
@@ -122,5 +130,4 @@ def _with_ends(before: View, view: View) -> View:
     return replace(view, ended_s=kept | dict.fromkeys(view.done - before.done, steady_s()))
 
 
-def _in_words(error: OpsError | OSError) -> OpsError:
-    return error if isinstance(error, OpsError) else PartError(f"{error}.", "See to that file or disk.")
+_SEE = "`stockops logs backup` says more."

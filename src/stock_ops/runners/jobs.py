@@ -42,9 +42,12 @@ async def run_job(job: Job, layout: Layout, programs: Programs) -> None:
         "--json",
     ]
     line = leashed(programs.python, programs.leash, "TERM", None, command, os.getpid())
-    process = await asyncio.create_subprocess_exec(
-        *line, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=layout.root, env=environment()
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *line, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=layout.root, env=environment()
+        )
+    except OSError as error:
+        raise PartError(f"It cannot be started: {error.strerror}.", _TODO) from error
     log.info("%s begins, process %d", job, process.pid)
     try:
         async with asyncio.timeout(LIMITS_S[job]):

@@ -243,3 +243,21 @@ def test_only_the_pages_are_answered(request_line: str, status: int) -> None:
     assert int(head.split()[1]) == status
     assert f"Content-Length: {len(body)}".encode() in head
     assert b"secret" not in response
+
+
+async def test_what_cannot_be_understood_in_a_storage_is_told_and_stops_nothing(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(SETTINGS, storage=f"{tmp_path}/storage")
+    holdings = Holdings(layout, settings, "age1ours", Remembered(layout))
+    await holdings.look()
+    assert holdings.view.unreachable is None
+
+    def stumble(_storage: object) -> None:
+        raise KeyError("nonsense")
+
+    monkeypatch.setattr("stock_ops.runners.holdings.read_contents", stumble)
+    await holdings.look()
+    assert "nonsense" in str(holdings.view.unreachable)
+    assert "KeyError" in caplog.text
+    assert holdings.view.contents is not None
