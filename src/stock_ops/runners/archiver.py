@@ -28,6 +28,7 @@ from stock_ops.plans.shipping import (
 from stock_ops.repository.storage import StorageError
 from stock_ops.repository.wal import format_lsn
 from stock_ops.runners.clock import steady_s
+from stock_ops.runners.part_memory import Remembered
 from stock_ops.runners.receiver import Receiver
 from stock_ops.runners.shipper import Shipper
 from stock_ops.runners.threads import in_thread
@@ -51,13 +52,14 @@ class Archiver:
         receiver: Receiver,
         shipper: Shipper,
         troubles: Troubles,
+        memory: Remembered,
         *,
         ship_s: float,
         limit_bytes: int,
     ) -> None:
         self._spool, self._source, self._receiver = layout.spool, source, receiver
         self._shipper, self._troubles, self._ship_s = shipper, troubles, ship_s
-        self._limit_bytes = limit_bytes
+        self._memory, self._limit_bytes = memory, limit_bytes
         self._reading: Reading | None = None
         self._samples: tuple[Sample, ...] = ()
         self._shipped: int | None = None
@@ -116,6 +118,17 @@ class Archiver:
             await self._end_large_segment()
             await asyncio.sleep(max(0.05, self._ship_s - (steady_s() - began)))
 
+    def remember(self) -> None:
+        """Write down how far the storage is: a loss that is only found later is known to begin here."""
+        at = self.shipped_at
+        try:
+            if at:
+                self._memory.change(shipped_at=at)
+        except OpsError as error:
+            self._troubles.note("memory", error)
+        else:
+            self._troubles.clear("memory")
+
     async def finish(self, limit_s: float) -> None:
         """Receive and ship what the server has written up to now, then end; no longer than the limit.
 
@@ -152,6 +165,7 @@ class Archiver:
         if start.drop_slot:
             await self._source.drop_slot()
         if start.create_slot:
+            self._begin_anew()
             await self._source.create_slot()
         await self._wait_for_room()
         await self._receiver.start()
@@ -164,6 +178,11 @@ class Archiver:
                 self._troubles.clear("receiving")
         await self._receiver.stop()
         await self._wait_for_room()
+
+    def _begin_anew(self) -> None:
+        """A new slot may leave log out: what comes now says nothing of what was shipped before."""
+        self.remember()
+        self._samples, self._shipped = (), None
 
     async def _retire(self, files: tuple[Spooled, ...]) -> None:
         self._shipper.close(files)

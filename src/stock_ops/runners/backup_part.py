@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from stock_ops.errors import MissingProgramError, OpsError, PartError
+from stock_ops.errors import MissingProgramError, PartError
 from stock_ops.facts.backups import read_backup_settings, read_recipient
 from stock_ops.facts.host import service_account
 from stock_ops.facts.instance import Memory, read_memory
@@ -62,6 +62,7 @@ class _Part:
             Receiver(_receive_line(layout, programs, memory.ports["postgresql"]), layout.passfile),
             Shipper(layout, self._settings, recipient, self._memory),
             self._troubles,
+            self._memory,
             ship_s=self._settings.ship_s,
             limit_bytes=wal_keep_mebibytes(self._settings.wal_keep_gib) * 2**20,
         )
@@ -92,7 +93,7 @@ class _Part:
         await _cancel(*others)
         await self._archiver.finish(_FINISH_S)
         await _cancel(receive, waiting)
-        self._note_shipped()
+        self._archiver.remember()
         door.close()
         for task in ended:
             task.result()
@@ -130,18 +131,7 @@ class _Part:
     async def _remember(self) -> None:
         while True:
             await asyncio.sleep(_REMEMBER_S)
-            self._note_shipped()
-
-    def _note_shipped(self) -> None:
-        """So that a loss that is only found after a start is known to begin here."""
-        at = self._archiver.shipped_at
-        try:
-            if at:
-                self._memory.change(shipped_at=at)
-        except OpsError as error:
-            self._troubles.note("memory", error)
-        else:
-            self._troubles.clear("memory")
+            self._archiver.remember()
 
 
 async def _open_door(port: int, pages: Mapping[str, Page]) -> asyncio.Server:

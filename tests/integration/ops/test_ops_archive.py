@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from stock_ops.facts.backups import read_backup_settings
+from stock_ops.facts.part import read_part_memory
 from stock_ops.facts.processes import control
 from stock_ops.facts.storage import open_storage
 from stock_ops.plans.archive import SPOOL_BYTES
@@ -177,6 +178,9 @@ def test_log_that_nobody_kept_is_told_and_has_a_new_full_backup_wanted(archived:
     start(archived)
     wait_for(lambda: "archive-broken" in warnings(archived), "it is told", PATIENCE_S)
     wait_until_shipped(archived)
+    memory = read_part_memory(archived.layout)
+    assert memory.broken_at
+    assert [one.segment < memory.broken_at for one in memory.breaks] == [True]
     assert "write-ahead log is lost from" in archived.run("logs", "backup", "-n", "50").out
     assert "stockops backup create --full" in archived.run("status").out
     stop(archived)
