@@ -1,7 +1,10 @@
 """The rules of a test run: which worker runs what, and that nothing is left out unnoticed."""
 
+import fcntl
 import os
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -60,9 +63,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_place_in_queue)
 
 
-def _place_in_queue(item: pytest.Item) -> tuple[int, bool]:
+def _place_in_queue(item: pytest.Item) -> tuple[bool, int, bool]:
     place = next((n for n, folder in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(folder)), 0)
-    return place, _is_spread(item.nodeid)
+    return not _is_alone(item), place, _is_spread(item.nodeid)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that measures time has the machine for itself, as far as it is ours."""
+    with _room(alone=_is_alone(item)) if hasattr(item.config, "workerinput") else nullcontext():
+        return (yield)
+
+
+@contextmanager
+def _room(*, alone: bool) -> Iterator[None]:
+    """Who wants to be alone waits in the door until all have left, and nobody else comes in."""
+    place = Path(tempfile.gettempdir())
+    with (
+        (place / f"stock-tests-door-{os.geteuid()}").open("w") as door,
+        (place / f"stock-tests-room-{os.geteuid()}").open("w") as room,
+    ):
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,7 +22,7 @@ from tests.integration.ops.conftest import Maker
 from tests.integration.ops.instance import Instance, dead, wait_for
 
 KILLED_UP = Path(__file__).parent / "killed_up.py"
-SHARES = 6
+SHARES = 4
 """So many tests share the steps of a start among them, so that several workers have some."""
 
 

@@ -44,6 +44,7 @@ def test_from_nothing_to_prices_and_back(instance: Instance) -> None:
     assert instance.run("status").code == 0
 
 
+@pytest.mark.alone
 def test_the_next_start_and_a_start_that_changes_nothing_take_seconds(instance: Instance) -> None:
     """The best of three, because other work on the machine is no fault of the platform."""
     instance.up()

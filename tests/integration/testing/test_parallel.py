@@ -41,6 +41,15 @@ def pytest_sessionfinish(session):
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
         os._exit(0)
 """
+MEASURES_TIME = """
+import pathlib, time, pytest
+
+@pytest.mark.alone
+def test_it():
+    done = set(pathlib.Path().glob("*-*"))
+    time.sleep(2)
+    assert done == set(pathlib.Path().glob("*-*"))
+"""
 DRAW_TEN = """
 import json
 from stock_analysis.testing import processes
@@ -76,6 +85,11 @@ def test_a_file_stays_whole_and_tests_that_share_nothing_are_spread(suite: pytes
     assert len(workers(suite, "test_one")) == 1
     assert len(workers(suite, "test_two")) == 1
     assert len(workers(suite, "ops.test_ops_three")) == 2
+
+
+def test_nothing_runs_beside_a_test_that_measures_time(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_times=MEASURES_TIME)
+    suite.runpytest_subprocess("-n", "3").assert_outcomes(passed=31)
 
 
 def test_a_single_file_needs_no_workers(suite: pytest.Pytester) -> None:
