@@ -46,7 +46,15 @@ _OPTIONS = {
     "lc_messages": "C",
 }
 """Over what the cluster's own settings say, which may be those of another machine."""
-_NOT_YET = (ConnectionError, FileNotFoundError, TimeoutError, asyncpg.CannotConnectNowError)
+_NOT_NOW = (
+    ConnectionError,
+    FileNotFoundError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
+"""While it starts, and when it ends in the middle of a question."""
 _CONNECT_S = 20.0
 _STOP_S = 120.0
 _POLL_S = 0.05
@@ -95,7 +103,7 @@ class ScratchServer:
         )
 
     def ask(self, question: str, *values: object) -> Any:
-        """The one value that answers a question; None while it takes no connections yet."""
+        """The one value that answers a question; None while it takes no connections."""
         return asyncio.run(self._ask(question, *values))
 
     def wait_until(self, true: Callable[[], object]) -> None:
@@ -106,14 +114,13 @@ class ScratchServer:
             time.sleep(_POLL_S)
 
     async def _ask(self, question: str, *values: object) -> Any:
-        try:
+        with contextlib.suppress(*_NOT_NOW):
             connection = await self.connect()
-        except _NOT_YET:
-            return None
-        try:
-            return await connection.fetchval(question, *values)
-        finally:
-            await connection.close()
+            try:
+                return await connection.fetchval(question, *values)
+            finally:
+                await connection.close()
+        return None
 
 
 @contextlib.contextmanager

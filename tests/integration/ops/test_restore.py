@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stock_ops import restore_cli
 from stock_ops.errors import (
     DamagedBackupError,
     DiskFullError,
@@ -149,6 +150,17 @@ def test_times_out_of_reach_are_refused_with_what_is_possible(target: Layout, or
         told = refused(OutOfReachError, target, origin, Request(time=time))
         assert why in told
         assert f"Possible: {first:%Y-%m-%d %H:%M:%S}" in told
+
+
+def test_a_time_after_the_last_commit_is_found_by_the_recovery_itself(
+    base: Path, origin: BackedUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the end of the log tells no time."""
+    monkeypatch.setattr(restore_cli, "find_last_commit", lambda *_: None)
+    layout = origin.target(base / "data")
+    told = refused(OutOfReachError, layout, origin, Request(time=datetime.now(UTC)))
+    assert "ends before the time" in told
+    assert "The last transaction before it is of 20" in told
 
 
 @pytest.mark.parametrize(
