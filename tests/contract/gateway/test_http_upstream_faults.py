@@ -159,9 +159,10 @@ async def test_a_service_that_keeps_failing_is_left_alone_and_then_probed(
 async def test_a_client_that_goes_away_does_not_open_the_circuit() -> None:
     service = RawService(*[None] * (BREAKER_THRESHOLD + 1), ok())
     async with calling(service) as upstream:
-        for _ in range(BREAKER_THRESHOLD + 1):
+        for number in range(BREAKER_THRESHOLD + 1):
             asking = asyncio.create_task(call(upstream, request("/x")))
-            await asyncio.sleep(0.02)
+            while service.requests == number:
+                await asyncio.sleep(0.001)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
