@@ -25,12 +25,14 @@ class RawService:
     def __init__(self, *answers: bytes | None) -> None:
         self.answers = list(answers)
         self.requests = 0
+        self.arrived = asyncio.Semaphore(0)
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 answer = self.answers[min(self.requests, len(self.answers) - 1)]
                 self.requests += 1
+                self.arrived.release()
                 if answer is None:
                     await asyncio.sleep(30)
                 elif not answer:
@@ -159,10 +161,9 @@ async def test_a_service_that_keeps_failing_is_left_alone_and_then_probed(
 async def test_a_client_that_goes_away_does_not_open_the_circuit() -> None:
     service = RawService(*[None] * (BREAKER_THRESHOLD + 1), ok())
     async with calling(service) as upstream:
-        for number in range(BREAKER_THRESHOLD + 1):
+        for _ in range(BREAKER_THRESHOLD + 1):
             asking = asyncio.create_task(call(upstream, request("/x")))
-            while service.requests == number:
-                await asyncio.sleep(0.001)
+            await service.arrived.acquire()
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
