@@ -30,7 +30,7 @@ from stock_analysis.kit.db import open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 from stock_analysis.kit.terminal import printable, printable_json
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 TIMEOUT_S = 60.0
 """Of one statement: a batch takes longer than a request may."""
 
@@ -280,12 +280,21 @@ def _run_import(
         found = {
             "instruments": len(imported.instruments),
             "imports": [as_json(one) for one in imported.reports],
+            "unreadable": imported.unreadable,
         }
         typer.echo(printable_json(found))
-        return
+    else:
+        _tell(imported)
+    for reason in imported.unreadable:
+        typer.echo(f"stock-analysis: {printable(reason, longest=2000)}", err=True)
+    if imported.unreadable:
+        raise typer.Exit(FAILED)
+
+
+def _tell(imported: Imported) -> None:
     if imported.instruments:
         typer.echo(f"{len(imported.instruments):,} instruments new or changed")
-    if not (imported.reports or imported.instruments):
+    if not (imported.reports or imported.instruments or imported.unreadable):
         typer.echo("no changes: all of it was imported before")
     if any(report.run.counts.quarantined for report in imported.reports):
         typer.echo("`stock-analysis quarantine list` shows the rows kept aside")

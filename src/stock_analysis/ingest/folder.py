@@ -47,9 +47,10 @@ async def import_path(
     skip_done: bool = False,
     on_report: Callable[[Report], None] = lambda _: None,
 ) -> Imported:
-    """Import a file, or all files of a folder.
+    """Import a file, or all files of a folder that can be read.
 
     skip_done: leave out files of actions and bars that were imported to their end before.
+    Raises InvalidInputError for instruments that cannot be read, or a file that was named by itself.
     """
     contents = look_into(path)
     imported = Imported()
@@ -58,13 +59,24 @@ async def import_path(
     for file in [*contents.actions, *contents.bars]:
         if skip_done and await service.is_done(fingerprint(file, options)):
             continue
-        if file in contents.actions:
-            digest, actions, rejected = read_actions(file)
-            imported.reports.append(await service.import_actions(file.name, digest, actions, rejected))
+        try:
+            report = await _import_file(service, file, options, listing, is_actions=file in contents.actions)
+        except InvalidInputError as error:
+            if file == path:
+                raise
+            imported.unreadable.append(str(error))
         else:
-            imported.reports.append(await service.import_rows(open_rows(file, options), listing))
-        on_report(imported.reports[-1])
+            imported.reports.append(report)
+            on_report(report)
     return imported
+
+
+async def _import_file(
+    service: ImportService, file: Path, options: FileOptions, listing: Listing, *, is_actions: bool
+) -> Report:
+    if is_actions:
+        return await service.import_actions(file.name, *read_actions(file))
+    return await service.import_rows(open_rows(file, options), listing)
 
 
 def _files(path: Path) -> Iterator[Path]:

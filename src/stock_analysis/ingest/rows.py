@@ -126,10 +126,14 @@ class Report:
 
 @dataclass
 class Imported:
-    """What a command imported: instruments new or changed, and a report for each file of actions or bars."""
+    """What a command imported: instruments new or changed, and a report for each file of actions or bars.
+
+    unreadable: why files of a folder could not be read, which the others did not wait for.
+    """
 
     instruments: list[str] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -469,6 +469,20 @@ async def test_a_folder_brings_instruments_then_actions_then_bars(store: PriceSt
     assert skipped.reports == []
 
 
+async def test_files_of_a_folder_do_not_wait_for_one_that_cannot_be_read(
+    store: PriceStore, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "actions.csv").write_text("when,what\n")
+    write(tmp_path, [line(DAYS[0])], "b.csv")
+    (tmp_path / "c.parquet").write_bytes(b"PAR1 not PAR1")
+    imported = await import_path(service(store), tmp_path, FileOptions(), Listing())
+    assert [counts(one) for one in imported.reports] == [(1, 0, 0, 0)]
+    assert [reason.split()[0] for reason in imported.unreadable] == ["actions.csv", "a.csv", "c.parquet"]
+    with pytest.raises(InvalidInputError, match="is empty"):
+        await import_path(service(store), tmp_path / "a.csv", FileOptions(), Listing())
+
+
 async def test_an_empty_folder_is_refused(store: PriceStore, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="holds no file"):
         await import_path(service(store), tmp_path, FileOptions(), Listing())

@@ -85,6 +85,21 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert words in " ".join(output.split())
 
 
+def test_a_folder_with_a_file_that_cannot_be_read_ends_in_its_line_and_a_failure(
+    importer: Importer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder)
+    (folder / "empty.csv").touch()
+    code, output = importer.run("import", folder)
+    assert (code, "5 accepted" in output) == (FAILED, True)
+    assert "stock-analysis: empty.csv is empty" in output
+    code, output = importer.run("import", folder, "--json")
+    told = json.loads(output[output.index("{") : output.rindex("}") + 1])
+    assert (code, told["imports"][0]["unchanged"], told["unreadable"]) == (FAILED, 5, ["empty.csv is empty"])
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_between_two_batches_and_the_next_run_goes_on(
     importer: Importer, tmp_path: Path, number: signal.Signals
