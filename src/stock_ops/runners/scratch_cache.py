@@ -8,10 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import valkey
-from valkey.exceptions import ConnectionError as NoConnectionError
+from typing import TYPE_CHECKING, Any
 
 from stock_ops.errors import DamagedBackupError, PartError
 from stock_ops.facts.restore import cache_folder
@@ -24,6 +21,9 @@ from stock_ops.runners.files import make_folder, remove
 from stock_ops.runners.places import flush_all, move
 from stock_ops.runners.scratch import Place, socket_folder
 from stock_ops.runners.streams import put_back
+
+if TYPE_CHECKING:
+    import valkey
 
 _START_S, _STOP_S, _POLL_S = 30.0, 60.0, 0.02
 _OPTIONS = {"port": "0", "unixsocketperm": "700", "appendonly": "yes", "appendfsync": "no", "save": ""}
@@ -59,7 +59,9 @@ def _fetch_keys(shop: Workshop) -> Sequence[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _running(place: Place, server: Path, folder: Path) -> Iterator[valkey.Valkey]:
+def _running(place: Place, server: Path, folder: Path) -> "Iterator[valkey.Valkey]":
+    import valkey  # late: it takes long to load, and most verbs do without it
+
     log = place.work / "valkey.log"
     with socket_folder(place) as sockets:
         path = sockets / "valkey.sock"
@@ -84,7 +86,9 @@ def _start(place: Place, server: Path, options: dict[str, str], log: Path) -> "s
         )
 
 
-def _await(client: valkey.Valkey, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _await(client: "valkey.Valkey", process: "subprocess.Popen[bytes]", log: Path) -> None:
+    from valkey import ConnectionError as NoConnectionError
+
     deadline = time.monotonic() + _START_S
     while True:
         try:

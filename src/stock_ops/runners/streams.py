@@ -9,9 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import valkey
-from valkey.exceptions import ResponseError, ValkeyError
-
 from stock_ops.errors import PartError
 from stock_ops.facts.creation import Cache
 from stock_ops.repository.streams import Text, decode, encode
@@ -32,6 +29,8 @@ Positions = Mapping[bytes, list[dict[str, Any]]]
 @contextlib.contextmanager
 def opened(cache: Cache) -> Iterator[Client]:
     """A connection to Valkey. Its errors come as PartError."""
+    import valkey  # late: it takes long to load, and most verbs do without it
+
     client: Client = valkey.Valkey(
         cache.host,
         cache.port,
@@ -41,7 +40,7 @@ def opened(cache: Cache) -> Iterator[Client]:
     )
     try:
         yield client
-    except (ValkeyError, OSError) as error:
+    except (valkey.ValkeyError, OSError) as error:
         raise PartError(f"Valkey does not answer: {error}.", "See `stockops logs valkey`.") from error
     finally:
         client.close()
@@ -92,6 +91,8 @@ def _read_key(client: Client, key: bytes, positions: Positions) -> dict[str, Any
 
 def _unless_gone(client: Client, key: bytes, kind: str, read: Callable[[Client, bytes], T]) -> T | None:
     """What is read of a key; None when it went away, or became another, meanwhile."""
+    from valkey import ResponseError
+
     try:
         value = read(client, key)
     except ResponseError:
