@@ -144,7 +144,8 @@ class S3Storage:
     def refuse(self, error: Exception) -> StorageError:
         """The error in words."""
         told = " ".join(str(error).split())
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        denied = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+        if denied or "403 Forbidden" in told:  # a list and an upload are refused with general errors
             return StorageError(
                 f"{self.where} refuses the keys.",
                 "Correct access_key_id and secret_access_key in config/backup-credentials.toml, "
@@ -164,10 +165,9 @@ class S3Storage:
 
 
 _SIGNS = {
-    "timed out": ("does not answer in time", "Look at the network and at the service; then try again."),
-    "operation timed": ("does not answer in time", "Look at the network and at the service; then try again."),
+    "TimedOut": ("does not answer in time", "Look at the network and at the service; then try again."),
     "error sending request": (
-        "cannot be reached",
+        "cannot be reached, or does not answer in time",
         "Look at the network, and at s3_endpoint in backup.toml; then try again.",
     ),
     "507": ("is full", "Make room there, or shorten keep_days in backup.toml and prune."),
