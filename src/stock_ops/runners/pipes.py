@@ -1,4 +1,8 @@
-"""Programs of PostgreSQL whose output is read as it comes; one that fails fails the reader."""
+"""Programs of PostgreSQL whose output is read as it comes; one that fails fails the reader.
+
+Their pipes stay as small as the system makes them (64 KiB): what passes is then still in the processor's cache.
+With 1 MiB a base backup took half as long again on a busy machine.
+"""
 
 import contextlib
 import os
@@ -11,9 +15,6 @@ from stock_ops.errors import PartError
 from stock_ops.facts.creation import Tools
 from stock_ops.plans.settings import leashed
 from stock_ops.runners.commands import environment, last_words
-
-_PIPE_BYTES = 2**20
-"""The most that Linux allows a user; the default of 64 KiB makes both sides wait for each other."""
 
 Advance = Callable[[int], object]
 """Told how many bytes have come so far."""
@@ -82,7 +83,6 @@ def output_of(tools: Tools, command: Sequence[str], what: str, *watches: Watch) 
             stderr=errors,
             cwd="/",
             env=variables,
-            pipesize=_PIPE_BYTES,
         ) as process,
     ):
         try:
