@@ -1,7 +1,7 @@
 """Programs of PostgreSQL whose output is read as it comes; one that fails fails the reader.
 
-Their pipes stay as small as the system makes them (64 KiB): what passes is then still in the processor's cache.
-With 1 MiB a base backup took half as long again on a busy machine.
+Their pipes stay as small as the system makes them (64 KiB), so that what passes is still in the processor's
+cache: with 1 MiB a base backup took half as long again on a busy machine.
 """
 
 import contextlib
