@@ -1,10 +1,17 @@
-"""Write the files made from the code: migrations/schema.sql, docs/settings.md, frontend/openapi.json.
+"""Write the files made from the code: migrations/schema.sql, docs/settings.md, a table in docs/backups.md,
+frontend/openapi.json.
 
 Tests hold that they are what the code makes. `make generate` goes on to the front end's types.
 """
 
+import ast
+import dataclasses
+import inspect
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import time
+from itertools import pairwise
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,10 +19,12 @@ from stock_analysis.kit.settings import describe_settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
+from stock_ops.facts.backups import BackupSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "migrations" / "schema.sql"
 SETTINGS = ROOT / "docs" / "settings.md"
+BACKUPS = ROOT / "docs" / "backups.md"
 CONTRACT = ROOT / "frontend" / "openapi.json"
 
 SCHEMA_HEAD = "-- What the migrations make on plain PostgreSQL. Written by `make generate`; do not edit.\n\n"
@@ -31,6 +40,10 @@ writes such a file, with the passwords it made, to `config/platform.toml` in its
 Written by `make generate`; do not edit.
 
 """
+BACKUPS_BEGIN = (
+    "<!-- settings: written by `make generate` from src/stock_ops/facts/backups.py; do not edit -->\n"
+)
+BACKUPS_END = "<!-- end of settings -->\n"
 
 
 def schema(cluster: PostgresCluster) -> str:
@@ -43,6 +56,40 @@ def settings() -> str:
     return SETTINGS_HEAD + describe_settings()
 
 
+def backups(page: str) -> str:
+    """The page of the backups with the table of their settings as the code has it."""
+    before, begin, rest = page.partition(BACKUPS_BEGIN)
+    _, end, after = rest.partition(BACKUPS_END)
+    return before + begin + describe_backup_settings() + end + after
+
+
+def describe_backup_settings() -> str:
+    """Every key of backup.toml as a table: its default as it is written there, and its sentence."""
+    said = dict(_sentences(BackupSettings))
+    rows = [
+        f"| `{one.name}` | {_default(one)} | {said[one.name]} |" for one in dataclasses.fields(BackupSettings)
+    ]
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _sentences(described: type) -> Iterator[tuple[str, str]]:
+    """The text after each field of a class; Python itself forgets it."""
+    (body,) = ast.parse(inspect.getsource(described)).body
+    if not isinstance(body, ast.ClassDef):
+        raise TypeError(f"{described.__name__} is no class")
+    for one, after in pairwise(body.body):
+        match one, after:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                yield name, text
+
+
+def _default(one: "dataclasses.Field[object]") -> str:
+    if one.default is dataclasses.MISSING:
+        return ""
+    value = f"{one.default:%H:%M}" if isinstance(one.default, time) else one.default
+    return f"`{json.dumps(value)}`"
+
+
 def contract(platform: Platform) -> str:
     """The HTTP contract as the gateway shows it."""
     with urlopen(f"{platform.url}/openapi.json") as answer:  # noqa: S310 - the platform's own address
@@ -51,6 +98,7 @@ def contract(platform: Platform) -> str:
 
 def main() -> None:
     SETTINGS.write_text(settings())
+    BACKUPS.write_text(backups(BACKUPS.read_text()))
     with ExitStack() as stack:
         cluster = PostgresCluster()
         stack.callback(cluster.remove)

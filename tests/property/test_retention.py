@@ -56,7 +56,10 @@ STEPS = st.one_of(
     st.tuples(st.just("damage"), SMALL, st.integers(0, 5)),
 )
 CASES = st.tuples(
-    st.lists(STEPS, min_size=8, max_size=20),
+    st.tuples(
+        st.lists(STEPS, min_size=8, max_size=20),
+        st.sampled_from([[], [], [("restore", 4, 0)], [("restore", 7, 1)]]),
+    ).map(lambda parts: [*parts[0], *parts[1]]),
     st.integers(1, 3),
     st.sampled_from([1, 1, 2]),
     st.sampled_from([0.01] * 12 + [-2, 400]),
