@@ -48,7 +48,8 @@ def _show(plan: PrunePlan, report: Report) -> int:
     """What would go, and to people also what stays, and why."""
     report.table(("Stays", "Because"), list(plan.retention.kept.items()))
     report.plan("backup prune", listed(plan.steps))
-    report.table(("", ""), [list(line) for line in _notes(plan)])
+    if notes := _notes(plan):
+        report.table(("But", ""), notes)
     return 0
 
 
@@ -68,7 +69,7 @@ def _lines(plan: PrunePlan, facts: RetentionFacts, swept: int) -> list[tuple[str
     done = f"{len(plan.names)} objects deleted, {megabytes(plan.freed_bytes)} freed"
     left = facts.contents.used_bytes - plan.freed_bytes
     lines = [
-        ("Prune", done if plan.steps else "no changes: nothing there is old enough"),
+        ("Prune", done if plan.steps else "no changes: everything that is there stays"),
         ("Deleted", ", ".join(plan.going) or "no backup"),
         ("Kept", f"{len(plan.retention.kept)} backups, {megabytes(left)} in {facts.storage.where}"),
     ]
