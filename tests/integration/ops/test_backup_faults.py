@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from stock_analysis.testing.postgres import unprivileged_user
-from stock_ops.errors import OpsError, PartError
+from stock_ops.errors import ArchiveError, OpsError, PartError
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import CreationFacts, observe_creation
 from stock_ops.facts.processes import control
@@ -275,6 +275,17 @@ def test_the_storage_goes_away_in_the_middle(instance: Instance, base: Path) -> 
     server.start()
     assert not read_contents(storage).archive.backups
     server.stop()
+
+
+def test_log_that_does_not_arrive_makes_no_backup(
+    instance: Instance, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stock_ops.runners.create._SHIPPING_S", 0.5)
+    elsewhere = FolderStorage(base / "elsewhere")
+    facts = replace(facts_of(instance), storage=elsewhere, owner=None)
+    with pytest.raises(ArchiveError, match="has not reached"):
+        make_backup(plan_backup(facts, full=True), facts, JsonReport())
+    assert [one.name for one in elsewhere.list()] == ["repository.json"]
 
 
 def test_wrong_keys_are_refused_and_not_shown(instance: Instance, base: Path) -> None:
