@@ -176,6 +176,21 @@ def test_two_symbols_are_compared_in_per_cent(visit: Visit) -> None:
     expect(row).to_have_count(0)
 
 
+def test_a_comparison_of_all_data_starts_at_the_first_bar_in_a_window_of_any_width(visit: Visit) -> None:
+    visit.open("/?symbol=MSFT&range=All&compare=IBM")
+    mine, other = (
+        dict(zip(bars["t"], bars["c"], strict=True))
+        for bars in (visit.ask(f"/api/v1/stocks/{one}/bars", limit=50_000) for one in ("MSFT", "IBM"))
+    )
+    common = sorted(mine.keys() & other.keys())
+    change = other[common[-1]] / other[common[0]] - 1
+    row = visit.page.locator(".legend-row", has=visit.page.locator(".legend-label", has_text="IBM"))
+    expect(row).to_contain_text(f"{change:+.2%}")
+    visit.page.set_viewport_size({"width": 900, "height": 800})
+    visit.settle()
+    expect(row).to_contain_text(f"{change:+.2%}")
+
+
 def test_a_comparison_without_common_bars_says_so(visit: Visit) -> None:
     visit.open("/?symbol=AAPL&range=1Y&compare=IBM")
     says = visit.page.get_by_text("IBM has no bars in this period.")

@@ -96,7 +96,7 @@ export class ChartView {
       layout: { attributionLogo: false, fontSize: 12, panes: { enableResize: true } },
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderVisible: false },
-      timeScale: { borderVisible: false, rightOffset: 3, minBarSpacing: 0.05, secondsVisible: false },
+      timeScale: { borderVisible: false, rightOffset: 3, minBarSpacing: 0.05, secondsVisible: false, lockVisibleTimeRangeOnResize: true },
       handleScroll: { vertTouchDrag: false },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false });
