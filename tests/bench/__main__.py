@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -21,14 +20,11 @@ import httpx
 import numpy as np
 import pandas as pd
 import pandas_ta_classic
-import psutil
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ta
 import talib
-from rich.console import Console
-from rich.table import Table
 
 from stock_analysis.domain.bars import Adjustment, Interval
 from stock_analysis.kit.db import connect, open_pool
@@ -40,22 +36,12 @@ from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.processes import free_port
 from stock_analysis.testing.valkey import ValkeyServer
 from tests.bench.http import Timing, etag_of, request_bytes, saturate, time_requests
+from tests.bench.table import Row, show
 
 SYMBOLS, BARS = 500, 3000
 SPECS = ("rsi(14)", "macd(12,26,9)", "bbands(20)", "atr(14)", "sma(50)")
 CHART = "/api/v1/stocks/B{}/chart?limit=3000" + "".join(f"&i={spec}" for spec in SPECS)
 BIN = Path(sys.executable).parent
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    what: str
-    goal: str
-    ours: str
-    peer: str = "-"
-    met: bool | None = None
 
 
 def main() -> None:
@@ -74,19 +60,6 @@ def main() -> None:
         postgres.remove()
     show(rows)
     sys.exit(1 if any(row.met is False for row in rows) else 0)
-
-
-def show(rows: list[Row]) -> None:
-    """Print the table."""
-    table = Table(title=f"{psutil.cpu_count()} cores, Python {sys.version.split()[0]}")
-    for heading in ("what", "goal", "ours", "peer", "met"):
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(row.what, row.goal, row.ours, row.peer, _MET[row.met])
-    Console(width=max(120, Console().width)).print(table)
-
-
-_MET = {True: "yes", False: "NO", None: "-"}
 
 
 def measure_start(folder: Path) -> Iterator[Row]:

@@ -54,7 +54,7 @@ def _create(layout: Layout, report: Report, *, full: bool, dry_run: bool) -> int
         return 0
     with locked(layout, "backup create", layout.backup_lock):
         plan, facts = _plan(layout, full=full)
-        made = make_backup(plan, facts, report)
+        made = make_backup(plan, facts, report, gives_way=True)
     report.result("backup create", _lines(facts, made), _data(plan, made))
     return 0
 

@@ -1,6 +1,5 @@
 """Make one backup: its steps in order, and nothing left of it when it cannot be finished."""
 
-import asyncio
 import contextlib
 import io
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from stock_ops.repository.storage import write_bytes
 from stock_ops.repository.streams import dump_streams
 from stock_ops.repository.wal import parse_lsn, segment_at, segment_before
 from stock_ops.runners.base_backup import Base, take_base
+from stock_ops.runners.beside import Beside, give_way, loop_beside
 from stock_ops.runners.content import measure_content, measure_structure, read_extensions, read_schema_version
 from stock_ops.runners.dump import take_dump
 from stock_ops.runners.leftovers import clear_leftovers, discard_backup, forget_manifests
@@ -43,15 +43,19 @@ class Made:
     """Why nothing of Valkey is in it."""
 
 
-def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report) -> Made:
+def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives_way: bool = False) -> Made:
     """Do the steps of the plan. Only for who holds the lock of the backups.
 
+    gives_way: all work but the mark has less priority than everything else on the machine; so has this thread
+    from then on. The mark has not, for others wait for it.
     Raises PartError, StorageError, ForeignStorageError, ArchiveError, StoppedByUserError: then there is none.
     """
     steps = _Steps(report)
-    with signals_interrupt():
+    with signals_interrupt(), loop_beside() as loop:
+        if gives_way:
+            give_way()
         try:
-            return _make(plan, facts, steps)
+            return _make(plan, facts, steps, loop)
         except BaseException as error:
             with signals_wait(), contextlib.suppress(OpsError):
                 discard_backup(facts.storage, plan.backup)
@@ -104,7 +108,7 @@ class _AtMark:
     dump: StoredPart | None
 
 
-def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> Made:
+def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside) -> Made:
     with steps(plan.claim):
         claim(facts.storage, facts.server.system_identifier, facts.recipient)
     with steps(plan.clear):
@@ -112,7 +116,7 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> Made:
     with steps(plan.base):
         total = plan.base.total_bytes
         base = take_base(facts, plan.backup, plan.choice.parent, lambda came: steps.advance(came, total))
-    at_mark = _take_at_mark(plan, facts, steps)
+    at_mark = _take_at_mark(plan, facts, steps, loop)
     manifest = _manifest(plan, facts, base, at_mark)
     with steps(plan.log):
         start, mark = parse_lsn(manifest.start_lsn), parse_lsn(manifest.mark.lsn)
@@ -123,9 +127,9 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> Made:
     return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw)
 
 
-def _take_at_mark(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> _AtMark:
+def _take_at_mark(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside) -> _AtMark:
     """Set the mark, and take everything that belongs to its snapshot while that is held."""
-    with asyncio.Runner() as loop, _held(loop) as stack:
+    with _held(loop) as stack:
         with steps(plan.mark), database_words("The mark"):
             positions = _positions(facts)
             held = loop.run(stack.enter_async_context(hold_mark(facts.address, plan.mark.name)))
@@ -144,7 +148,7 @@ def _take_at_mark(plan: BackupPlan, facts: CreationFacts, steps: _Steps) -> _AtM
 
 
 @contextlib.contextmanager
-def _held(loop: asyncio.Runner) -> Iterator[contextlib.AsyncExitStack]:
+def _held(loop: Beside) -> Iterator[contextlib.AsyncExitStack]:
     """Contexts of the loop that last longer than one of its runs."""
     stack = contextlib.AsyncExitStack()
     try:

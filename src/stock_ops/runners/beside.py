@@ -1,0 +1,54 @@
+"""An event loop in a thread of its own, which keeps its priority when the rest of the program gives way."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_NICE = 10
+
+
+class Beside:
+    """Runs coroutines, one after the other, while its caller waits."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine returns; it is cancelled when its caller is interrupted."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@contextmanager
+def loop_beside() -> Iterator[Beside]:
+    """A loop for as long as the context lasts."""
+    beside = Beside()
+    try:
+        yield beside
+    finally:
+        beside.close()
+
+
+def give_way() -> None:
+    """Let those who answer requests go first: this thread, and what it starts from now on, has time.
+
+    On Linux a priority is that of a thread, and who is not root can never raise it again.
+    """
+    os.nice(_NICE)
