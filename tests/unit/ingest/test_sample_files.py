@@ -65,7 +65,7 @@ def test_closes_are_the_traded_ones(name: str, symbol: str, day: date, price: fl
     [
         ("sp500", "XNYS", 121_603, 78, 0),
         ("us_history", "XNYS", 28_225, 0, 0),
-        # Its holidays follow the moon: 3 s to build on a quiet machine, more than a unit test's 10 on a busy one.
+        # Its holidays follow the moon: 3 s to build on a quiet machine, more than 10 on a busy one.
         pytest.param("samsung", "XKRX", 6_268, 1, 99, marks=pytest.mark.timeout(60)),
     ],
 )
