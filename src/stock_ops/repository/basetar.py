@@ -31,6 +31,10 @@ class BaseTar:
 
     def write(self, data: bytes) -> int:
         """The next bytes. Raises BaseTarError when they cannot belong to an archive."""
+        if self._name != NAME and len(data) < self._left:
+            self._crc = google_crc32c.extend(self._crc, data)  # within a large file, without a copy
+            self._left -= len(data)
+            return len(data)
         view = memoryview(data)
         while view:
             view = view[self._take(view) :]
