@@ -1,6 +1,7 @@
 """The one writer of everything that people or programs read: console or JSON."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,12 +44,23 @@ class Report(Protocol):
 _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warning", "yellow")}
 
 
+class _Lines(Console):
+    """Whoever reads it may go; what is under way is done all the same, and nothing stays half-done."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on in silence, where the library would end the process."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 class ConsoleReport:
     """For people: one line a step with its time; plain lines when it is no terminal."""
 
     def __init__(self) -> None:
-        self._out = Console(highlight=False, soft_wrap=False)
-        self._err = Console(stderr=True, highlight=False)
+        self._out = _Lines(highlight=False, soft_wrap=False)
+        self._err = _Lines(stderr=True, highlight=False)
         self._live: Progress | None = None
         self._title, self._started, self._told = "", 0.0, 0.0
 
