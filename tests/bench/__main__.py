@@ -35,6 +35,7 @@ from stock_analysis.testing.builders import environment, random_bars, sessions
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.processes import free_port
 from stock_analysis.testing.valkey import ValkeyServer
+from tests.bench.backups import measure_backups
 from tests.bench.http import Timing, etag_of, request_bytes, saturate, time_requests
 from tests.bench.table import Row, show
 
@@ -58,6 +59,7 @@ def main() -> None:
     finally:
         valkey.remove()
         postgres.remove()
+    rows += measure_backups()
     show(rows)
     sys.exit(1 if any(row.met is False for row in rows) else 0)
 
