@@ -112,7 +112,7 @@ class BackedUp:
     def ask(self, cluster: Path, question: Callable[[Callable[[], Any]], Awaitable[T]]) -> T:
         """Ask a cluster, by a server of its own."""
         with self.serving(cluster) as server:
-            return asyncio.run(question(server.connect))  # type: ignore[arg-type]
+            return asyncio.run(question(server.connect))  # type: ignore[arg-type]  # asyncpg has no types
 
     @contextmanager
     def serving(self, cluster: Path) -> Iterator[Any]:

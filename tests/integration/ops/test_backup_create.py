@@ -225,7 +225,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def test_any_damage_of_any_object_is_found_and_named(
     role: str, damage: str, made: Made, copied: FolderStorage
 ) -> None:
-    part = made.full.part(role) if role != "log" else None  # type: ignore[arg-type]
+    part = made.full.part(role) if role != "log" else None  # type: ignore[arg-type]  # 'log' is sorted out before
     name = part.name if part else segment_object(made.full.first_segment)
     DAMAGES[damage](Path(copied.where) / name)
     flaws = verify(made, copied)

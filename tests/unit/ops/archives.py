@@ -185,7 +185,7 @@ class World:
     def _free_id(self, kind: str) -> str:
         """Named by the clock; by the next second that is free when the clock went back."""
         at = self.machine
-        while (name := backup_id(at, kind)) in self.made_at:  # type: ignore[arg-type]
+        while (name := backup_id(at, kind)) in self.made_at:  # type: ignore[arg-type]  # a kind by its name
             at += timedelta(seconds=1)
         return name
 

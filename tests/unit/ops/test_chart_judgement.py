@@ -73,4 +73,4 @@ def test_live_data_that_changed_are_not_compared() -> None:
 @pytest.mark.parametrize("change", [{"bars": CHART.bars[:-1]}, {"times": ()}, {"indicator": ()}])
 def test_another_chart_of_the_same_version_is_told(change: dict[str, tuple[()]]) -> None:
     with pytest.raises(UnsoundDataError, match="another chart of AAPL from the same version"):
-        refuse_other(CHART, replace(CHART, **change))  # type: ignore[arg-type]
+        refuse_other(CHART, replace(CHART, **change))  # type: ignore[arg-type]  # the names are fields

@@ -104,7 +104,7 @@ def test_whatever_a_text_holds_is_shown_and_not_obeyed() -> None:
         for check in whole(bad="content").checks
     )
     nasty = dict.fromkeys(("id", "storage", "scratch", "backup", "obstacle", "todo"), NASTY)
-    journal = replace(whole(), checks=checks, chain=(NASTY, NASTY), **nasty)  # type: ignore[arg-type]
+    journal = replace(whole(), checks=checks, chain=(NASTY, NASTY), **nasty)  # type: ignore[arg-type]  # the names are fields
     page = drill_report(journal)
     assert "script" not in Outline(page).names
     assert NASTY in Outline(page).text

@@ -178,7 +178,7 @@ class TestAfterARestore:
 
     def archive(self, **changes: object) -> Archive:
         restored = replace(ALL, whole=ALL.whole | self.SEGMENTS, histories={2: self.HISTORY})
-        return replace(restored, **changes)  # type: ignore[arg-type]
+        return replace(restored, **changes)  # type: ignore[arg-type]  # the names are fields
 
     def test_backups_of_the_past_count_and_those_of_the_abandoned_future_do_not(self) -> None:
         left = found(self.archive())

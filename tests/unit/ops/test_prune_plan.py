@@ -57,7 +57,7 @@ class Months:
     def plan(self, now: datetime | None = None, **rules: int) -> PrunePlan:
         """By somebody who knows every history."""
         contents = look(self.storage, self.world.histories)
-        settings = BackupSettings(storage="/b", key_file=Path("/k"), **rules)  # type: ignore[arg-type]
+        settings = BackupSettings(storage="/b", key_file=Path("/k"), **rules)  # type: ignore[arg-type]  # the names are fields
         return plan_deletions(contents, retain(contents, settings, now or self.world.machine))
 
     def prune(self, **rules: int) -> PrunePlan:
