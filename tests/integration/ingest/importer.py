@@ -43,7 +43,7 @@ class Zygote:
             [sys.executable, "-c", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=plain,
+            env=plain | {"TERMINAL_WIDTH": "400"},  # no path is broken over two lines
             text=True,
         )
 

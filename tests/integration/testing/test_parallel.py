@@ -60,7 +60,9 @@ print(json.dumps([processes.free_port() for _ in range(10)]))
 
 @pytest.fixture
 def empty(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """No tests, with the project's own rules, and with no plugin that takes seconds to load."""
+    """No tests, with the project's own rules, in a room of their own, and with no plugin slow to load."""
+    monkeypatch.setenv("TMPDIR", f"{pytester.path}")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist -p pytest_timeout")
     pytester.makeconftest(RULES.read_text())
