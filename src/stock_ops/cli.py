@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from stock_ops.backup_cli import backup
-from stock_ops.drill_cli import drill
 from stock_ops.errors import FolderError
 from stock_ops.facts.archive import ask_part
 from stock_ops.facts.backups import BackupSettings
@@ -16,31 +14,35 @@ from stock_ops.facts.condition import observe_condition
 from stock_ops.facts.host import observe_host
 from stock_ops.facts.observe import Facts, observe
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
-from stock_ops.facts.programs import pages_built, versions
+from stock_ops.facts.programs import pages_built, read_objection, versions
 from stock_ops.facts.safety import Safety, observe_safety
+from stock_ops.late import late_group
 from stock_ops.layout import PARTS, Layout
 from stock_ops.plans.doctor import NEEDED, examine
 from stock_ops.plans.down import plan_down
-from stock_ops.plans.refusals import refuse_folder
+from stock_ops.plans.refusals import refuse_folder, refuse_objection
 from stock_ops.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
 from stock_ops.plans.up import UpPlan, plan_up
 from stock_ops.report import Report
-from stock_ops.restore_cli import kept, restore
 from stock_ops.runners.follow import Follower, follow
 from stock_ops.runners.run import run_steps
 from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
 
 app = typer.Typer(
+    cls=late_group(
+        {
+            "backup": "stock_ops.backup_cli:backup",
+            "restore": "stock_ops.restore_cli:restore",
+            "drill": "stock_ops.drill_cli:drill",
+            "kept": "stock_ops.restore_cli:kept",
+        }
+    ),
     help="Start, stop and look after the stock analysis platform on this machine.\n\n"
     "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running or degraded, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(backup, name="backup")
-app.command()(restore)
-app.command()(drill)
-app.add_typer(kept, name="kept")
 
 Port = Annotated[
     int | None,
@@ -105,6 +107,8 @@ def main() -> None:
 
 def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> int:
     plan, facts = _plan_up(layout, port)
+    if plan.steps:
+        refuse_objection(facts, read_objection(facts.programs, layout.overrides))
     if dry_run:
         report.plan("up", listed(plan.steps))
         return 0
@@ -181,6 +185,7 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         port,
         pages_built=pages_built(),
         safety=_safety(facts),
+        objection=read_objection(facts.programs, layout.overrides),
     )
     failed = [finding for finding in findings if finding.state == "failed"]
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])

@@ -88,6 +88,15 @@ class SettingError(OpsError):
         self.key = key
 
 
+class RefusedSettingsError(OpsError):
+    """The platform cannot use the operator's own settings."""
+
+    def __init__(self, path: Path, words: str) -> None:
+        super().__init__(
+            f"The platform refuses its settings: {words}", f"Correct {path}, then run this again."
+        )
+
+
 class AddressError(OpsError):
     """Nobody may listen at the public address, whether it is free or not."""
 

@@ -16,6 +16,10 @@ PARTS = ("postgresql", "valkey", "platform", "backup")
 STOPPING = ("platform", "backup", "valkey", "postgresql")
 """The order in which they stop: the backup outlives the platform, to ship what it wrote last."""
 
+DATABASE = "stock_analysis"
+BACKUP_ROLE = "stock_backup"
+"""The role of the database that the backups use."""
+
 LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET_PATH = 103
 """The shortest limit of the systems we run on (macOS; Linux has 107)."""

@@ -48,7 +48,9 @@ from stock_ops.runners.scratch import Place
 from stock_ops.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, listed, locked, run_verb
 
 kept = typer.Typer(
-    help="The old data that restores have replaced: look at them, delete them.", no_args_is_help=True
+    help="The old data that restores have replaced: look at them, delete them.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 

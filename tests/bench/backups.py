@@ -20,7 +20,8 @@ from stock_ops.facts.archive import wait_until_shipped
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import CreationFacts, observe_creation
 from stock_ops.facts.folder import size_bytes
-from stock_ops.plans.settings import BACKUP_ROLE, leashed
+from stock_ops.layout import BACKUP_ROLE
+from stock_ops.plans.settings import leashed
 from stock_ops.repository.manifest import Manifest, load_manifest
 from stock_ops.repository.objects import backup_id, manifest_of
 from stock_ops.runners.base_backup import take_base

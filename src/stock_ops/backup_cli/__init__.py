@@ -2,27 +2,32 @@
 
 import typer
 
-from stock_ops.backup_cli.create import create, mark
-from stock_ops.backup_cli.look import list_backups, schedule, show
-from stock_ops.backup_cli.prune import prune
 from stock_ops.backup_cli.run import run
-from stock_ops.backup_cli.verify import verify
+from stock_ops.late import late_group
+
+_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
 
 backup = typer.Typer(
-    help="Back up the data, look at the backups, check them, and delete the old ones.", no_args_is_help=True
+    cls=late_group(
+        {
+            "create": "stock_ops.backup_cli.create:create",
+            "list": "stock_ops.backup_cli.look:list_backups",
+            "show": "stock_ops.backup_cli.look:show",
+            "verify": "stock_ops.backup_cli.verify:verify",
+            "prune": "stock_ops.backup_cli.prune:prune",
+            "schedule": "stock_ops.backup_cli.look:schedule",
+            "mark": "stock_ops.backup_cli.create:mark",
+        }
+    ),
+    add_completion=False,
+    help=_HELP,
+    no_args_is_help=True,
 )
 
 
-@backup.callback()
+@backup.callback(help=_HELP)
 def _backup() -> None:
-    """Back up the data, look at the backups, check them, and delete the old ones."""
+    pass
 
 
-backup.command()(create)
-backup.command("list")(list_backups)
-backup.command()(show)
-backup.command()(verify)
-backup.command()(prune)
-backup.command()(schedule)
-backup.command()(mark)
 backup.command(hidden=True)(run)

@@ -1,7 +1,6 @@
 """`stockops backup run`: the part that the supervisor keeps running."""
 
 from stock_ops.layout import Layout
-from stock_ops.runners.backup_part import run_backup_part
 from stock_ops.verbs import Data, layout_of, run_verb
 
 
@@ -11,5 +10,7 @@ def run(data: Data = None) -> None:
 
 
 def _run(layout: Layout) -> int:
+    from stock_ops.runners.backup_part import run_backup_part  # late: it takes long to load
+
     run_backup_part(layout)
     return 0

@@ -57,9 +57,14 @@ def ask_part(layout: Layout) -> dict[str, Any] | None:
         return None
 
 
-def observe_archive(layout: Layout) -> ArchiveState | None:
-    """The state of the archive, by the part that keeps it; None when it does not run."""
-    found = ask_part(layout)
+def observe_archive(layout: Layout, patience_s: float = 0.0) -> ArchiveState | None:
+    """The state of the archive, by the part that keeps it; None when it does not run.
+
+    patience_s: wait so long at most until the log is received: the part or the server may just have begun.
+    """
+    deadline = time.monotonic() + patience_s
+    while (found := ask_part(layout)) and not found["archive"]["streaming"] and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
     return ArchiveState(**found["archive"]) if found else None
 
 

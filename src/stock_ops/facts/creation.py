@@ -19,6 +19,9 @@ from stock_ops.repository.objects import is_backup_id
 from stock_ops.repository.owner import Owner, read_owner
 from stock_ops.repository.storage import Storage
 
+_PATIENCE_S = 15.0
+"""The part `backup` may have begun a moment ago."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -80,7 +83,7 @@ def observe_creation(layout: Layout, settings: BackupSettings) -> CreationFacts:
         address=address,
         server=server,
         cache=_cache(layout),
-        archive=observe_archive(layout),
+        archive=observe_archive(layout, _PATIENCE_S),
         owner=read_owner(storage),
         contents=read_contents(storage),
         free_bytes=storage.free_bytes(),

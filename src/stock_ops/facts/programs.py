@@ -5,12 +5,15 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stock_ops.facts.host import Account
+
+_ANSWER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,25 @@ def fingerprints() -> Fingerprints:
     sample = _either(packaged / "sample_data", checkout / "sample_data")
     found = _digest([sample]) if any(sample.glob("*.parquet")) else None
     return Fingerprints(_digest(folders), found, operations)
+
+
+def read_objection(programs: Programs, overrides: Path) -> str | None:
+    """What the platform has against the operator's settings; None where it takes them, or is not there.
+
+    It is asked, because only the platform knows its settings. Takes as long as it takes to load, about 0.6 s.
+    """
+    if programs.platform is None or not overrides.exists():
+        return None
+    done = subprocess.run(
+        [programs.platform, "config", "show"],
+        env=os.environ | {"STOCK_CONFIG_FILE": f"{overrides}"},
+        capture_output=True,
+        text=True,
+        timeout=_ANSWER_S,
+        check=False,
+    )
+    said = [line.removeprefix("stock-analysis: ") for line in done.stderr.splitlines()]
+    return None if done.returncode == 0 else "; ".join(said)
 
 
 def pages_built() -> bool:

@@ -9,10 +9,7 @@ import asyncpg
 
 from stock_ops.errors import PartError
 from stock_ops.facts.instance import Memory, Secrets, read_memory, read_secrets
-from stock_ops.layout import LOOPBACK, Layout
-
-DATABASE = "stock_analysis"
-BACKUP_ROLE = "stock_backup"
+from stock_ops.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
 
 _TIMEOUT_S = 20.0
 _CLOSING_S = 5.0

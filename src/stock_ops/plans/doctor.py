@@ -14,6 +14,7 @@ from stock_ops.plans.refusals import (
     refuse_address,
     refuse_data,
     refuse_folder,
+    refuse_objection,
     refuse_service,
     refuse_settings,
 )
@@ -45,17 +46,19 @@ def examine(
     *,
     pages_built: bool,
     safety: Safety | None = None,
+    objection: str | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, in the order in which one would mend them.
 
     safety: of the backups; None where none are made.
+    objection: what the platform has against the operator's settings.
     """
     return (
         _python(host),
         _node(host, pages_built=pages_built),
         _packages(packages),
         _command(facts),
-        *_refusals(facts),
+        *_refusals(facts, objection),
         _user(facts),
         _disk(facts),
         _port(facts, port),
@@ -100,7 +103,7 @@ def _command(facts: Facts) -> Finding:
     return Finding("Platform", "ok", str(command))
 
 
-def _refusals(facts: Facts) -> Iterator[Finding]:
+def _refusals(facts: Facts, objection: str | None) -> Iterator[Finding]:
     checks: tuple[tuple[str, Callable[[Facts], None], str], ...] = (
         (
             "Data folder",
@@ -109,6 +112,7 @@ def _refusals(facts: Facts) -> Iterator[Finding]:
         ),
         ("Data", refuse_data, _data(facts)),
         ("Settings", refuse_settings, "nothing in the environment or in overrides.toml contradicts stockops"),
+        ("Overrides", lambda facts: refuse_objection(facts, objection), _overrides(facts)),
     )
     for name, refuse, fine in checks:
         try:
@@ -117,6 +121,10 @@ def _refusals(facts: Facts) -> Iterator[Finding]:
             yield Finding(name, "failed", error.why, error.todo)
         else:
             yield Finding(name, "ok", fine)
+
+
+def _overrides(facts: Facts) -> str:
+    return f"{facts.layout.overrides}, {'the platform takes it' if facts.overrides else 'none'}"
 
 
 def _data(facts: Facts) -> str:

@@ -14,6 +14,7 @@ from stock_ops.errors import (
     ForeignDataError,
     MissingProgramError,
     OpsError,
+    RefusedSettingsError,
     SettingError,
     UnfinishedRestoreError,
 )
@@ -149,6 +150,12 @@ def refuse_settings(facts: Facts) -> None:
         wanted = _wanted(key, value)
         if wanted:
             raise SettingError(facts.layout.overrides, key, value, wanted)
+
+
+def refuse_objection(facts: Facts, objection: str | None) -> None:
+    """Raise RefusedSettingsError when the platform has something against the operator's settings."""
+    if objection:
+        raise RefusedSettingsError(facts.layout.overrides, objection)
 
 
 def refuse_address(facts: Facts, host: str, port: int) -> None:

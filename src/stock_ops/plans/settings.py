@@ -9,9 +9,7 @@ from typing import Any
 
 from stock_ops.facts.host import Account
 from stock_ops.facts.instance import Secrets
-from stock_ops.facts.server import BACKUP_ROLE as BACKUP_ROLE
-from stock_ops.facts.server import DATABASE as DATABASE
-from stock_ops.layout import LOOPBACK, Layout
+from stock_ops.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
 
 SUPERUSER = "postgres"
 SLOT = "stock_backup"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from stock_ops.errors import PartError
 from stock_ops.facts.creation import CreationFacts
-from stock_ops.facts.server import BACKUP_ROLE
-from stock_ops.layout import LOOPBACK
+from stock_ops.layout import BACKUP_ROLE, LOOPBACK
 from stock_ops.plans.steps import NewFile
 from stock_ops.repository.basetar import BaseTar, BaseTarError
 from stock_ops.repository.envelope import store

@@ -12,8 +12,8 @@ from stock_ops.errors import PartError
 from stock_ops.facts.charts import Address
 from stock_ops.facts.health import Health, ask_platform
 from stock_ops.facts.programs import Programs
-from stock_ops.layout import LOOPBACK
-from stock_ops.plans.settings import DATABASE, leashed
+from stock_ops.layout import DATABASE, LOOPBACK
+from stock_ops.plans.settings import leashed
 from stock_ops.runners.commands import environment, last_words, run_to_end
 
 _START_S = 90.0

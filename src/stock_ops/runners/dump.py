@@ -1,8 +1,7 @@
 """The logical dump: pg_dump in its custom format, which this PostgreSQL and every later one reads."""
 
 from stock_ops.facts.creation import CreationFacts
-from stock_ops.facts.server import BACKUP_ROLE, DATABASE
-from stock_ops.layout import LOOPBACK
+from stock_ops.layout import BACKUP_ROLE, DATABASE, LOOPBACK
 from stock_ops.repository.envelope import store
 from stock_ops.repository.manifest import StoredPart, stored_part
 from stock_ops.repository.objects import dump_of

@@ -9,7 +9,8 @@ import psutil
 from stock_ops.facts.host import Account
 from stock_ops.facts.instance import Secrets
 from stock_ops.facts.programs import Programs
-from stock_ops.plans.settings import DATABASE, SUPERUSER
+from stock_ops.layout import DATABASE
+from stock_ops.plans.settings import SUPERUSER
 from stock_ops.plans.steps import CreateCluster, NewFile, NewFolder, SetPasswords
 from stock_ops.runners.commands import run_to_end
 from stock_ops.runners.files import make_folder, remove, write_whole

@@ -8,7 +8,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from pathlib import Path
 
-from stock_ops.plans.settings import BACKUP_ROLE, SLOT
+from stock_ops.layout import BACKUP_ROLE
+from stock_ops.plans.settings import SLOT
 from stock_ops.runners.commands import environment
 
 log = logging.getLogger("stockops.backup")

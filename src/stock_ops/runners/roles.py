@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 
 from stock_ops.errors import PartError
-from stock_ops.layout import LOOPBACK
-from stock_ops.plans.settings import BACKUP_ROLE, DATABASE, SLOT, SUPERUSER
+from stock_ops.layout import BACKUP_ROLE, DATABASE, LOOPBACK
+from stock_ops.plans.settings import SLOT, SUPERUSER
 from stock_ops.plans.steps import SetUpBackups
 
 _TIMEOUT_S = 20.0

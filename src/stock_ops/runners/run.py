@@ -51,7 +51,6 @@ from stock_ops.runners.files import (
 )
 from stock_ops.runners.keys import draw_key
 from stock_ops.runners.postgres import create_cluster, discard, set_passwords
-from stock_ops.runners.roles import set_up_backups
 from stock_ops.runners.supervise import (
     await_part,
     end_process,
@@ -214,6 +213,12 @@ def _await_part(step: AwaitPart, work: Work) -> None:
     await_part(step, work.layout, replace(work.facts, secrets=secrets).door(step.name, step.port), work.marks)
 
 
+def _set_up_backups(step: SetUpBackups) -> None:
+    from stock_ops.runners.roles import set_up_backups  # late: its driver takes long to load
+
+    set_up_backups(step)
+
+
 _DOERS: dict[type, Callable[[Any, Work], None]] = {
     MakeFolders: lambda step, _: _make_folders(step),
     CopyProgram: lambda step, _: copy_program(step),
@@ -223,7 +228,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
     DrawKey: lambda step, _: draw_key(step),
-    SetUpBackups: lambda step, _: set_up_backups(step),
+    SetUpBackups: lambda step, _: _set_up_backups(step),
     EndProcess: lambda step, _: end_process(step),
     StartSupervisor: lambda _, work: start_supervisor(work.layout, work.facts.programs),
     StopSupervisor: lambda _, work: stop_supervisor(work.layout),

@@ -17,8 +17,8 @@ import asyncpg
 from stock_ops.errors import FolderError, PartError
 from stock_ops.facts.host import Account
 from stock_ops.facts.programs import Programs
-from stock_ops.layout import LONGEST_SOCKET_PATH
-from stock_ops.plans.settings import DATABASE, SUPERUSER, leashed
+from stock_ops.layout import DATABASE, LONGEST_SOCKET_PATH
+from stock_ops.plans.settings import SUPERUSER, leashed
 from stock_ops.plans.steps import NewFile
 from stock_ops.runners.commands import environment, last_words
 from stock_ops.runners.files import remove, write_whole

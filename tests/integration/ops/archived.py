@@ -86,10 +86,8 @@ def assert_whole(instance: Instance) -> None:
 
 
 def make_tables(instance: Instance) -> None:
-    """A table to write to, and that of the heartbeat, which the stub of the platform does not make."""
+    """A table to write to."""
     instance.sql("CREATE TABLE ledger (number serial PRIMARY KEY, text text)")
-    instance.sql("CREATE TABLE ops_heartbeat (id smallint PRIMARY KEY, beat_at timestamptz NOT NULL)")
-    instance.sql("GRANT SELECT, INSERT, UPDATE ON ops_heartbeat TO stock_backup")
 
 
 _INSERT = """

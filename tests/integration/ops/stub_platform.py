@@ -1,17 +1,27 @@
 """Stands in for `stock-analysis` where a test needs a platform that misbehaves on command.
 
-It reads the same settings file. STUB_<COMMAND>=exit:N, sleep:N or until:FILE bends one command.
+It reads the same settings file, and makes the one table that the part `backup` writes to.
+STUB_<COMMAND>=exit:N, sleep:N or until:FILE bends one command.
 """
 
+import asyncio
 import http.server
 import json
 import os
 import signal
-import socket
 import sys
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+HEARTBEAT = """
+CREATE TABLE IF NOT EXISTS ops_heartbeat (
+    id smallint PRIMARY KEY CHECK (id = 1), beat_at timestamptz NOT NULL
+)
+"""
 
 
 def main() -> None:
@@ -19,10 +29,24 @@ def main() -> None:
     _bend(os.environ.get(f"STUB_{command.upper().replace('-', '_')}", ""))
     if command == "serve":
         _serve(tomllib.loads(Path(sys.argv[sys.argv.index("--config") + 1]).read_text()))
+    elif command == "config":
+        _judge(tomllib.loads(Path(os.environ["STOCK_CONFIG_FILE"]).read_text()))
     else:
         settings = tomllib.loads(Path(os.environ["STOCK_CONFIG_FILE"]).read_text())
-        socket.create_connection((settings["database_host"], settings["database_port"]), 5).close()
+        asyncio.run(_make_heartbeat(settings))
         sys.stdout.write(json.dumps({"message": f"{command} done"}) + "\n")
+
+
+async def _make_heartbeat(settings: dict[str, Any]) -> None:
+    connection = await asyncpg.connect(
+        host=settings["database_host"],
+        port=settings["database_port"],
+        user=settings["database_user"],
+        password=settings["database_password"],
+        database=settings["database_name"],
+    )
+    await connection.execute(HEARTBEAT)
+    await connection.close()
 
 
 def _bend(order: str) -> None:
@@ -34,6 +58,12 @@ def _bend(order: str) -> None:
         time.sleep(float(value))
     while what == "until" and not Path(value).exists():
         time.sleep(0.05)
+
+
+def _judge(settings: dict[str, Any]) -> None:
+    unknown = settings.keys() - {"host", "log_level", "drain_s"}
+    if unknown:
+        sys.exit("\n".join(f"stock-analysis: {name}: no such setting" for name in sorted(unknown)))
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -38,6 +38,11 @@ def test_a_name_that_no_host_can_have_does_not_answer(host: str) -> None:
     [
         ('drain_s = "2s"', "SettingError", "overrides.toml: drain_s ="),
         ("log_level = 2024-01-01", "SettingError", "overrides.toml: log_level ="),
+        (
+            "nonsense = 1\nnone = 2",
+            "RefusedSettingsError",
+            "none: no such setting; nonsense: no",
+        ),
         ('host = "a..b"', "AddressError", "cannot listen on a..b"),
     ],
 )

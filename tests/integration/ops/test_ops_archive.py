@@ -32,6 +32,7 @@ from tests.integration.ops.archived import (
     write_row,
     write_segments,
 )
+from tests.integration.ops.backed_up import verb
 from tests.integration.ops.conftest import Maker
 from tests.integration.ops.instance import Instance, dead, wait_for
 
@@ -162,6 +163,13 @@ def test_whatever_is_killed_under_load_the_log_has_no_gap(archived: Instance, vi
     assert_whole(archived)
     assert is_shipped(archived, written[-1])
     assert "archive-broken" not in warnings(archived)
+
+
+def test_a_backup_waits_for_an_archive_that_has_just_begun(archived: Instance) -> None:
+    for _ in range(3):  # the longer it is killed, the longer it rests
+        receiver(archived).kill()
+    assert verb(archived, "backup", "create", "--dry-run")["ok"]
+    assert state_of_archive(archived).streaming
 
 
 def _has(rows: list[str], count: int) -> bool:

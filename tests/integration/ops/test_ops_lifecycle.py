@@ -160,6 +160,15 @@ def test_the_operators_own_settings_reach_the_platform(instance: Instance) -> No
     instance.layout.memory.write_text('{"format": 1, "ports": {}}')
     instance.up()
     assert 'log_level = "debug"' in instance.layout.platform_config.read_text()
+    before = {name: instance.pid(name) for name in ("supervisor", "postgresql", "platform", "backup")}
+    instance.layout.overrides.write_text("drain_s = 3\nlog_levle = 'debug'\n")
+    error = instance.refused()
+    assert error["kind"] == "RefusedSettingsError"
+    assert f"log_levle ({instance.layout.overrides}): no such setting" in error["why"]
+    assert {name: instance.pid(name) for name in before} == before
+    assert instance.status()["state"] == "running"
+    findings = {one["check"]: one for one in instance.run("doctor", "--json").json["findings"]}
+    assert findings["Overrides"]["detail"] == error["why"]
 
 
 def test_status_tells_each_part_with_process_memory_and_restarts(stubbed: Instance) -> None:
