@@ -108,7 +108,7 @@ def main() -> None:
 def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> int:
     plan, facts = _plan_up(layout, port)
     if plan.steps:
-        refuse_objection(facts, read_objection(facts.programs, layout.overrides))
+        refuse_objection(facts, _objection(facts))
     if dry_run:
         report.plan("up", listed(plan.steps))
         return 0
@@ -185,7 +185,7 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         port,
         pages_built=pages_built(),
         safety=_safety(facts),
-        objection=read_objection(facts.programs, layout.overrides),
+        objection=_objection(facts),
     )
     failed = [finding for finding in findings if finding.state == "failed"]
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
@@ -200,6 +200,12 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
     }
     report.result("doctor", [*lines, ("Doctor", closing)], {"ok": not failed, **data})
     return 1 if failed else 0
+
+
+def _objection(facts: Facts) -> str | None:
+    return (
+        read_objection(facts.programs, facts.layout.overrides) if isinstance(facts.overrides, dict) else None
+    )
 
 
 def _safety(facts: Facts) -> Safety | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ class Report(Protocol):
         """Why it did not work, and what to do."""
 
 
+PROGRAM = "stockops"
+_COMMAND = re.compile(rf"(?<![\w./-]){PROGRAM}(?= (up|down|status|logs|doctor|backup|restore|drill|kept)\b)")
 _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warning", "yellow")}
 
 
@@ -56,9 +59,13 @@ class _Lines(Console):
 
 
 class ConsoleReport:
-    """For people: one line a step with its time; plain lines when it is no terminal."""
+    """For people: one line a step with its time; plain lines when it is no terminal.
 
-    def __init__(self) -> None:
+    program: what the reader types for `stockops`, which our words say everywhere.
+    """
+
+    def __init__(self, program: str = PROGRAM) -> None:
+        self._program = program
         self._out = _Lines(highlight=False, soft_wrap=False)
         self._err = _Lines(stderr=True, highlight=False)
         self._live: Progress | None = None
@@ -109,9 +116,8 @@ class ConsoleReport:
     ) -> None:
         """Name and value on each line; a value that is a path is never broken."""
         for name, value in lines:
-            self._out.print(
-                Text.assemble((f"{name:<11} ", "bold"), value), overflow="ignore", no_wrap=True, crop=False
-            )
+            text = Text.assemble((f"{name:<11} ", "bold"), self._as_typed(value))
+            self._out.print(text, overflow="ignore", no_wrap=True, crop=False)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows under their titles."""
@@ -129,8 +135,11 @@ class ConsoleReport:
 
     def error(self, verb: str, error: OpsError) -> None:  # noqa: ARG002 - people know what they typed
         """Why, and what to do, on standard error."""
-        self._err.print(Text.assemble(("Error: ", "bold red"), error.why), soft_wrap=True)
-        self._err.print(Text.assemble(("To do: ", "bold"), error.todo), soft_wrap=True)
+        for name, style, words in (("Error: ", "bold red", error.why), ("To do: ", "bold", error.todo)):
+            self._err.print(Text.assemble((name, style), self._as_typed(words)), soft_wrap=True)
+
+    def _as_typed(self, words: str) -> str:
+        return _COMMAND.sub(lambda _: self._program, words)
 
     @contextmanager
     def _waiting(self, title: str) -> Iterator[None]:

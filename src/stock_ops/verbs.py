@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from stock_ops.errors import OpsError, StoppedByUserError
 from stock_ops.layout import Layout, data_folder
-from stock_ops.report import ConsoleReport, JsonReport, Report
+from stock_ops.report import PROGRAM, ConsoleReport, JsonReport, Report
 from stock_ops.runners.files import exclusive
 from stock_ops.runners.run import explain
 
@@ -30,7 +31,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobod
 
 def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
     """Run a verb; what stands in its way is told in words, with the exit code of its kind."""
-    report: Report = JsonReport() if as_json else ConsoleReport()
+    report: Report = JsonReport() if as_json else ConsoleReport(_typed(sys.argv[0]))
     try:
         code = run(report)
     except OpsError as error:
@@ -43,6 +44,14 @@ def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     raise typer.Exit(code)
+
+
+def _typed(called: str) -> str:
+    """What to type for this command: its name where the shell finds it, else its path."""
+    path = Path(called).absolute()
+    if path.name != PROGRAM or shutil.which(PROGRAM) == f"{path}":
+        return PROGRAM
+    return f"{path.relative_to(Path.cwd())}" if path.is_relative_to(Path.cwd()) else f"{path}"
 
 
 def layout_of(data: Path | None) -> Layout:

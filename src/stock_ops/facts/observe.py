@@ -89,7 +89,7 @@ class Facts:
     now: float
     """Epoch seconds."""
     environment: frozenset[str]
-    """Names of the STOCK_... variables that are set."""
+    """Names of the STOCK_... variables that are set, but for one that names our own settings."""
     spare: Spare
     abandoned: tuple[Path, ...] = ()
     """Scratch folders of drills that were killed."""
@@ -157,12 +157,17 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         texts={path: read_text(path) for path in generated_files(layout)},
         health={},
         now=time.time(),
-        environment=frozenset(name for name in os.environ if name.startswith("STOCK_")),
+        environment=_environment(layout),
         spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
         abandoned=read_abandoned(layout),
         putting_in_place=is_putting_in_place(layout),
         keys=observe_keys(layout, backups) if isinstance(backups, BackupSettings) else Keys(),
     )
+
+
+def _environment(layout: Layout) -> frozenset[str]:
+    others = os.environ.items() - {("STOCK_CONFIG_FILE", f"{layout.platform_config}")}
+    return frozenset(name for name, _ in others if name.startswith("STOCK_"))
 
 
 def _backups(layout: Layout) -> BackupSettings | OpsError:

@@ -102,11 +102,11 @@ def fingerprints() -> Fingerprints:
 
 
 def read_objection(programs: Programs, overrides: Path) -> str | None:
-    """What the platform has against the operator's settings; None where it takes them, or is not there.
+    """What the platform has against the operator's settings; None where it takes them, or is itself missing.
 
     It is asked, because only the platform knows its settings. Takes as long as it takes to load, about 0.6 s.
     """
-    if programs.platform is None or not overrides.exists():
+    if programs.platform is None:
         return None
     done = subprocess.run(
         [programs.platform, "config", "show"],

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -136,7 +137,7 @@ def refuse_settings(facts: Facts) -> None:
     clash = sorted(name for name in facts.environment if name.removeprefix("STOCK_").lower() in owned)
     if clash:
         raise ConflictingSettingsError(
-            f"{', '.join(clash)} is set in the environment, but stockops decides this for its own instance.",
+            f"{_are_set(clash)} in the environment, but stockops decides this for its own instance.",
             f"Unset it. The port is set with --port, the host in {facts.layout.overrides}.",
         )
     overrides = facts.overrides if isinstance(facts.overrides, dict) else {}
@@ -150,6 +151,10 @@ def refuse_settings(facts: Facts) -> None:
         wanted = _wanted(key, value)
         if wanted:
             raise SettingError(facts.layout.overrides, key, value, wanted)
+
+
+def _are_set(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} set"
 
 
 def refuse_objection(facts: Facts, objection: str | None) -> None:

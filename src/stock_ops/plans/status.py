@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from stock_ops.errors import megabytes
+from stock_ops.errors import OpsError, megabytes
 from stock_ops.facts.condition import Condition, PartCondition
 from stock_ops.facts.observe import Facts
 from stock_ops.layout import Layout
+from stock_ops.plans.refusals import refuse_data
 from stock_ops.plans.steps import PART_TITLES, DrawKey, Step
 
 OK, NOT_RUNNING = 0, 3
@@ -121,6 +122,9 @@ def _remarks(part: PartCondition, now: float) -> Iterator[tuple[str, str]]:
 
 def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequence[tuple[str, str]]:
     lines = [("State", _headline(facts, state))]
+    problem = _problem(facts)
+    if problem:
+        lines.append(("Problem", f"{problem.why} {problem.todo}"))
     lines += [remark for part in condition.parts for remark in _remarks(part, now) if state != "stopped"]
     if "platform" in condition.ports and state != "stopped":
         lines.append(("Address", address(condition.host, condition.ports["platform"])))
@@ -130,6 +134,15 @@ def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequen
     if state != "stopped":
         lines.append(("Memory", f"{megabytes(_memory(condition))} in all, supervisor included"))
     return lines
+
+
+def _problem(facts: Facts) -> OpsError | None:
+    """What the next start would be refused for, whatever runs now."""
+    try:
+        refuse_data(facts)
+    except OpsError as error:
+        return error
+    return None
 
 
 def _headline(facts: Facts, state: str) -> str:
@@ -169,9 +182,10 @@ def _memory(condition: Condition) -> int:
 
 
 def _data(facts: Facts, condition: Condition, state: str, now: float) -> dict[str, Any]:
-    running = "platform" in condition.ports and state != "stopped"
+    running, problem = "platform" in condition.ports and state != "stopped", _problem(facts)
     return {
         "state": state,
+        "problem": {"kind": problem.kind, "why": problem.why, "todo": problem.todo} if problem else None,
         "address": address(condition.host, condition.ports["platform"]) if running else None,
         "data": str(facts.layout.root),
         "logs": str(facts.layout.logs),

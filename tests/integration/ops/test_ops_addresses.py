@@ -33,6 +33,15 @@ def test_a_name_that_no_host_can_have_does_not_answer(host: str) -> None:
     assert not ask_platform(host, free_port()).answers
 
 
+def test_settings_from_the_environment_are_refused_unless_they_are_the_instances_own(make: Maker) -> None:
+    instance = make(stub=True)
+    ours = {"STOCK_CONFIG_FILE": f"{instance.layout.platform_config}"}
+    assert instance.run("up", "--dry-run", **ours).code == 0
+    error = instance.refused(STOCK_CONFIG_FILE="/srv/other.toml", STOCK_PORT="1")
+    assert error["kind"] == "ConflictingSettingsError"
+    assert "STOCK_CONFIG_FILE, STOCK_PORT are set" in error["why"]
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "said"),
     [

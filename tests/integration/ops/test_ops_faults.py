@@ -386,6 +386,8 @@ def test_a_corrupt_file_is_named_and_deleting_it_recovers(stubbed: Instance, nam
     assert error["kind"] == "CorruptFileError"
     assert str(path) in error["why"]
     assert stubbed.run("doctor").code == 1
+    assert stubbed.status()["problem"]["why"] == error["why"]
+    assert f"Problem     {error['why']}" in stubbed.run("status").out
     path.unlink()
     recovers(stubbed)
     assert stubbed.sql("SELECT answer FROM kept") == "42"

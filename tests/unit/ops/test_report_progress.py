@@ -5,9 +5,20 @@ import json
 import pytest
 
 from stock_ops import report
+from stock_ops.errors import OpsError
 from stock_ops.report import ConsoleReport, JsonReport, progress_text
 
 MIB = 2**20
+
+
+def test_a_hint_says_what_its_reader_types(capsys: pytest.CaptureFixture[str]) -> None:
+    console = ConsoleReport(".venv/bin/stockops")
+    console.error("up", OpsError("stockops decides this.", "Run: stockops up, see /opt/stockops backup"))
+    console.result("up", [("Check it", "`stockops backup verify 1`")], {})
+    told = capsys.readouterr()
+    assert "Error: stockops decides" in told.err
+    assert "Run: .venv/bin/stockops up, see /opt/stockops backup" in told.err
+    assert "`.venv/bin/stockops backup verify 1`" in told.out
 
 
 def test_progress_tells_amount_rate_and_time_left() -> None:
