@@ -14,8 +14,8 @@ from stock_ops.layout import Layout
 from stock_ops.plans.drill import AFTER, BEFORE, CHECKS, RESTORE, Check, Journal, dump_journal, summary
 from stock_ops.plans.drill_picture import spelled
 from stock_ops.report import Report
-from stock_ops.runners.drill import Result, Wish, rehearse, run_drill
-from stock_ops.runners.sabotage import sabotage as damage_copies
+from stock_ops.runners.drills.drill import Result, Wish, rehearse, run_drill
+from stock_ops.runners.drills.sabotage import sabotage as damage_copies
 from stock_ops.verbs import Data, DryRun, Json, layout_of, locked, run_verb
 
 

@@ -39,12 +39,12 @@ from stock_ops.report import Report
 from stock_ops.repository.keys import WrongKeyError, read_identity, recipient_of
 from stock_ops.repository.owner import read_owner
 from stock_ops.repository.storage import Storage
-from stock_ops.runners.commits import find_last_commit
-from stock_ops.runners.fetch import Workshop
 from stock_ops.runners.files import remove
-from stock_ops.runners.restore import Job, run_restore
+from stock_ops.runners.restores.commits import find_last_commit
+from stock_ops.runners.restores.fetch import Workshop
+from stock_ops.runners.restores.restore import Job, run_restore
+from stock_ops.runners.restores.scratch import Place
 from stock_ops.runners.run import run_steps
-from stock_ops.runners.scratch import Place
 from stock_ops.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, listed, locked, run_verb
 
 kept = typer.Typer(

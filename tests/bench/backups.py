@@ -24,8 +24,8 @@ from stock_ops.layout import BACKUP_ROLE
 from stock_ops.plans.settings import leashed
 from stock_ops.repository.manifest import Manifest, load_manifest
 from stock_ops.repository.objects import backup_id, manifest_of
-from stock_ops.runners.base_backup import take_base
-from stock_ops.runners.leftovers import discard_backup
+from stock_ops.runners.backups.base_backup import take_base
+from stock_ops.runners.backups.leftovers import discard_backup
 from tests.bench.http import request_bytes, time_requests
 from tests.bench.table import Row, show
 from tests.integration.ops.backed_up import verb

@@ -12,8 +12,8 @@ from stock_ops.plans.backup import BackupPlan, plan_backup, refuse_without_archi
 from stock_ops.report import Report
 from stock_ops.repository.marks import LONGEST_NAME, is_mark_name
 from stock_ops.repository.owner import claim
-from stock_ops.runners.create import Made, make_backup
-from stock_ops.runners.name_mark import name_moment
+from stock_ops.runners.backups.create import Made, make_backup
+from stock_ops.runners.backups.name_mark import name_moment
 from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
 
 

@@ -9,7 +9,7 @@ from stock_ops.facts.retention import RetentionFacts, observe_retention
 from stock_ops.layout import Layout
 from stock_ops.plans.prune import PrunePlan, plan_prune
 from stock_ops.report import Report
-from stock_ops.runners.prune import run_prune, sweep
+from stock_ops.runners.backups.prune import run_prune, sweep
 from stock_ops.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, listed, locked, run_verb
 
 

@@ -10,7 +10,7 @@ def run(data: Data = None) -> None:
 
 
 def _run(layout: Layout) -> int:
-    from stock_ops.runners.backup_part import run_backup_part  # late: it takes long to load
+    from stock_ops.runners.archive.part import run_backup_part  # late: it takes long to load
 
     run_backup_part(layout)
     return 0

@@ -12,9 +12,9 @@ from stock_ops.facts.repository import read_contents
 from stock_ops.layout import Layout
 from stock_ops.plans.catalog import catalog, find
 from stock_ops.report import Report
-from stock_ops.runners.beside import give_way
+from stock_ops.runners.backups.beside import give_way
+from stock_ops.runners.backups.verify import REPLACE, verify_entries
 from stock_ops.runners.run import signals_interrupt
-from stock_ops.runners.verify import REPLACE, verify_entries
 from stock_ops.verbs import Data, Json, layout_of, locked, run_verb
 
 

@@ -24,7 +24,7 @@ from stock_ops.repository.manifest import Manifest, TableContent, dump_manifest,
 from stock_ops.repository.objects import manifest_of
 from stock_ops.restore_cli import Wish, bring_back
 from stock_ops.runners.content import measure_content
-from stock_ops.runners.scratch import Place, scratch_server
+from stock_ops.runners.restores.scratch import Place, scratch_server
 from tests.integration.ops.instance import Instance
 
 Row = tuple[Any, ...]

@@ -11,7 +11,7 @@ from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import observe_creation
 from stock_ops.layout import Layout
 from stock_ops.plans.backup import plan_backup
-from stock_ops.runners.create import make_backup
+from stock_ops.runners.backups.create import make_backup
 from stock_ops.runners.files import exclusive
 from tests.integration.ops.killed_drill import KillingReport
 

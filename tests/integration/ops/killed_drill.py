@@ -15,7 +15,7 @@ from pathlib import Path
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.layout import Layout
 from stock_ops.report import ConsoleReport
-from stock_ops.runners.drill import Wish, rehearse, run_drill
+from stock_ops.runners.drills.drill import Wish, rehearse, run_drill
 from stock_ops.runners.files import exclusive
 
 

@@ -20,8 +20,8 @@ from stock_ops.layout import Layout
 from stock_ops.plans.prune import plan_prune
 from stock_ops.report import JsonReport
 from stock_ops.repository.storage import Storage, StoredObject
+from stock_ops.runners.backups.prune import run_prune
 from stock_ops.runners.files import exclusive
-from stock_ops.runners.prune import run_prune
 
 
 class KillingStorage:

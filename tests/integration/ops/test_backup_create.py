@@ -17,7 +17,7 @@ from stock_ops.repository.envelope import store
 from stock_ops.repository.folder import FolderStorage
 from stock_ops.repository.keys import draw_identity, read_identity, recipient_of
 from stock_ops.repository.objects import base_of, segment_object, valkey_of
-from stock_ops.runners.verify import verify_entries
+from stock_ops.runners.backups.verify import verify_entries
 from tests.contract.ops.s3_server import BUCKET, S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.by_hand import give, run_tool

@@ -30,9 +30,9 @@ from stock_ops.plans.backup import plan_backup
 from stock_ops.report import JsonReport
 from stock_ops.repository.folder import UNFINISHED, FolderStorage
 from stock_ops.repository.storage import StorageError
-from stock_ops.runners.create import make_backup
+from stock_ops.runners.backups.create import make_backup
+from stock_ops.runners.backups.mark import hold_mark
 from stock_ops.runners.files import exclusive
-from stock_ops.runners.mark import hold_mark
 from tests.contract.ops.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.by_hand import superuser
@@ -280,7 +280,7 @@ def test_the_storage_goes_away_in_the_middle(instance: Instance, base: Path) -> 
 def test_log_that_does_not_arrive_makes_no_backup(
     instance: Instance, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stock_ops.runners.create._SHIPPING_S", 0.5)
+    monkeypatch.setattr("stock_ops.runners.backups.create._SHIPPING_S", 0.5)
     elsewhere = FolderStorage(base / "elsewhere")
     facts = replace(facts_of(instance), storage=elsewhere, owner=None)
     with pytest.raises(ArchiveError, match="has not reached"):
@@ -406,7 +406,7 @@ async def test_a_table_that_is_just_being_made_lies_before_the_mark_or_after_it(
 async def test_who_never_ends_is_named(
     instance: Instance, writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stock_ops.runners.mark._PATIENCE_S", 0.1)
+    monkeypatch.setattr("stock_ops.runners.backups.mark._PATIENCE_S", 0.1)
     change = writer.transaction()
     await change.start()
     await writer.execute("DELETE FROM ledger WHERE id = 3")

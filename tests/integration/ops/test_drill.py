@@ -19,8 +19,8 @@ from stock_ops.repository.folder import FolderStorage
 from stock_ops.repository.keys import draw_identity
 from stock_ops.repository.objects import verification_of
 from stock_ops.repository.storage import read_bytes
-from stock_ops.runners import sabotage as sabotage_runner
-from stock_ops.runners.drill import Wish, run_drill
+from stock_ops.runners.drills import sabotage as sabotage_runner
+from stock_ops.runners.drills.drill import Wish, run_drill
 from stock_ops.runners.files import exclusive
 from tests.integration.ops.instance import Instance, Result, wait_for
 

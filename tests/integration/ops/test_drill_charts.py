@@ -11,7 +11,7 @@ from stock_analysis.testing.postgres import PASSWORD
 from stock_ops.errors import UnsoundDataError
 from stock_ops.facts.charts import Address, NoAnswerError, Question, ask_chart, find_chart
 from stock_ops.plans.charts import refuse_other, refuse_wrong
-from stock_ops.runners.drill_rows import read_rows
+from stock_ops.runners.drills.rows import read_rows
 
 
 @pytest.fixture

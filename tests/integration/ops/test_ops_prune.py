@@ -27,8 +27,8 @@ from stock_ops.repository.keys import draw_identity, read_identity
 from stock_ops.repository.objects import SEALED, base_of, manifest_of
 from stock_ops.repository.s3 import S3Storage
 from stock_ops.repository.storage import StorageError
+from stock_ops.runners.backups.prune import run_prune
 from stock_ops.runners.files import exclusive
-from stock_ops.runners.prune import run_prune
 from tests.contract.ops.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.old_archive import OldArchive

@@ -31,10 +31,10 @@ from stock_ops.plans.restore import Step, plan_restore
 from stock_ops.plans.up import plan_up
 from stock_ops.repository.folder import FolderStorage
 from stock_ops.repository.keys import read_identity
-from stock_ops.runners import restore as runner
-from stock_ops.runners.fetch import Workshop, fetch_backup, fetch_log, make_work_folders
-from stock_ops.runners.rebuild import build_cluster, prove, recover
-from stock_ops.runners.scratch import Place
+from stock_ops.runners.restores import restore as runner
+from stock_ops.runners.restores.fetch import Workshop, fetch_backup, fetch_log, make_work_folders
+from stock_ops.runners.restores.rebuild import build_cluster, prove, recover
+from stock_ops.runners.restores.scratch import Place
 from tests.integration.ops.backed_up import BackedUp, back_up
 from tests.integration.ops.instance import wait_for
 

@@ -9,7 +9,7 @@ from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.postgres import PASSWORD
 from stock_ops.errors import UnsoundDataError
 from stock_ops.runners.content import Connect
-from stock_ops.runners.soundness import prove_constraints, prove_indexes
+from stock_ops.runners.drills.soundness import prove_constraints, prove_indexes
 
 BARS = """
 INSERT INTO instrument (symbol, name, exchange, currency, kind) VALUES ('ONE', 'One', 'XNAS', 'USD', 'stock');

@@ -18,14 +18,14 @@ from stock_ops.repository.cached import CachedStorage
 from stock_ops.repository.folder import FolderStorage
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.storage import read_bytes, write_bytes
-from stock_ops.runners import jobs
-from stock_ops.runners.clock import steady_s
-from stock_ops.runners.holdings import Holdings, View
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.schedule import Schedule
-from stock_ops.runners.status_page import answer
-from stock_ops.runners.threads import in_thread
-from stock_ops.runners.troubles import Troubles
+from stock_ops.runners.archive import jobs
+from stock_ops.runners.archive.clock import steady_s
+from stock_ops.runners.archive.holdings import Holdings, View
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.schedule import Schedule
+from stock_ops.runners.archive.status_page import answer
+from stock_ops.runners.archive.threads import in_thread
+from stock_ops.runners.archive.troubles import Troubles
 from tests.unit.ops.standings import SETTINGS, archive, backup, calm, with_contents
 
 AT = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
@@ -256,7 +256,7 @@ async def test_what_cannot_be_understood_in_a_storage_is_told_and_stops_nothing(
     def stumble(_storage: object) -> None:
         raise KeyError("nonsense")
 
-    monkeypatch.setattr("stock_ops.runners.holdings.read_contents", stumble)
+    monkeypatch.setattr("stock_ops.runners.archive.holdings.read_contents", stumble)
     await holdings.look()
     assert "nonsense" in str(holdings.view.unreachable)
     assert "KeyError" in caplog.text

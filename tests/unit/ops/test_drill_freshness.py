@@ -7,7 +7,7 @@ import pytest
 from stock_ops.errors import PartError
 from stock_ops.facts.archive import ArchiveState
 from stock_ops.plans.drill import RPO_LIMIT_S
-from stock_ops.runners.drill_live import judge_freshness
+from stock_ops.runners.drills.live import judge_freshness
 from tests.unit.ops.drills import after
 
 WELL = ArchiveState(streaming=True, lag_s=0.5)

@@ -10,7 +10,7 @@ from stock_ops.errors import OpsError
 from stock_ops.facts.drills import read_drill
 from stock_ops.plans.drill import KEPT
 from stock_ops.report import JsonReport
-from stock_ops.runners.drill_journal import Found, Recorder, remove_old
+from stock_ops.runners.drills.journal import Found, Recorder, remove_old
 from tests.unit.ops.drills import fresh
 
 

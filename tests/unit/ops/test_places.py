@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.runners.places import exchange, move
+from stock_ops.runners.restores.places import exchange, move
 
 
 def make(folder: Path, text: str) -> Path:

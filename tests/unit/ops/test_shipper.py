@@ -20,9 +20,9 @@ from stock_ops.repository.keys import draw_identity, read_identity
 from stock_ops.repository.objects import history_object, segment_object
 from stock_ops.repository.storage import StorageError
 from stock_ops.repository.wal import SEGMENT_BYTES, segment_name, start_of, timeline_of
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.shipper import Shipper
-from stock_ops.runners.wal_source import Reading
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.shipper import Shipper
+from stock_ops.runners.archive.wal_source import Reading
 
 US = "7711756204518565054"
 ONE, TWO, THREE, FOUR = (segment_name(1, number) for number in range(1, 5))

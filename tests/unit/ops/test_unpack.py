@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.runners.unpack import TarError, Unpacker
+from stock_ops.runners.restores.unpack import TarError, Unpacker
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:

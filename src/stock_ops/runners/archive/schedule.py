@@ -21,11 +21,11 @@ from stock_ops.plans.schedule import (
     next_job,
 )
 from stock_ops.repository.manifest import Manifest
-from stock_ops.runners.clock import steady_s
-from stock_ops.runners.holdings import Holdings
-from stock_ops.runners.jobs import run_job
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.troubles import Troubles
+from stock_ops.runners.archive.clock import steady_s
+from stock_ops.runners.archive.holdings import Holdings
+from stock_ops.runners.archive.jobs import run_job
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.troubles import Troubles
 
 log = logging.getLogger("stockops.backup")
 

@@ -18,13 +18,13 @@ from stock_ops.plans.charts import refuse_other, refuse_wrong
 from stock_ops.plans.steps import NewFile
 from stock_ops.repository.manifest import Manifest
 from stock_ops.runners.content import measure_structure, read_schema_version
-from stock_ops.runners.drill_ground import Ground
-from stock_ops.runners.drill_journal import Found
-from stock_ops.runners.drill_platform import platform_settings, serving
-from stock_ops.runners.drill_rows import has_bars, read_rows
+from stock_ops.runners.drills.ground import Ground
+from stock_ops.runners.drills.journal import Found
+from stock_ops.runners.drills.platform import platform_settings, serving
+from stock_ops.runners.drills.rows import has_bars, read_rows
+from stock_ops.runners.drills.soundness import prove_constraints, prove_indexes
 from stock_ops.runners.files import write_whole
-from stock_ops.runners.scratch import PORT, ScratchServer
-from stock_ops.runners.soundness import prove_constraints, prove_indexes
+from stock_ops.runners.restores.scratch import PORT, ScratchServer
 
 T = TypeVar("T")
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from stock_ops.errors import ArchiveError
-from stock_ops.runners.troubles import Troubles
-from stock_ops.runners.wal_source import WalSource
+from stock_ops.runners.archive.troubles import Troubles
+from stock_ops.runners.archive.wal_source import WalSource
 
 
 async def beat(source: WalSource, troubles: Troubles, every_s: float) -> None:

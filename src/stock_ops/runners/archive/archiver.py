@@ -27,13 +27,13 @@ from stock_ops.plans.shipping import (
 )
 from stock_ops.repository.storage import StorageError
 from stock_ops.repository.wal import format_lsn
-from stock_ops.runners.clock import steady_s
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.receiver import Receiver
-from stock_ops.runners.shipper import Shipper
-from stock_ops.runners.threads import in_thread
-from stock_ops.runners.troubles import Troubles
-from stock_ops.runners.wal_source import Reading, WalSource
+from stock_ops.runners.archive.clock import steady_s
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.receiver import Receiver
+from stock_ops.runners.archive.shipper import Shipper
+from stock_ops.runners.archive.threads import in_thread
+from stock_ops.runners.archive.troubles import Troubles
+from stock_ops.runners.archive.wal_source import Reading, WalSource
 
 log = logging.getLogger("stockops.backup")
 

@@ -19,12 +19,12 @@ from stock_ops.repository.owner import claim
 from stock_ops.repository.storage import write_bytes
 from stock_ops.repository.streams import dump_streams
 from stock_ops.repository.wal import parse_lsn, segment_at, segment_before
-from stock_ops.runners.base_backup import Base, take_base
-from stock_ops.runners.beside import Beside, give_way, loop_beside
+from stock_ops.runners.backups.base_backup import Base, take_base
+from stock_ops.runners.backups.beside import Beside, give_way, loop_beside
+from stock_ops.runners.backups.dump import take_dump
+from stock_ops.runners.backups.leftovers import clear_leftovers, discard_backup, forget_manifests
+from stock_ops.runners.backups.mark import HeldMark, hold_mark
 from stock_ops.runners.content import measure_content, measure_structure, read_extensions, read_schema_version
-from stock_ops.runners.dump import take_dump
-from stock_ops.runners.leftovers import clear_leftovers, discard_backup, forget_manifests
-from stock_ops.runners.mark import HeldMark, hold_mark
 from stock_ops.runners.run import signals_interrupt, signals_wait
 from stock_ops.runners.streams import Positions, opened, read_keys, read_positions
 

@@ -24,7 +24,7 @@ from stock_ops.repository.streams import load_streams
 from stock_ops.repository.verification import Damage, Verification, dump_damage, dump_verification
 from stock_ops.repository.wal import SEGMENT_BYTES, segments_between
 from stock_ops.repository.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
-from stock_ops.runners.pipes import Advance, Count
+from stock_ops.runners.backups.pipes import Advance, Count
 
 REPLACE = (
     "Make a new backup: stockops backup create --full. A copy of the storage may hold the old one whole."

@@ -32,22 +32,22 @@ from stock_ops.repository.objects import verification_of
 from stock_ops.repository.storage import write_bytes
 from stock_ops.repository.streams import load_streams
 from stock_ops.repository.verification import Verification, dump_verification
-from stock_ops.runners.drill_dump import check_dump
-from stock_ops.runners.drill_ground import Chosen, Ground, clear_abandoned, prepare, take_newest
-from stock_ops.runners.drill_journal import Found, Recorder, now
-from stock_ops.runners.drill_live import check_heartbeat, check_platform, check_unaffected, judge_freshness
-from stock_ops.runners.drill_restored import (
+from stock_ops.runners.drills.dump import check_dump
+from stock_ops.runners.drills.ground import Chosen, Ground, clear_abandoned, prepare, take_newest
+from stock_ops.runners.drills.journal import Found, Recorder, now
+from stock_ops.runners.drills.live import check_heartbeat, check_platform, check_unaffected, judge_freshness
+from stock_ops.runners.drills.restored import (
     check_constraints,
     check_indexes,
     check_read_paths,
     check_structure,
     read_beat,
 )
-from stock_ops.runners.fetch import OTHER, fetch_backup, fetch_log, fetch_part, make_work_folders
 from stock_ops.runners.postgres import discard
-from stock_ops.runners.rebuild import build_cluster, prove, recover
+from stock_ops.runners.restores.fetch import OTHER, fetch_backup, fetch_log, fetch_part, make_work_folders
+from stock_ops.runners.restores.rebuild import build_cluster, prove, recover
+from stock_ops.runners.restores.scratch import ScratchServer, scratch_server
 from stock_ops.runners.run import signals_interrupt, signals_wait
-from stock_ops.runners.scratch import ScratchServer, scratch_server
 
 _IS_WRITABLE = "SELECT NOT pg_is_in_recovery()"
 _LEFT = "What it had restored was removed again; the live data were never touched."

@@ -19,16 +19,16 @@ from stock_ops.repository.manifest import Manifest, load_manifest
 from stock_ops.repository.objects import manifest_of
 from stock_ops.repository.storage import Storage, read_bytes
 from stock_ops.repository.tampered import TamperedStorage
-from stock_ops.runners.damage import change_value, empty_table
-from stock_ops.runners.drill import choose_for, restore, serve
-from stock_ops.runners.drill_dump import check_dump
-from stock_ops.runners.drill_ground import Chosen, Ground, take_newest
-from stock_ops.runners.drill_journal import Found, Recorder
-from stock_ops.runners.drill_restored import ask
-from stock_ops.runners.fetch import fetch_backup, fetch_log, make_work_folders
+from stock_ops.runners.drills.damage import change_value, empty_table
+from stock_ops.runners.drills.drill import choose_for, restore, serve
+from stock_ops.runners.drills.dump import check_dump
+from stock_ops.runners.drills.ground import Chosen, Ground, take_newest
+from stock_ops.runners.drills.journal import Found, Recorder
+from stock_ops.runners.drills.restored import ask
 from stock_ops.runners.files import remove
-from stock_ops.runners.rebuild import compare, measure
-from stock_ops.runners.scratch import ScratchServer
+from stock_ops.runners.restores.fetch import fetch_backup, fetch_log, make_work_folders
+from stock_ops.runners.restores.rebuild import compare, measure
+from stock_ops.runners.restores.scratch import ScratchServer
 
 _DISTRUST = "Do not trust a restore of this release; report this with the drill's journal."
 

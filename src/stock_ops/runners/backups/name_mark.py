@@ -6,7 +6,7 @@ from stock_ops.errors import TakenMarkError
 from stock_ops.facts.server import Address, connected, database_words
 from stock_ops.repository.marks import NamedMark, dump_mark, load_mark, mark_object
 from stock_ops.repository.storage import MissingObjectError, Storage, read_bytes, write_bytes
-from stock_ops.runners.mark import set_mark
+from stock_ops.runners.backups.mark import set_mark
 
 
 def name_moment(storage: Storage, address: Address, name: str) -> NamedMark:

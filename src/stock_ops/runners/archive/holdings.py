@@ -16,9 +16,9 @@ from stock_ops.plans.recovery import judge, way_of
 from stock_ops.plans.shipping import is_mended
 from stock_ops.repository.cached import CachedStorage
 from stock_ops.repository.manifest import Manifest
-from stock_ops.runners.clock import steady_s
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.threads import in_thread
+from stock_ops.runners.archive.clock import steady_s
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.threads import in_thread
 
 log = logging.getLogger("stockops.backup")
 

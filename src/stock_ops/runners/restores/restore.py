@@ -37,14 +37,14 @@ from stock_ops.plans.settings import SLOT
 from stock_ops.plans.steps import NewFile, NewFolder, SetPasswords
 from stock_ops.report import Report
 from stock_ops.runners.commands import run_to_end
-from stock_ops.runners.fetch import Advance, Workshop, fetch_backup, fetch_log, make_work_folders
 from stock_ops.runners.files import make_folder, remove, write_memory, write_whole
-from stock_ops.runners.places import exchange, flush, move
 from stock_ops.runners.postgres import end_writers, set_passwords
-from stock_ops.runners.rebuild import build_cluster, prove, recover
+from stock_ops.runners.restores.fetch import Advance, Workshop, fetch_backup, fetch_log, make_work_folders
+from stock_ops.runners.restores.places import exchange, flush, move
+from stock_ops.runners.restores.rebuild import build_cluster, prove, recover
+from stock_ops.runners.restores.scratch import scratch_server
+from stock_ops.runners.restores.scratch_cache import build_cache
 from stock_ops.runners.run import explain, signals_interrupt
-from stock_ops.runners.scratch import scratch_server
-from stock_ops.runners.scratch_cache import build_cache
 
 _SLOT = """
 SELECT pg_create_physical_replication_slot($1, true)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from stock_ops.repository.timelines import Held
 from stock_ops.runners.commands import run_to_end
-from stock_ops.runners.fetch import Workshop, fetch_segment
-from stock_ops.runners.scratch import Place
+from stock_ops.runners.restores.fetch import Workshop, fetch_segment
+from stock_ops.runners.restores.scratch import Place
 
 _COMMIT = re.compile(r"desc: COMMIT(?:_PREPARED)? (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
 _MOST_SEGMENTS = 8

@@ -5,7 +5,7 @@ from stock_ops.layout import BACKUP_ROLE, DATABASE, LOOPBACK
 from stock_ops.repository.envelope import store
 from stock_ops.repository.manifest import StoredPart, stored_part
 from stock_ops.repository.objects import dump_of
-from stock_ops.runners.pipes import Advance, Count, output_of
+from stock_ops.runners.backups.pipes import Advance, Count, output_of
 
 
 def take_dump(facts: CreationFacts, backup: str, snapshot: str, advance: Advance) -> StoredPart:

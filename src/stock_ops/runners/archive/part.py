@@ -21,16 +21,16 @@ from stock_ops.layout import LOOPBACK, Layout
 from stock_ops.plans.metrics import render_metrics
 from stock_ops.plans.overview import overview
 from stock_ops.plans.settings import leashed, wal_keep_mebibytes
-from stock_ops.runners.archiver import Archiver
-from stock_ops.runners.heartbeat import beat
-from stock_ops.runners.holdings import Holdings
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.receiver import Receiver, receive_command
-from stock_ops.runners.schedule import Schedule
-from stock_ops.runners.shipper import Shipper
-from stock_ops.runners.status_page import Page, serve
-from stock_ops.runners.troubles import Troubles
-from stock_ops.runners.wal_source import WalSource
+from stock_ops.runners.archive.archiver import Archiver
+from stock_ops.runners.archive.heartbeat import beat
+from stock_ops.runners.archive.holdings import Holdings
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.receiver import Receiver, receive_command
+from stock_ops.runners.archive.schedule import Schedule
+from stock_ops.runners.archive.shipper import Shipper
+from stock_ops.runners.archive.status_page import Page, serve
+from stock_ops.runners.archive.troubles import Troubles
+from stock_ops.runners.archive.wal_source import WalSource
 
 log = logging.getLogger("stockops.backup")
 

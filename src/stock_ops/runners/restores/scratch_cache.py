@@ -16,10 +16,10 @@ from stock_ops.plans.settings import leashed
 from stock_ops.plans.steps import NewFolder
 from stock_ops.repository.streams import load_streams
 from stock_ops.runners.commands import environment, last_words
-from stock_ops.runners.fetch import OTHER, Workshop, fetch_part
 from stock_ops.runners.files import make_folder, remove
-from stock_ops.runners.places import flush_all, move
-from stock_ops.runners.scratch import Place, socket_folder
+from stock_ops.runners.restores.fetch import OTHER, Workshop, fetch_part
+from stock_ops.runners.restores.places import flush_all, move
+from stock_ops.runners.restores.scratch import Place, socket_folder
 from stock_ops.runners.streams import put_back
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from stock_ops.repository.storage import Storage, StorageError
 from stock_ops.repository.timelines import way_to
 from stock_ops.repository.wal import SEGMENT_BYTES, number_of, segment_at, timeline_of
 from stock_ops.repository.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
-from stock_ops.runners.clock import steady_s
-from stock_ops.runners.part_memory import Remembered
-from stock_ops.runners.wal_source import Reading
+from stock_ops.runners.archive.clock import steady_s
+from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.wal_source import Reading
 
 log = logging.getLogger("stockops.backup")
 

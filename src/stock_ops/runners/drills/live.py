@@ -12,7 +12,7 @@ from stock_ops.facts.processes import Supervisor, observe_supervisor
 from stock_ops.facts.server import connected, database_words, read_address
 from stock_ops.layout import Layout
 from stock_ops.plans.drill import RPO_LIMIT_S
-from stock_ops.runners.drill_journal import Found
+from stock_ops.runners.drills.journal import Found
 
 _HEARTBEAT = "SELECT beat_at, extract(epoch FROM clock_timestamp() - beat_at) FROM ops_heartbeat"
 _LATE_BEATS = 5

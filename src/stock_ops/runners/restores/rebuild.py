@@ -20,9 +20,9 @@ from stock_ops.runners.content import (
     read_extensions,
     read_schema_version,
 )
-from stock_ops.runners.fetch import OTHER, Advance, Workshop, verify_files
 from stock_ops.runners.files import make_folder, remove, write_whole
-from stock_ops.runners.scratch import Place, ScratchError, ScratchServer, scratch_server
+from stock_ops.runners.restores.fetch import OTHER, Advance, Workshop, verify_files
+from stock_ops.runners.restores.scratch import Place, ScratchError, ScratchServer, scratch_server
 
 _AT_MARK = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
 _IS_WRITABLE = "SELECT NOT pg_is_in_recovery()"

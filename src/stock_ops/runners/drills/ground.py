@@ -24,11 +24,11 @@ from stock_ops.plans.steps import NewFolder
 from stock_ops.repository.keys import read_identity
 from stock_ops.repository.objects import BACKUPS
 from stock_ops.repository.storage import Storage, StorageError
-from stock_ops.runners.drill_journal import now
-from stock_ops.runners.fetch import Workshop
+from stock_ops.runners.drills.journal import now
 from stock_ops.runners.files import make_folder
 from stock_ops.runners.postgres import discard
-from stock_ops.runners.scratch import Place
+from stock_ops.runners.restores.fetch import Workshop
+from stock_ops.runners.restores.scratch import Place
 
 Advance = Callable[[int, int | None], object]
 

@@ -12,8 +12,8 @@ from stock_ops.repository.envelope import store
 from stock_ops.repository.manifest import Manifest, StoredPart, stored_part
 from stock_ops.repository.objects import base_of
 from stock_ops.repository.pgmanifest import PgManifest
+from stock_ops.runners.backups.pipes import Advance, Count, output_of
 from stock_ops.runners.files import write_whole
-from stock_ops.runners.pipes import Advance, Count, output_of
 
 
 @dataclass(frozen=True, slots=True)

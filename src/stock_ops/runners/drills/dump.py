@@ -14,7 +14,7 @@ from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.objects import dump_of
 from stock_ops.repository.storage import Storage
 from stock_ops.runners.commands import environment, last_words
-from stock_ops.runners.drill_journal import Found
+from stock_ops.runners.drills.journal import Found
 
 _TODO = (
     "Use the backup itself, which does not need its dump, and make a new one: stockops backup create --full"

@@ -1,0 +1,1 @@
+"""Rehearse restores, and damage copies to see that it is found."""

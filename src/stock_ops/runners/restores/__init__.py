@@ -1,0 +1,1 @@
+"""Bring data back: fetch, rebuild, prove, put in place."""
