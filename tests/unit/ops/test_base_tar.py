@@ -8,7 +8,8 @@ import tarfile
 import google_crc32c
 import pytest
 
-from stock_ops.repository.basetar import BaseTar, BaseTarError
+from stock_ops.repository.basetar import BaseTar
+from stock_ops.repository.tarreader import TarError
 
 FILES = {
     "backup_label": b"START WAL LOCATION: 0/2000028\n",
@@ -78,62 +79,62 @@ def test_the_checksum_is_the_one_that_postgresql_writes() -> None:
 @pytest.mark.parametrize("name", [name for name, data in FILES.items() if data])
 def test_one_flipped_bit_in_any_file_is_found(name: str) -> None:
     changed = FILES | {name: bytes([FILES[name][0] ^ 1]) + FILES[name][1:]}
-    with pytest.raises(BaseTarError, match=f"{name} differs"):
+    with pytest.raises(TarError, match=f"{name} differs"):
         passed(archive(changed, manifest(FILES))).finish()
 
 
 def test_a_file_of_another_size_is_found() -> None:
-    with pytest.raises(BaseTarError, match="base/1/odd differs"):
+    with pytest.raises(TarError, match="base/1/odd differs"):
         passed(archive(FILES | {"base/1/odd": b"x" * 512}, manifest(FILES))).finish()
 
 
 def test_a_missing_file_is_found() -> None:
     fewer = {name: data for name, data in FILES.items() if name != "base/1/1259"}
-    with pytest.raises(BaseTarError, match="base/1/1259 is missing"):
+    with pytest.raises(TarError, match="base/1/1259 is missing"):
         passed(archive(fewer, manifest(FILES))).finish()
 
 
 def test_a_file_too_many_is_found() -> None:
-    with pytest.raises(BaseTarError, match="base/1/more is not in backup_manifest"):
+    with pytest.raises(TarError, match="base/1/more is not in backup_manifest"):
         passed(archive(FILES | {"base/1/more": b"x"}, manifest(FILES))).finish()
 
 
 def test_an_archive_without_a_manifest_is_none() -> None:
-    with pytest.raises(BaseTarError, match="backup_manifest is missing"):
+    with pytest.raises(TarError, match="backup_manifest is missing"):
         passed(archive(FILES, None)).finish()
 
 
 @pytest.mark.parametrize("cut", [100, 5000, 30_000])
 def test_an_archive_that_breaks_off_is_none(cut: int) -> None:
     data = archive(FILES, manifest(FILES))
-    with pytest.raises(BaseTarError, match="ends too early"):
+    with pytest.raises(TarError, match="ends too early"):
         passed(data[:cut]).finish()
 
 
 def test_a_manifest_that_was_changed_is_not_believed() -> None:
     text = manifest(FILES).replace(b'"Timeline": 1', b'"Timeline": 2')
-    with pytest.raises(BaseTarError, match="checksum of backup_manifest"):
+    with pytest.raises(TarError, match="checksum of backup_manifest"):
         passed(archive(FILES, text)).finish()
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"no JSON", b'{"Files": 1}'])
 def test_a_manifest_that_makes_no_sense_is_said_to(text: bytes) -> None:
-    with pytest.raises(BaseTarError):
+    with pytest.raises(TarError):
         passed(archive(FILES, text)).finish()
 
 
 def test_a_manifest_with_checksums_of_another_kind_is_refused() -> None:
     other = entry("backup_label", b"") | {"Checksum-Algorithm": "SHA256"}
-    with pytest.raises(BaseTarError, match="another kind"):
+    with pytest.raises(TarError, match="another kind"):
         passed(archive({"backup_label": b""}, manifest({}, Files=[other]))).finish()
 
 
 def test_what_is_no_archive_is_refused_at_once() -> None:
-    with pytest.raises(BaseTarError, match="no tar archive"):
+    with pytest.raises(TarError, match="no tar archive"):
         passed(b"x" * 2000)
 
 
 def test_nothing_may_follow_the_end() -> None:
     data = archive(FILES, manifest(FILES))
-    with pytest.raises(BaseTarError, match="follows the end"):
+    with pytest.raises(TarError, match="follows the end"):
         passed(data + data)

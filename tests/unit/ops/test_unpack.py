@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.runners.restores.unpack import TarError, Unpacker
+from stock_ops.repository.tarreader import TarError
+from stock_ops.runners.restores.unpack import Unpacker
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:

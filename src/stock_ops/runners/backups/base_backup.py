@@ -7,11 +7,12 @@ from stock_ops.errors import PartError
 from stock_ops.facts.creation import CreationFacts
 from stock_ops.layout import BACKUP_ROLE, LOOPBACK
 from stock_ops.plans.steps import NewFile
-from stock_ops.repository.basetar import BaseTar, BaseTarError
+from stock_ops.repository.basetar import BaseTar
 from stock_ops.repository.envelope import store
 from stock_ops.repository.manifest import Manifest, StoredPart, stored_part
 from stock_ops.repository.objects import base_of
 from stock_ops.repository.pgmanifest import PgManifest
+from stock_ops.repository.tarreader import TarError
 from stock_ops.runners.backups.pipes import Advance, Count, output_of
 from stock_ops.runners.files import write_whole
 
@@ -36,7 +37,7 @@ def take_base(facts: CreationFacts, backup: str, parent: Manifest | None, advanc
         with output_of(facts.tools, _command(facts, parent), "The base backup", *watch) as source:
             sealed = store(facts.storage, name, source, facts.recipient)
         manifest = tar.finish()
-    except BaseTarError as error:
+    except TarError as error:
         raise PartError(
             f"The base backup did not arrive as the server sent it: {error}.",
             "Run this again; if it stays so, look at the machine's memory and disks.",

@@ -14,13 +14,14 @@ from stock_ops.repository.envelope import Sealed, fetch
 from stock_ops.repository.manifest import Manifest, StoredPart
 from stock_ops.repository.objects import segment_object
 from stock_ops.repository.storage import Storage
+from stock_ops.repository.tarreader import TarError
 from stock_ops.repository.timelines import Held
 from stock_ops.repository.wal import SEGMENT_BYTES
 from stock_ops.repository.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
 from stock_ops.runners.commands import run_to_end
 from stock_ops.runners.files import make_folder, remove, write_whole
 from stock_ops.runners.restores.scratch import Place
-from stock_ops.runners.restores.unpack import TarError, Unpacker
+from stock_ops.runners.restores.unpack import Unpacker
 
 Advance = Callable[[int, int | None], object]
 """Told how many bytes are done, and of how many."""
