@@ -20,6 +20,7 @@ from tests.e2e.test_everyone import barriers, overflow
 from tests.unit.ops.standings import all_wrong, wrong
 
 LOST = {
+    "severity": "critical",
     "kind": "archive-broken",
     "why": "PostgreSQL dropped write-ahead log before it was in the storage.",
     "todo": "Make a new full backup: stockops backup create --full",
@@ -95,6 +96,16 @@ def test_warnings_are_loud_and_name_their_runbook(visit: Visit, part: BackupPart
     expect(alert).to_contain_text(LOST["why"])
     expect(alert).to_contain_text("docs/runbooks/archive-broken.md")
     expect(visit.page.get_by_text("No warnings")).to_have_count(0)
+    visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
+
+
+def test_what_is_only_good_to_know_alarms_nobody(visit: Visit, part: BackupPartStub) -> None:
+    now = datetime.now(UTC)
+    part.tell(overview(wrong("storage-same-disk", now), now))
+    visit.open("/operations")
+    expect(visit.page.get_by_role("list", name="Good to know")).to_contain_text("lie on the same disk")
+    expect(visit.page.get_by_text("No warnings")).to_be_visible()
+    expect(visit.page.get_by_role("alert")).to_have_count(0)
     visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
 
 

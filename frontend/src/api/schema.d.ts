@@ -319,6 +319,11 @@ export interface components {
         BackupWarning: {
             /** Kind */
             kind: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "info";
             /** Todo */
             todo: string;
             /** Why */

@@ -190,6 +190,7 @@ export const en = {
     notManagedDetail: 'The setting backup_url is empty, so there is no backup part to ask.',
     noWarning: 'No warnings',
     warnings: 'Warnings of the backups',
+    notes: 'Good to know about the backups',
     runbook: 'Runbook',
     restorableTo: (time: string) => `The data can be restored up to ${time}`,
     notYet: 'There is no backup yet',

@@ -191,6 +191,7 @@ export const ko: Messages = {
     notManagedDetail: 'backup_url 설정이 비어 있어 물어볼 백업 구성 요소가 없습니다.',
     noWarning: '경고 없음',
     warnings: '백업 경고',
+    notes: '백업에 대해 알아 둘 점',
     runbook: '대응 절차',
     restorableTo: (time) => `${time}까지의 데이터를 복원할 수 있습니다`,
     notYet: '아직 백업이 없습니다',

@@ -12,6 +12,7 @@ const PATHS = {
   chart: 'M7 4v16M4.5 8h5v8h-5zM17 4v16M14.5 7h5v6h-5z',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   warning: 'M12 4 2.5 20h19L12 4ZM12 10v5M12 17.6v.2',
+  info: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM12 11v5.5M12 7.5v.2',
   copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
   back: 'M14 6l-6 6 6 6',
   empty: 'M4 7l8-4 8 4v10l-8 4-8-4V7ZM4 7l8 4 8-4M12 11v10',

@@ -146,6 +146,7 @@ class Drill(BaseModel):
 class BackupWarning(BaseModel):
     """Something to act on. kind names the runbook: docs/runbooks/<kind>.md."""
 
+    severity: Literal["critical", "warning", "info"]
     kind: str
     why: str
     todo: str

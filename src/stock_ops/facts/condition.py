@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stock_ops.facts.health import Health
 from stock_ops.facts.instance import Memory
 from stock_ops.facts.journal import Crashes, read_crashes
+from stock_ops.facts.kept import Kept, read_kept
 from stock_ops.facts.observe import Facts, public_host
 from stock_ops.facts.processes import Part, Usage, usage
 
@@ -29,6 +30,10 @@ class Condition:
     supervisor: Usage | None
     host: str
     ports: dict[str, int]
+    kept: tuple[Kept, ...] = ()
+    """What restores have replaced."""
+    restoring: bool = False
+    """A restore has begun and has not come to its end."""
 
 
 def observe_condition(facts: Facts) -> Condition:
@@ -43,6 +48,8 @@ def observe_condition(facts: Facts) -> Condition:
         supervisor=_own_usage(pid) if pid else None,
         host=public_host(facts.overrides),
         ports=dict(ports),
+        kept=read_kept(facts.layout),
+        restoring=facts.layout.restore.exists(),
     )
 
 

@@ -8,7 +8,7 @@ from stock_ops.errors import DamagedBackupError
 from stock_ops.facts.drills import Drill
 from stock_ops.facts.standing import Standing
 from stock_ops.plans.reach import Reach, reach
-from stock_ops.plans.warnings import find_warnings
+from stock_ops.plans.warnings import BackupWarning, find_warnings
 from stock_ops.repository.manifest import Manifest
 
 
@@ -41,7 +41,7 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
             "next_drill_at": _text(standing.next_drill_at),
         },
         "drills": [_drill(one) for one in standing.drills if not one.sabotage],
-        "warnings": [dataclasses.asdict(one) for one in find_warnings(standing, found, now)],
+        "warnings": [_warning(one) for one in find_warnings(standing, found, now)],
     }
 
 
@@ -97,6 +97,10 @@ def _drill(drill: Drill) -> dict[str, Any]:
         "rpo_s": drill.rpo_s,
         "rto_s": drill.rto_s,
     }
+
+
+def _warning(found: BackupWarning) -> dict[str, Any]:
+    return {"severity": found.severity, **dataclasses.asdict(found)}
 
 
 def _text(at: datetime | None) -> str | None:

@@ -70,7 +70,7 @@ def keys_drawn(steps: Sequence[Step]) -> list[tuple[str, str]]:
 def urgent(overview: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """What keeps the backups from being of use from their beginning, as far as it is known after a start."""
     found = overview["warnings"] if overview else ()
-    return [("Warning", f"{one['why']} {one['todo']}") for one in found if one["kind"] in _URGENT]
+    return [_warning(one) for one in found if one["kind"] in _URGENT]
 
 
 def duration(seconds: float) -> str:
@@ -131,6 +131,7 @@ def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequen
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
     lines += _backup_lines(facts.overview, now)
+    lines += _restore_lines(condition)
     if state != "stopped":
         lines.append(("Memory", f"{megabytes(_memory(condition))} in all, supervisor included"))
     return lines
@@ -168,8 +169,21 @@ def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tu
     told = f"{len(backups)}, the last {duration(now - newest)} ago" if backups else "none yet"
     behind = "unknown" if lag_s is None else duration(lag_s)
     yield "Backups", f"{told}; the log in {overview['storage']['where']} is {behind} behind"
-    for warning in overview["warnings"]:
-        yield "Warning", f"{warning['why']} {warning['todo']}"
+    yield from (_warning(one) for one in overview["warnings"])
+
+
+def _restore_lines(condition: Condition) -> Iterator[tuple[str, str]]:
+    """What restores have left."""
+    if condition.restoring:
+        yield "Restore", "one has not come to its end; the same command goes on, another one begins anew"
+    if condition.kept:
+        size = megabytes(sum(one.size_bytes for one in condition.kept))
+        yield "Kept", f"{size} of data that were replaced; look at them: stockops kept list"
+
+
+def _warning(found: Mapping[str, Any]) -> tuple[str, str]:
+    name = "Note" if found["severity"] == "info" else "Warning"
+    return name, f"{found['why']} {found['todo']}"
 
 
 def _disk(facts: Facts) -> str:
@@ -195,6 +209,8 @@ def _data(facts: Facts, condition: Condition, state: str, now: float) -> dict[st
         "leftovers": [{"name": left.name, "pid": left.pid} for left in facts.leftovers],
         "parts": [_part_data(part, now) for part in condition.parts],
         "backups": dict(facts.overview) if facts.overview else None,
+        "restoring": condition.restoring,
+        "kept": [{"name": one.name, "size_bytes": one.size_bytes} for one in condition.kept],
     }
 
 

@@ -34,6 +34,28 @@ Kind = Literal[
 """Each names its runbook, docs/runbooks/KIND.md, and an alert in deploy/monitoring/rules/backups.yml."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+Severity = Literal["critical", "warning", "info"]
+"""As the alert's: somebody is woken, somebody looks in the next days, it is good to know."""
+SEVERITIES: dict[Kind, Severity] = {
+    "archive-broken": "critical",
+    "archive-lagging": "warning",
+    "archive-stopped": "warning",
+    "backup-damaged": "critical",
+    "backup-failing": "warning",
+    "backup-overdue": "critical",
+    "backup-unverified": "warning",
+    "clock-jumped": "warning",
+    "drill-failed": "critical",
+    "drill-overdue": "warning",
+    "key-missing": "critical",
+    "prune-failing": "warning",
+    "spool-full": "warning",
+    "storage-nearly-full": "warning",
+    "storage-same-disk": "info",
+    "storage-unreachable": "critical",
+    "wal-kept-for-archive": "critical",
+}
+
 LAG_S = 60.0
 """Twelve times the 5 s that are promised; a restart of a part is over sooner."""
 RETAINED_SHARE = 0.5
@@ -65,6 +87,11 @@ class BackupWarning:
     kind: Kind
     why: str
     todo: str
+
+    @property
+    def severity(self) -> Severity:
+        """How much it hurries."""
+        return SEVERITIES[self.kind]
 
 
 def find_warnings(standing: Standing, reach: Reach, now: datetime) -> tuple[BackupWarning, ...]:

@@ -11,6 +11,7 @@ from stock_ops.facts.health import Health
 from stock_ops.facts.host import Host
 from stock_ops.facts.instance import Cluster
 from stock_ops.facts.journal import Crashes
+from stock_ops.facts.kept import Kept
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.ports import Holder
 from stock_ops.facts.processes import Leftover, Supervisor, Usage
@@ -91,6 +92,14 @@ def test_nothing_is_stopped_and_exit_code_3() -> None:
 
 def test_a_supervisor_that_was_killed_is_told() -> None:
     assert "ended without being told to" in dict(judged(replace(stopped(), stale_pid=10)).lines)["State"]
+
+
+def test_what_restores_have_left_is_told() -> None:
+    assert not {"Restore", "Kept"} & dict(judged(running()).lines).keys()
+    kept = tuple(Kept(name, Path(name), ("postgresql",), 300 * 2**20) for name in ("a", "b"))
+    told = assess(running(), replace(condition(running()), kept=kept, restoring=True), NOW)
+    assert dict(told.lines)["Kept"].startswith("600 MiB of data that were replaced")
+    assert "the same command goes on" in dict(told.lines)["Restore"]
 
 
 def test_an_unhealthy_part_is_degraded_with_its_reason() -> None:

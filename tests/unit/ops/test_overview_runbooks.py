@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from stock_ops.cli import app
 from stock_ops.plans.overview import overview
-from stock_ops.plans.warnings import KINDS
+from stock_ops.plans.warnings import KINDS, SEVERITIES
 from tests.unit.ops.standings import all_wrong
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,6 +23,13 @@ def test_warnings_alerts_and_runbooks_match_both_ways() -> None:
     kinds = {*KINDS, "backup-part-down"}
     assert {path.stem for path in RUNBOOKS} == kinds
     assert sorted(re.findall(r"runbook: docs/runbooks/(.+)\.md", RULES)) == sorted(kinds)
+
+
+def test_a_warning_hurries_as_much_as_its_alert() -> None:
+    told = re.findall(r"severity: (\w+)\n.*?runbook: docs/runbooks/([\w-]+)\.md", RULES, re.DOTALL)
+    found = {runbook: severity for severity, runbook in told}
+    assert found.pop("backup-part-down") == "critical"
+    assert found == SEVERITIES
 
 
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)

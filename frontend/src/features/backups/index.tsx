@@ -41,8 +41,9 @@ function State({ data, error, at }: { data: Backups; error: Error | null; at: In
   return (
     <>
       {error !== null && <Silence error={error} at={at} />}
-      <Warnings warnings={data.warnings} />
-      {error === null && data.warnings.length === 0 && <Calm data={data} />}
+      <Warnings warnings={data.warnings.filter((warning) => !isNote(warning))} />
+      {error === null && data.warnings.every(isNote) && <Calm data={data} />}
+      <Notes notes={data.warnings.filter(isNote)} />
       {data.backups.length === 0 && data.storage.used_bytes !== null && <First at={data.schedule.next_backup_at} />}
       <div className={error === null ? 'backup-cards' : 'backup-cards outdated'}>
         <Points data={data} now={at} />
@@ -70,6 +71,12 @@ function Silence({ error, at }: { error: Error; at: Instant }) {
   );
 }
 
+const TONES = { critical: 'bad', warning: 'warn', info: 'note' } as const;
+
+function isNote(warning: BackupWarning): boolean {
+  return warning.severity === 'info';
+}
+
 function Warnings({ warnings }: { warnings: readonly BackupWarning[] }) {
   const { m } = useTranslation();
   if (warnings.length === 0) return null;
@@ -77,19 +84,38 @@ function Warnings({ warnings }: { warnings: readonly BackupWarning[] }) {
     <div role="alert">
       <ul className="backup-warnings" aria-label={m.backups.warnings}>
         {warnings.map((warning) => (
-          <li key={warning.kind} className="verdict bad">
-            <Icon name="warning" />
-            <div>
-              <strong>{warning.why}</strong>
-              <span>{warning.todo}</span>
-              <span className="fine-print">
-                {m.backups.runbook} <code>docs/runbooks/{warning.kind}.md</code>
-              </span>
-            </div>
-          </li>
+          <WarningItem key={warning.kind} warning={warning} />
         ))}
       </ul>
     </div>
+  );
+}
+
+function Notes({ notes }: { notes: readonly BackupWarning[] }) {
+  const { m } = useTranslation();
+  if (notes.length === 0) return null;
+  return (
+    <ul className="backup-warnings" aria-label={m.backups.notes}>
+      {notes.map((note) => (
+        <WarningItem key={note.kind} warning={note} />
+      ))}
+    </ul>
+  );
+}
+
+function WarningItem({ warning }: { warning: BackupWarning }) {
+  const { m } = useTranslation();
+  return (
+    <li className={`verdict ${TONES[warning.severity]}`}>
+      <Icon name={isNote(warning) ? 'info' : 'warning'} />
+      <div>
+        <strong>{warning.why}</strong>
+        <span>{warning.todo}</span>
+        <span className="fine-print">
+          {m.backups.runbook} <code>docs/runbooks/{warning.kind}.md</code>
+        </span>
+      </div>
+    </li>
   );
 }
 
