@@ -5,6 +5,8 @@ BIN = .venv/bin
 WHERE = $(if $(DATA),--data "$(DATA)")
 ON = $(if $(PORT),--port $(PORT))
 
+unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
+
 .DEFAULT_GOAL = help
 .PHONY: help up down status logs doctor install test check bench lock generate clean
 

@@ -30,7 +30,7 @@ from stock_ops.facts.instance import (
     read_text,
 )
 from stock_ops.facts.keys import Keys, observe_keys
-from stock_ops.facts.ports import Holder, free_ports, holder_of, is_taken, obstacle
+from stock_ops.facts.ports import Holder, free_ports, holders_of, is_taken, obstacle
 from stock_ops.facts.processes import Leftover, Supervisor, observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import (
     Fingerprints,
@@ -196,7 +196,7 @@ def generated_files(layout: Layout) -> tuple[Path, ...]:
 
 def _taken(host: str, public: int, remembered: Mapping[str, int]) -> dict[int, Holder]:
     places = [(LOOPBACK, port) for name, port in remembered.items() if name != "platform"]
-    return {port: holder_of(port) for at, port in (*places, (host, public)) if is_taken(at, port)}
+    return holders_of({port for at, port in (*places, (host, public)) if is_taken(at, port)})
 
 
 def _closed(host: str, port: int) -> str | None:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -53,15 +53,16 @@ def is_taken(host: str, port: int) -> bool:
     return found is not None and found.errno == errno.EADDRINUSE
 
 
-def holder_of(port: int) -> Holder:
-    """The process that listens on the port, as far as this user may see it."""
+def holders_of(ports: Collection[int]) -> dict[int, Holder]:
+    """The process that listens on each port, as far as this user may see it."""
+    found = dict.fromkeys(ports, Holder(None, None, None))
     with contextlib.suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("tcp"):
+        for connection in psutil.net_connections("tcp") if ports else ():
             if connection.status != psutil.CONN_LISTEN or not connection.laddr or not connection.pid:
                 continue
-            if connection.laddr.port == port:
-                return _holder(connection.pid)
-    return Holder(None, None, None)
+            if connection.laddr.port in found:
+                found[connection.laddr.port] = _holder(connection.pid)
+    return found
 
 
 def free_ports(host: str, count: int, *, avoid: frozenset[int] = frozenset()) -> tuple[int, ...]:

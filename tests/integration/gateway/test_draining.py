@@ -109,7 +109,7 @@ def test_a_second_signal_ends_it_at_once(threads: ThreadPoolExecutor, log: Path)
     time.sleep(0.3)
     asked = gateway.terminate()
     gateway.wait()
-    assert time.monotonic() - asked < 2
+    assert time.monotonic() - asked < 10  # of the 20 s
     assert isinstance(under_way.exception(), http.client.HTTPException | ConnectionError)
 
 

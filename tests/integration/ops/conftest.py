@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.ops.instance import Instance
+from tests.integration.ops.template import Template
 
 Maker = Callable[..., Instance]
 
@@ -45,3 +46,31 @@ def instance(make: Maker) -> Instance:
 def stubbed(make: Maker) -> Instance:
     """One instance with real servers and a stub of the platform, for what the platform must not do."""
     return make(stub=True)
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    template = Template(stub=False)
+    yield template
+    template.remove()
+
+
+@pytest.fixture(scope="session")
+def stub_template() -> Iterator[Template]:
+    template = Template(stub=True)
+    yield template
+    template.remove()
+
+
+@pytest.fixture
+def used(instance: Instance, template: Template) -> Instance:
+    """One that ran before and was stopped, with the sample data."""
+    template.give(instance)
+    return instance
+
+
+@pytest.fixture
+def used_stub(stubbed: Instance, stub_template: Template) -> Instance:
+    """One that ran before and was stopped, with a stub of the platform."""
+    stub_template.give(stubbed)
+    return stubbed

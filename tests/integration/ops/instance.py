@@ -1,5 +1,6 @@
 """One instance under test: its folder, its port, and the command as an operator runs it."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import xmlrpc.client
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +18,12 @@ from typing import Any
 import psutil
 
 from stock_analysis.testing.processes import free_port
-from stock_ops.facts.processes import observe_leftovers, observe_supervisor
+from stock_ops.facts.condition import observe_condition
+from stock_ops.facts.observe import observe
+from stock_ops.facts.processes import UNREACHABLE, control, observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import observe_programs
 from stock_ops.layout import Layout
+from stock_ops.plans.status import assess
 
 CHECKOUT = Path(__file__).parents[3]
 STUB = Path(__file__).parent / "stub_platform.py"
@@ -93,7 +98,7 @@ class Instance:
             text=True,
             cwd="/",
             env=self.variables(**more),
-            preexec_fn=_hear_ctrl_c,
+            preexec_fn=hear_ctrl_c,
             **who,
         )
 
@@ -126,8 +131,11 @@ class Instance:
         return error
 
     def status(self) -> dict[str, Any]:
-        """`stockops status` as data."""
-        return self.run("status", "--json").json
+        """The data of `stockops status`, without a process of its own: tests ask for it again and again."""
+        if self.user:
+            return self.run("status", "--json").json
+        facts = observe(self.layout, port=None)
+        return assess(facts, observe_condition(facts), time.time()).data
 
     def part(self, name: str) -> dict[str, Any]:
         """One part in the status."""
@@ -168,8 +176,9 @@ class Instance:
 
     def remove(self) -> None:
         """Stop what is left, by force if need be, and remove the folder."""
-        if self.processes():
-            self.run("down")
+        with contextlib.suppress(*UNREACHABLE, xmlrpc.client.Fault), control(self.layout) as supervisor:
+            supervisor.shutdown()
+            wait_for(lambda: not self.processes(), "everything is stopped")
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.processes(), "nothing of the instance is left")
@@ -208,7 +217,7 @@ class Instance:
         return package / "pginstall" / "bin" / "psql"
 
 
-def _hear_ctrl_c() -> None:
+def hear_ctrl_c() -> None:
     """A shell makes its background jobs deaf to Ctrl-C; what we start shall hear it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -15,8 +15,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 HEARTBEAT = """
 CREATE TABLE IF NOT EXISTS ops_heartbeat (
     id smallint PRIMARY KEY CHECK (id = 1), beat_at timestamptz NOT NULL
@@ -38,6 +36,8 @@ def main() -> None:
 
 
 async def _make_heartbeat(settings: dict[str, Any]) -> None:
+    import asyncpg  # late: a page is served without it
+
     connection = await asyncpg.connect(
         host=settings["database_host"],
         port=settings["database_port"],

@@ -38,12 +38,12 @@ from tests.integration.ops.instance import Instance, dead, wait_for
 
 
 @pytest.fixture
-def archived(stubbed: Instance) -> Instance:
+def archived(used_stub: Instance) -> Instance:
     """A running instance with a table, whose log is in the storage."""
-    stubbed.up()
-    make_tables(stubbed)
-    wait_until_shipped(stubbed)
-    return stubbed
+    used_stub.up()
+    make_tables(used_stub)
+    wait_until_shipped(used_stub)
+    return used_stub
 
 
 def receiver(instance: Instance) -> psutil.Process:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stock_analysis.testing.processes import free_port
-from tests.integration.ops.instance import CHECKOUT, wait_for
+from tests.integration.ops.instance import CHECKOUT, hear_ctrl_c, wait_for
 
 _NOT_CLONED = (
     *(".venv", "node_modules", "dist", "build", ".git", "__pycache__"),
@@ -44,6 +44,7 @@ def start(clone: Path, *words: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,15 @@ def test_a_taken_port_names_the_process_that_holds_it(stubbed: Instance) -> None
     recovers(stubbed)
 
 
-def test_internal_ports_that_others_took_while_it_was_down_are_chosen_anew(stubbed: Instance) -> None:
-    stubbed.up()
-    before = {part["name"]: part["port"] for part in stubbed.status()["parts"]}
-    stubbed.down()
+def test_internal_ports_that_others_took_while_it_was_down_are_chosen_anew(used_stub: Instance) -> None:
+    used_stub.up()
+    before = {part["name"]: part["port"] for part in used_stub.status()["parts"]}
+    used_stub.down()
     internal = ("postgresql", "valkey", "backup")
     servers = [socket.create_server(("127.0.0.1", before[name])) for name in internal]
     try:
-        recovers(stubbed)
-        after = {part["name"]: part["port"] for part in stubbed.status()["parts"]}
+        recovers(used_stub)
+        after = {part["name"]: part["port"] for part in used_stub.status()["parts"]}
         assert all(after[name] != before[name] for name in internal)
         assert after["platform"] == before["platform"]
     finally:
@@ -172,10 +173,13 @@ def test_a_start_killed_while_it_makes_the_cluster_is_finished(make: Maker, dela
 
 
 @pytest.mark.fault
-def test_a_start_killed_in_the_import_of_the_sample_is_finished_by_the_next(make: Maker) -> None:
-    whole, broken = make("whole"), make("broken")
-    whole.up()
-    expected = whole.sql("SELECT count(*), sum(close) FROM bar_1d")
+def test_a_start_killed_in_the_import_of_the_sample_is_finished_by_the_next(
+    make: Maker, used: Instance
+) -> None:
+    used.up()
+    expected = used.sql("SELECT count(*), sum(close) FROM bar_1d")
+    used.down()
+    broken = make("broken")
     killed_up(broken, steps_of_a_first_start(broken).index("Sample data"), 2.0)
     recovers(broken)
     assert broken.sql("SELECT count(*), sum(close) FROM bar_1d") == expected
@@ -221,13 +225,13 @@ def test_a_platform_that_cannot_start_is_told_with_its_last_words(stubbed: Insta
     recovers(stubbed)
 
 
-def test_a_start_that_fails_beside_running_servers_leaves_them_running(stubbed: Instance) -> None:
-    stubbed.up()
-    database = stubbed.pid("postgresql")
-    stubbed.port = free_port()
-    stubbed.refused(STUB_MIGRATE="exit:1")
-    assert stubbed.pid("postgresql") == database
-    recovers(stubbed)
+def test_a_start_that_fails_beside_running_servers_leaves_them_running(used_stub: Instance) -> None:
+    used_stub.up()
+    database = used_stub.pid("postgresql")
+    used_stub.port = free_port()
+    used_stub.refused(STUB_MIGRATE="exit:1")
+    assert used_stub.pid("postgresql") == database
+    recovers(used_stub)
 
 
 # --- locks and pid files ------------------------------------------------------------------------
@@ -258,10 +262,10 @@ def test_many_ups_at_once_end_in_one_platform(stubbed: Instance) -> None:
     recovers(stubbed)
 
 
-def test_stale_locks_and_pid_files_do_not_matter(stubbed: Instance) -> None:
-    stubbed.up()
-    stubbed.down()
-    layout = stubbed.layout
+def test_stale_locks_and_pid_files_do_not_matter(used_stub: Instance) -> None:
+    used_stub.up()
+    used_stub.down()
+    layout = used_stub.layout
     layout.lock.write_text("stockops up, pid 1, since 00:00:00")
     layout.supervisor_pid.write_text("1\n")
     layout.socket.touch()
@@ -270,7 +274,7 @@ def test_stale_locks_and_pid_files_do_not_matter(stubbed: Instance) -> None:
     owner = layout.postgresql.stat()
     os.chown(postmaster, owner.st_uid, owner.st_gid)
     (layout.postgresql_unfinished / "cluster").mkdir(parents=True)
-    recovers(stubbed)
+    recovers(used_stub)
     assert not layout.postgresql_unfinished.exists()
 
 
@@ -278,71 +282,79 @@ def test_stale_locks_and_pid_files_do_not_matter(stubbed: Instance) -> None:
 
 
 @pytest.mark.parametrize("name", ["postgresql", "valkey", "platform", "backup"])
-def test_a_killed_part_comes_back_by_itself_and_status_tells(instance: Instance, name: str) -> None:
-    instance.up()
-    before = instance.pid(name)
+def test_a_killed_part_comes_back_by_itself_and_status_tells(used: Instance, name: str) -> None:
+    used.up()
+    before = used.pid(name)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: instance.part(name)["restarts"] == 1, f"{name} is started again")
-    wait_for(lambda: instance.status()["state"] == "running", "all is well again", 60)
-    part = instance.part(name)
+    wait_for(lambda: used.part(name)["restarts"] == 1, f"{name} is started again")
+    wait_for(lambda: used.status()["state"] == "running", "all is well again", 60)
+    part = used.part(name)
     assert part["pid"] != before
     assert part["last_end"]["reason"] == "terminated by SIGKILL"
-    assert "restarted once" in instance.run("status").out
-    assert instance.run("up", "--json").json["changed"] is False
+    assert "restarted once" in used.run("status").out
+    assert used.run("up", "--json").json["changed"] is False
 
 
-def test_a_killed_supervisor_leaves_no_orphan_and_the_next_up_recovers(instance: Instance) -> None:
-    instance.up()
-    bars = instance.sql("SELECT count(*) FROM bar_1d")
-    pids = instance.processes()
-    os.kill(instance.pid("supervisor"), signal.SIGKILL)
+def test_a_killed_supervisor_leaves_no_orphan_and_the_next_up_recovers(used: Instance) -> None:
+    used.up()
+    bars = used.sql("SELECT count(*) FROM bar_1d")
+    pids = used.processes()
+    os.kill(used.pid("supervisor"), signal.SIGKILL)
     wait_for(lambda: all(dead(pid) for pid in pids), "no child outlives its supervisor", 40)
-    assert "ended without being told to" in instance.run("status").out
-    recovers(instance)
-    assert instance.sql("SELECT count(*) FROM bar_1d") == bars
+    assert "ended without being told to" in used.run("status").out
+    recovers(used)
+    assert used.sql("SELECT count(*) FROM bar_1d") == bars
 
 
-def test_everything_killed_at_once_recovers(instance: Instance) -> None:
-    instance.up()
-    bars = instance.sql("SELECT count(*) FROM bar_1d")
-    for pid in instance.processes():
+def test_everything_killed_at_once_recovers(used: Instance) -> None:
+    used.up()
+    bars = used.sql("SELECT count(*) FROM bar_1d")
+    for pid in used.processes():
         os.kill(pid, signal.SIGKILL)
-    recovers(instance)
-    assert instance.sql("SELECT count(*) FROM bar_1d") == bars
+    recovers(used)
+    assert used.sql("SELECT count(*) FROM bar_1d") == bars
 
 
-def test_orphans_of_an_earlier_life_are_ended_before_the_next_start(stubbed: Instance) -> None:
+def test_orphans_of_an_earlier_life_are_ended_before_the_next_start(used_stub: Instance) -> None:
     """Where the kernel cannot keep children on a leash, they survive; here the leash is cut by hand."""
-    stubbed.up()
-    stubbed.down()
+    used_stub.up()
+    used_stub.down()
     orphan = subprocess.Popen(
-        [stubbed.platform(), "serve", "--target", "all", "--config", stubbed.layout.platform_config]
+        [used_stub.platform(), "serve", "--target", "all", "--config", used_stub.layout.platform_config]
     )
-    wait_for(lambda: f"platform (pid {orphan.pid})" in stubbed.run("status").out, "it is noticed")
+    wait_for(partial(_answers, used_stub), "it serves")
+    assert f"platform (pid {orphan.pid})" in used_stub.run("status").out
     reaper = threading.Thread(target=orphan.wait)
     reaper.start()
-    recovers(stubbed)
+    recovers(used_stub)
     reaper.join(10)
     assert orphan.returncode == 0
 
 
-def test_a_hanging_supervisor_is_ended_and_replaced(stubbed: Instance) -> None:
-    stubbed.up()
-    pid = stubbed.pid("supervisor")
+def _answers(instance: Instance) -> bool:
+    try:
+        return bool(instance.get("/readyz"))
+    except OSError:
+        return False
+
+
+def test_a_hanging_supervisor_is_ended_and_replaced(used_stub: Instance) -> None:
+    used_stub.up()
+    pid = used_stub.pid("supervisor")
     os.kill(pid, signal.SIGSTOP)
-    assert stubbed.run("status").code == 3
-    recovers(stubbed)
+    assert used_stub.run("status").code == 3
+    recovers(used_stub)
     assert dead(pid)
 
 
 @pytest.mark.fault
-def test_a_hanging_platform_is_noticed_and_started_again(stubbed: Instance) -> None:
-    stubbed.up()
-    pid = stubbed.pid("platform")
+def test_a_hanging_platform_is_noticed_and_started_again(used_stub: Instance) -> None:
+    used_stub.up()
+    pid = used_stub.pid("platform")
     time.sleep(31)
     os.kill(pid, signal.SIGSTOP)
-    assert stubbed.part("platform")["state"] == "unhealthy"
-    recovers(stubbed)
+    assert used_stub.part("platform")["state"] == "unhealthy"
+    recovers(used_stub)
     assert dead(pid)
 
 
@@ -376,59 +388,59 @@ def test_a_folder_with_other_files_is_not_taken(stubbed: Instance) -> None:
 
 
 @pytest.mark.parametrize("name", ["memory", "secrets", "overrides"])
-def test_a_corrupt_file_is_named_and_deleting_it_recovers(stubbed: Instance, name: str) -> None:
-    stubbed.up()
-    stubbed.sql("CREATE TABLE kept AS SELECT 42 AS answer")
-    stubbed.down()
-    path: Path = getattr(stubbed.layout, name)
+def test_a_corrupt_file_is_named_and_deleting_it_recovers(used_stub: Instance, name: str) -> None:
+    used_stub.up()
+    used_stub.sql("CREATE TABLE kept AS SELECT 42 AS answer")
+    used_stub.down()
+    path: Path = getattr(used_stub.layout, name)
     path.write_text("{ this is = no [ sense")
-    error = stubbed.refused()
+    error = used_stub.refused()
     assert error["kind"] == "CorruptFileError"
     assert str(path) in error["why"]
-    assert stubbed.run("doctor").code == 1
-    assert stubbed.status()["problem"]["why"] == error["why"]
-    assert f"Problem     {error['why']}" in stubbed.run("status").out
+    assert used_stub.run("doctor").code == 1
+    assert used_stub.status()["problem"]["why"] == error["why"]
+    assert f"Problem     {error['why']}" in used_stub.run("status").out
     path.unlink()
-    recovers(stubbed)
-    assert stubbed.sql("SELECT answer FROM kept") == "42"
+    recovers(used_stub)
+    assert used_stub.sql("SELECT answer FROM kept") == "42"
 
 
-def test_lost_passwords_of_a_running_instance_are_set_anew(instance: Instance) -> None:
-    instance.up()
-    instance.layout.secrets.unlink()
-    recovers(instance)
-    assert instance.get("/readyz")["ready"] is True
+def test_lost_passwords_of_a_running_instance_are_set_anew(used: Instance) -> None:
+    used.up()
+    used.layout.secrets.unlink()
+    recovers(used)
+    assert used.get("/readyz")["ready"] is True
 
 
-def test_generated_settings_that_were_changed_are_written_again(stubbed: Instance) -> None:
-    stubbed.up()
-    stubbed.layout.platform_config.write_text("port = [broken")
-    stubbed.layout.supervisor_config.write_text("broken")
-    recovers(stubbed)
+def test_generated_settings_that_were_changed_are_written_again(used_stub: Instance) -> None:
+    used_stub.up()
+    used_stub.layout.platform_config.write_text("port = [broken")
+    used_stub.layout.supervisor_config.write_text("broken")
+    recovers(used_stub)
 
 
-def test_data_of_another_major_version_are_left_alone(stubbed: Instance) -> None:
-    stubbed.up()
-    stubbed.down()
-    version = stubbed.layout.postgresql / "PG_VERSION"
+def test_data_of_another_major_version_are_left_alone(used_stub: Instance) -> None:
+    used_stub.up()
+    used_stub.down()
+    version = used_stub.layout.postgresql / "PG_VERSION"
     version.write_text("17\n")
-    error = stubbed.refused()
+    error = used_stub.refused()
     assert error["kind"] == "ForeignDataError"
     assert "PostgreSQL 17" in error["why"]
     version.write_text("18\n")
-    recovers(stubbed)
+    recovers(used_stub)
 
 
-def test_a_postgresql_that_somebody_else_runs_on_the_data_is_not_disturbed(stubbed: Instance) -> None:
-    stubbed.up()
-    stubbed.down()
-    layout = stubbed.layout
+def test_a_postgresql_that_somebody_else_runs_on_the_data_is_not_disturbed(used_stub: Instance) -> None:
+    used_stub.up()
+    used_stub.down()
+    layout = used_stub.layout
     owner = layout.postgresql.stat()
-    alias = stubbed.data.parent / "alias"
+    alias = used_stub.data.parent / "alias"
     alias.symlink_to(layout.postgresql)
     who: Any = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     other = subprocess.Popen(
-        [stubbed.psql().with_name("postgres"), "-D", alias],
+        [used_stub.psql().with_name("postgres"), "-D", alias],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
@@ -436,13 +448,13 @@ def test_a_postgresql_that_somebody_else_runs_on_the_data_is_not_disturbed(stubb
     )
     try:
         wait_for(lambda: (layout.postgresql / "postmaster.pid").exists(), "it runs")
-        error = stubbed.refused()
+        error = used_stub.refused()
         assert f"pid {other.pid}" in error["why"]
         assert other.poll() is None
     finally:
         other.send_signal(signal.SIGINT)
         other.wait(20)
-    recovers(stubbed)
+    recovers(used_stub)
 
 
 def test_a_setting_of_the_environment_that_stockops_decides_is_refused(stubbed: Instance) -> None:

@@ -45,14 +45,14 @@ def test_from_nothing_to_prices_and_back(instance: Instance) -> None:
 
 
 @pytest.mark.alone
-def test_the_next_start_and_a_start_that_changes_nothing_take_seconds(instance: Instance) -> None:
+def test_the_next_start_and_a_start_that_changes_nothing_take_seconds(used: Instance) -> None:
     """The best of three, because other work on the machine is no fault of the platform."""
-    instance.up()
-    assert min(seconds(instance.up) for _ in range(3)) <= UNCHANGED_S
+    used.up()
+    assert min(seconds(used.up) for _ in range(3)) <= UNCHANGED_S
     times: list[float] = []
     while len(times) < 3 and min(times, default=NEXT_START_S + 1) > NEXT_START_S:
-        instance.down()
-        times.append(seconds(instance.up))
+        used.down()
+        times.append(seconds(used.up))
     assert min(times) <= NEXT_START_S, times
 
 
@@ -62,11 +62,11 @@ def seconds(action: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def test_the_whole_platform_at_rest_stays_below_400_mib(instance: Instance) -> None:
-    instance.up()
-    instance.get("/api/v1/stocks?limit=5")
-    wait_for(lambda: instance.status()["state"] == "running", "it is at rest")
-    supervisor = psutil.Process(instance.pid("supervisor"))
+def test_the_whole_platform_at_rest_stays_below_400_mib(used: Instance) -> None:
+    used.up()
+    used.get("/api/v1/stocks?limit=5")
+    wait_for(lambda: used.status()["state"] == "running", "it is at rest")
+    supervisor = psutil.Process(used.pid("supervisor"))
     members = [supervisor, *supervisor.children(recursive=True)]
     assert sum(member.memory_info().rss for member in members) <= REST_BYTES
 
@@ -94,9 +94,9 @@ def test_secrets_are_in_no_process_list_no_log_and_no_output(instance: Instance)
         assert not any(secret in text for text in (*lines, *environments, *logs, printed, shown))
 
 
-def test_files_with_secrets_are_readable_by_their_owner_only(stubbed: Instance) -> None:
-    stubbed.up()
-    layout = stubbed.layout
+def test_files_with_secrets_are_readable_by_their_owner_only(used_stub: Instance) -> None:
+    used_stub.up()
+    layout = used_stub.layout
     for path in (layout.secrets, layout.platform_config, layout.valkey_config, layout.supervisor_config):
         assert path.stat().st_mode & 0o077 == 0, path
     for path in (layout.config, layout.logs, layout.run, layout.valkey, layout.postgresql):
@@ -104,21 +104,21 @@ def test_files_with_secrets_are_readable_by_their_owner_only(stubbed: Instance) 
     assert layout.socket.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_database_refuses_a_wrong_password_and_has_no_socket_file(stubbed: Instance) -> None:
-    stubbed.up()
-    port = stubbed.part("postgresql")["port"]
-    command = [f"{stubbed.psql()}", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-c", "SELECT 1"]
+def test_the_database_refuses_a_wrong_password_and_has_no_socket_file(used_stub: Instance) -> None:
+    used_stub.up()
+    port = used_stub.part("postgresql")["port"]
+    command = [f"{used_stub.psql()}", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-c", "SELECT 1"]
     done = subprocess.run(command, env={"PGPASSWORD": "wrong"}, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "password authentication failed" in done.stderr
-    assert stubbed.sql("SHOW unix_socket_directories") == ""
-    listening = psutil.Process(stubbed.pid("postgresql")).net_connections("all")
+    assert used_stub.sql("SHOW unix_socket_directories") == ""
+    listening = psutil.Process(used_stub.pid("postgresql")).net_connections("all")
     assert {place.laddr[0] for place in listening if place.laddr} == {"127.0.0.1"}
 
 
-def test_the_servers_do_not_run_as_root(stubbed: Instance) -> None:
-    stubbed.up()
-    users = {name: psutil.Process(stubbed.pid(name)).uids().real for name in ("postgresql", "valkey")}
+def test_the_servers_do_not_run_as_root(used_stub: Instance) -> None:
+    used_stub.up()
+    users = {name: psutil.Process(used_stub.pid(name)).uids().real for name in ("postgresql", "valkey")}
     assert 0 not in users.values(), users
 
 
@@ -143,31 +143,29 @@ def test_a_dry_run_lists_the_steps_and_touches_nothing(stubbed: Instance) -> Non
     assert "no changes" in stubbed.run("up", "--dry-run").out
 
 
-def test_another_port_moves_the_platform_and_is_remembered(stubbed: Instance) -> None:
-    stubbed.up()
-    database = stubbed.pid("postgresql")
-    stubbed.port = free_port()
-    stubbed.up()
-    assert stubbed.get("/readyz")["ready"] is True
-    assert stubbed.pid("postgresql") == database
-    result = stubbed.run("up", "--json", "--port", str(stubbed.port))
+def test_another_port_moves_the_platform_and_is_remembered(used_stub: Instance) -> None:
+    used_stub.up()
+    database = used_stub.pid("postgresql")
+    used_stub.port = free_port()
+    used_stub.up()
+    assert used_stub.get("/readyz")["ready"] is True
+    assert used_stub.pid("postgresql") == database
+    result = used_stub.run("up", "--json", "--port", str(used_stub.port))
     assert result.json["changed"] is False
 
 
-def test_the_operators_own_settings_reach_the_platform(instance: Instance) -> None:
-    instance.layout.config.mkdir(parents=True, mode=0o700)
-    instance.layout.overrides.write_text('log_level = "debug"\n')
-    instance.layout.memory.write_text('{"format": 1, "ports": {}}')
-    instance.up()
-    assert 'log_level = "debug"' in instance.layout.platform_config.read_text()
-    before = {name: instance.pid(name) for name in ("supervisor", "postgresql", "platform", "backup")}
-    instance.layout.overrides.write_text("drain_s = 3\nlog_levle = 'debug'\n")
-    error = instance.refused()
+def test_the_operators_own_settings_reach_the_platform(used: Instance) -> None:
+    used.layout.overrides.write_text('log_level = "debug"\n')
+    used.up()
+    assert 'log_level = "debug"' in used.layout.platform_config.read_text()
+    before = {name: used.pid(name) for name in ("supervisor", "postgresql", "platform", "backup")}
+    used.layout.overrides.write_text("drain_s = 3\nlog_levle = 'debug'\n")
+    error = used.refused()
     assert error["kind"] == "RefusedSettingsError"
-    assert f"log_levle ({instance.layout.overrides}): no such setting" in error["why"]
-    assert {name: instance.pid(name) for name in before} == before
-    assert instance.status()["state"] == "running"
-    findings = {one["check"]: one for one in instance.run("doctor", "--json").json["findings"]}
+    assert f"log_levle ({used.layout.overrides}): no such setting" in error["why"]
+    assert {name: used.pid(name) for name in before} == before
+    assert used.status()["state"] == "running"
+    findings = {one["check"]: one for one in used.run("doctor", "--json").json["findings"]}
     assert findings["Overrides"]["detail"] == error["why"]
 
 
