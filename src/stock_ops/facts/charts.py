@@ -21,10 +21,6 @@ MOST_BARS = 50_000
 _TIMEOUT_S = 30.0
 
 
-class NoAnswerError(PartError):
-    """The platform does not answer, or not with what was asked for."""
-
-
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a platform listens."""
@@ -34,6 +30,17 @@ class Address:
 
     def __str__(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+
+class NoAnswerError(PartError):
+    """The platform does not answer, or not with what was asked for."""
+
+    def __init__(self, address: Address, path: str, reason: str) -> None:
+        super().__init__(
+            f"The platform at {address} does not answer {path.partition('?')[0]}: {reason}.",
+            "See `stockops status` and `stockops logs platform`.",
+        )
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ def ask_chart(address: Address, question: Question) -> Chart:
         (values,) = indicator["outputs"].values()
         bars = tuple(zip(*columns, strict=True))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _refusal(address, question.path, f"its answer is no chart ({error})") from error
+        raise NoAnswerError(address, question.path, f"its answer is no chart ({error})") from error
     return Chart(question, etag, tuple(times), bars, tuple(values))
 
 
@@ -94,7 +101,7 @@ def _instruments(address: Address) -> Iterator[dict[str, Any]]:
             yield from page["items"]
             cursor = page["next_cursor"]
         except (KeyError, TypeError) as error:
-            raise _refusal(address, path, "its answer is no list of instruments") from error
+            raise NoAnswerError(address, path, "its answer is no list of instruments") from error
 
 
 def _get(address: Address, path: str) -> tuple[dict[str, Any], str]:
@@ -105,15 +112,8 @@ def _get(address: Address, path: str) -> tuple[dict[str, Any], str]:
             answer = connection.getresponse()
             body, etag = answer.read(), answer.getheader("ETag", "")
         if answer.status != 200:
-            raise _refusal(address, path, f"it answers {answer.status}")
+            raise NoAnswerError(address, path, f"it answers {answer.status}")
         found: dict[str, Any] = json.loads(body)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _refusal(address, path, str(error) or type(error).__name__) from error
+        raise NoAnswerError(address, path, str(error) or type(error).__name__) from error
     return found, etag
-
-
-def _refusal(address: Address, path: str, reason: str) -> NoAnswerError:
-    return NoAnswerError(
-        f"The platform at {address} does not answer {path.partition('?')[0]}: {reason}.",
-        "See `stockops status` and `stockops logs platform`.",
-    )

@@ -13,10 +13,13 @@ from stock_analysis.kit.settings import Settings
 from stock_analysis.kit.valkey import VALKEY_ERRORS, SharedValkey, open_valkey
 from stock_analysis.testing.valkey import PASSWORD, ValkeyServer
 
+PATIENT = {"valkey_timeout_s": 10.0}
+"""Fifty connections at once, beside other tests, take longer than a request may wait."""
+
 
 @pytest.fixture
 async def shared(valkey: ValkeyServer) -> AsyncIterator[SharedValkey]:
-    async with open_valkey(valkey.add_to(Settings.model_validate({}))) as shared:
+    async with open_valkey(valkey.add_to(Settings.model_validate(PATIENT))) as shared:
         yield shared
 
 

@@ -164,7 +164,14 @@ def verb(instance: Instance, *words: str, code: int = 0) -> dict[str, Any]:
     python, dash, module, _, *rest = instance.command(words[0])
     command = [python, dash, module, *words, *rest, "--json"]
     done = subprocess.run(
-        command, capture_output=True, text=True, env=instance.variables(), cwd="/", timeout=240, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env=instance.variables(),
+        cwd="/",
+        timeout=240,
+        check=False,
+        **instance.who,
     )
     assert done.returncode == code, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

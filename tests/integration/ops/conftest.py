@@ -1,5 +1,6 @@
 """Instances of their own, in folders and on ports of their own; nothing of them is left afterwards."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.ops.instance import Instance
+from tests.integration.ops.instance import Instance, other_user
 from tests.integration.ops.template import Template
 
 Maker = Callable[..., Instance]
@@ -46,6 +47,18 @@ def instance(make: Maker) -> Instance:
 def stubbed(make: Maker) -> Instance:
     """One instance with real servers and a stub of the platform, for what the platform must not do."""
     return make(stub=True)
+
+
+@pytest.fixture
+def unprivileged(make: Maker, base: Path) -> Instance:
+    """An instance of a user without rights: the one who runs the tests, or nobody when that is root."""
+    if os.geteuid() != 0:
+        return make("own/data", stub=True)
+    uid, python = other_user()
+    own = base / "own"
+    own.mkdir()
+    os.chown(own, uid, uid)
+    return make("own/data", stub=True, user=uid, python=python, environment={"HOME": str(own)})
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from stock_analysis.testing.processes import free_port
 from stock_ops.facts.condition import observe_condition
@@ -88,9 +89,13 @@ class Instance:
         mine = {"PYTHONPATH": path, "COLUMNS": "120", "XDG_CONFIG_HOME": f"{self.settings}"}
         return kept | mine | self.environment | more
 
+    @property
+    def who(self) -> dict[str, Any]:
+        """Whom a command runs as, for subprocess."""
+        return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
+
     def start(self, verb: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """Start a verb and do not wait."""
-        who: Any = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         return subprocess.Popen(
             self.command(verb, *arguments),
             stdout=subprocess.PIPE,
@@ -99,7 +104,7 @@ class Instance:
             cwd="/",
             env=self.variables(**more),
             preexec_fn=hear_ctrl_c,
-            **who,
+            **self.who,
         )
 
     def run(self, verb: str, *arguments: str, **more: str) -> Result:
@@ -201,12 +206,12 @@ class Instance:
         return str(self.platform().with_name("python")) if self.stub else self.python
 
     def _packages(self) -> list[str]:
-        """Another Python finds the packages of this one."""
-        return (
-            []
-            if self.interpreter() == sys.executable
-            else [path for path in sys.path if "site-packages" in path]
-        )
+        """Another Python finds the packages of this one, and what an earlier 3.11 needs besides."""
+        if self.interpreter() == sys.executable:
+            return []
+        backport = self.platform().with_name("async_timeout.py")
+        backport.write_text("from asyncio import timeout\n")
+        return [f"{backport.parent}", *(path for path in sys.path if "site-packages" in path)]
 
     def psql(self) -> Path:
         """PostgreSQL's client."""
@@ -220,6 +225,19 @@ class Instance:
 def hear_ctrl_c() -> None:
     """A shell makes its background jobs deaf to Ctrl-C; what we start shall hear it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def other_user() -> tuple[int, str]:
+    """An unprivileged user, and a Python of our version that this user can run."""
+    uid = 65534
+    version = f"python3.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        try:
+            subprocess.run([python, "-c", "pass"], user=uid, group=uid, extra_groups=[], check=True)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return uid, python
+    pytest.fail(f"needs a {version} that the user nobody can run, for example in /usr/bin")
 
 
 def wait_for(true: Callable[[], object], what: str, limit_s: float = 30.0) -> None:

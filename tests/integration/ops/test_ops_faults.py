@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -187,8 +186,7 @@ def test_a_start_killed_in_the_import_of_the_sample_is_finished_by_the_next(
 
 def test_ctrl_c_stops_what_was_started_and_says_so(stubbed: Instance) -> None:
     process = stubbed.start("up", STUB_MIGRATE="sleep:60")
-    wait_for(lambda: stubbed.processes(), "the servers run")
-    time.sleep(0.5)
+    wait_for(partial(_migrates, stubbed), "the servers run, and it migrates")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -197,6 +195,11 @@ def test_ctrl_c_stops_what_was_started_and_says_so(stubbed: Instance) -> None:
     assert "Traceback" not in out + err
     assert stubbed.processes() == []
     recovers(stubbed)
+
+
+def _migrates(instance: Instance) -> bool:
+    lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+    return any([f"{instance.platform()}", "migrate"] == line[-2:] for line in lines)
 
 
 def test_a_session_that_ends_is_like_ctrl_c(stubbed: Instance) -> None:
@@ -464,31 +467,6 @@ def test_a_setting_of_the_environment_that_stockops_decides_is_refused(stubbed: 
 
 
 # --- users --------------------------------------------------------------------------------------
-
-
-def other_user() -> tuple[int, str]:
-    """An unprivileged user, and a Python of our version that this user can run."""
-    uid = 65534
-    version = f"python3.{sys.version_info.minor}"
-    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        try:
-            subprocess.run([python, "-c", "pass"], user=uid, group=uid, extra_groups=[], check=True)
-        except (OSError, subprocess.SubprocessError):
-            continue
-        return uid, python
-    pytest.fail(f"needs a {version} that the user nobody can run, for example in /usr/bin")
-
-
-@pytest.fixture
-def unprivileged(make: Maker, base: Path) -> Instance:
-    """An instance of a user without rights: the one who runs the tests, or nobody when that is root."""
-    if os.geteuid() != 0:
-        return make("own/data", stub=True)
-    uid, python = other_user()
-    own = base / "own"
-    own.mkdir()
-    os.chown(own, uid, uid)
-    return make("own/data", stub=True, user=uid, python=python, environment={"HOME": str(own)})
 
 
 def test_it_runs_without_root(unprivileged: Instance) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import asyncpg
 
 from stock_ops.errors import UnsoundDataError
-from stock_ops.facts.charts import Address, Chart, NoAnswerError, Question, ask_chart, find_chart
+from stock_ops.facts.charts import Address, Chart, NoAnswerError, ask_chart, find_chart
 from stock_ops.facts.observe import public_host
 from stock_ops.facts.ports import free_ports
 from stock_ops.facts.server import read_address
@@ -47,10 +47,8 @@ def check_read_paths(ground: Ground, work: Path, server: ScratchServer, drawn: C
         chart = ask_chart(address, question)
         refuse_wrong(chart, ask(server, lambda connection: read_rows(connection, question)))
         drawn()
-    live = _live(ground, question)
-    same = refuse_other(chart, live) if live else False
-    told = "the live platform draws the same" if same else "not compared with the live one, which has changed"
-    words = f"{question.symbol}, {len(chart.bars):,} bars and an indicator, as in the database; {told}"
+    live = _compare_live(ground, chart)
+    words = f"{question.symbol}, {len(chart.bars):,} bars and an indicator, as in the database; {live}"
     return Found(words, {"bars": len(chart.bars)})
 
 
@@ -111,12 +109,14 @@ def _without_bars(server: ScratchServer, drawn: Callable[[], object]) -> Found:
     return Found("the platform answers; there are no bars to draw", {"bars": 0})
 
 
-def _live(ground: Ground, question: Question) -> Chart | None:
-    """The live chart; None where that platform wants a key, or has no such instrument any more."""
+def _compare_live(ground: Ground, chart: Chart) -> str:
+    """What the live platform draws. Raises UnsoundDataError where it draws the same bars in another way."""
     try:
-        return ask_chart(Address(public_host(ground.facts.overrides), ground.port), question)
-    except NoAnswerError:
-        return None
+        live = ask_chart(Address(public_host(ground.facts.overrides), ground.port), chart.question)
+    except NoAnswerError as error:
+        return f"not compared with the live one ({error.reason})"
+    same = refuse_other(chart, live)
+    return "the live platform draws the same" if same else "not compared with the live one, which has changed"
 
 
 async def _structure(connection: asyncpg.Connection) -> tuple[int, str]:
