@@ -17,12 +17,9 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import numpy as np
 import pandas as pd
 import pandas_ta_classic
 import psycopg
-import pyarrow as pa
-import pyarrow.parquet as pq
 import ta
 import talib
 
@@ -36,13 +33,12 @@ from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.processes import free_port
 from stock_analysis.testing.valkey import ValkeyServer
 from tests.bench.backups import measure_backups
+from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars
 from tests.bench.http import Timing, etag_of, request_bytes, saturate, time_requests
 from tests.bench.table import Row, show
 
-SYMBOLS, BARS = 500, 3000
 SPECS = ("rsi(14)", "macd(12,26,9)", "bbands(20)", "atr(14)", "sma(50)")
 CHART = "/api/v1/stocks/B{}/chart?limit=3000" + "".join(f"&i={spec}" for spec in SPECS)
-BIN = Path(sys.executable).parent
 
 
 def main() -> None:
@@ -122,19 +118,6 @@ def measure_import(settings: Settings, folder: Path) -> Iterator[Row]:
         rate >= 150_000 and rate >= 10 * rowwise,
     )
     yield Row("the same file again: nothing to do", "-", f"{again:.1f} s")
-
-
-def write_bars(path: Path) -> None:
-    """A file of SYMBOLS random walks of BARS sessions each."""
-    t = sessions("2012-01-03", BARS)
-    days = pa.array(np.tile(t // 86_400, SYMBOLS).astype(np.int32), pa.int32()).cast(pa.date32())
-    walks = [random_bars(t, seed=seed) for seed in range(SYMBOLS)]
-    symbols = pa.array(np.repeat([f"B{number}" for number in range(SYMBOLS)], BARS)).dictionary_encode()
-    columns = {
-        name: np.concatenate([getattr(walk, name) for walk in walks])
-        for name in ("open", "high", "low", "close", "volume")
-    }
-    pq.write_table(pa.table({"symbol": symbols, "session": days, **columns}), path, compression="zstd")
 
 
 def run_import(settings: Settings, path: Path) -> float:

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import psutil
 
-from stock_ops.facts.archive import wait_until_shipped
+from stock_ops.facts.archive import observe_archive, wait_until_shipped
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import CreationFacts, observe_creation
 from stock_ops.facts.folder import size_bytes
@@ -26,6 +26,7 @@ from stock_ops.repository.manifest import Manifest, load_manifest
 from stock_ops.repository.objects import backup_id, manifest_of
 from stock_ops.runners.backups.base_backup import take_base
 from stock_ops.runners.backups.leftovers import discard_backup
+from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars
 from tests.bench.http import request_bytes, time_requests
 from tests.bench.table import Row, show
 from tests.integration.ops.backed_up import verb
@@ -56,6 +57,7 @@ FROM generate_series(1, 90) AS instrument, generate_series(1, 390) AS number
 def measure_backups() -> Iterator[Row]:
     """Base backup beside its peer, an incremental backup of a day, a verification, and a restore of both."""
     with a_gibibyte_of_bars() as instance:
+        yield measure_lag(instance)
         yield measure_base(instance)
         full = create(instance, "--full")
         instance.sql(A_DAY)
@@ -86,6 +88,27 @@ def a_gibibyte_of_bars() -> Iterator[Instance]:
     finally:
         instance.remove()
         shutil.rmtree(base)
+
+
+def measure_lag(instance: Instance) -> Row:
+    """How old the newest log is that a loss of this machine would take along, while the platform imports."""
+    path = instance.data.parent / "bars_1d_bench.parquet"
+    write_bars(path)
+    variables = instance.variables(STOCK_CONFIG_FILE=f"{instance.layout.platform_config}")
+    command, started = [f"{BIN / 'stock-analysis'}", "import", f"{path}"], time.perf_counter()
+    lags: list[float] = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=variables, cwd="/") as importing:
+        while importing.poll() is None:
+            archive = observe_archive(instance.layout)
+            lags += [archive.lag_s] if archive and archive.lag_s is not None else []
+            time.sleep(0.1)
+    rate = SYMBOLS * BARS / (time.perf_counter() - started)
+    return Row(
+        f"lag of the archive in a steady import of {rate:,.0f} bars/s",
+        "<= 5 s",
+        f"at most {max(lags):.1f} s, {mean(lags):.1f} s on average",
+        met=importing.returncode == 0 and max(lags) <= 5,
+    )
 
 
 def measure_base(instance: Instance) -> Row:
