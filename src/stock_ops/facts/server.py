@@ -105,6 +105,12 @@ async def connected(address: Address) -> AsyncIterator[asyncpg.Connection]:
         await connection.close(timeout=_CLOSING_S)
 
 
+async def read_senders(address: Address) -> list[int]:
+    """Processes of the server that send a base backup."""
+    async with connected(address) as connection:
+        return [row["pid"] for row in await connection.fetch(_SENDERS)]
+
+
 async def _observe(address: Address) -> Server:
     async with connected(address) as connection:
         row = await connection.fetchrow(_SERVER)
@@ -120,6 +126,9 @@ SELECT current_setting('server_version') AS version,
        (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint AS lsn,
        (SELECT sum(pg_database_size(oid))::bigint FROM pg_database) AS size_bytes,
        current_setting('summarize_wal')::bool AS summarizes
+"""
+_SENDERS = """
+SELECT pid FROM pg_stat_activity WHERE backend_type = 'walsender' AND application_name = 'pg_basebackup'
 """
 _SUMMARIES = """
 SELECT (start_lsn - '0/0'::pg_lsn)::bigint AS begin, (end_lsn - '0/0'::pg_lsn)::bigint AS end

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -170,6 +171,32 @@ def test_a_backup_waits_for_an_archive_that_has_just_begun(archived: Instance) -
         receiver(archived).kill()
     assert verb(archived, "backup", "create", "--dry-run")["ok"]
     assert state_of_archive(archived).streaming
+
+
+def test_the_server_gives_way_to_others_where_it_works_for_a_backup(archived: Instance) -> None:
+    archived.sql("CREATE TABLE bulk AS SELECT n, md5(n::text) FROM generate_series(1, 500000) AS n")
+    postmaster = psutil.Process(archived.pid("postgresql"))
+    streaming = walsenders(postmaster)
+    seen: dict[int, int] = {}
+    python, dash, module, _, *rest = archived.command("backup")
+    command = [python, dash, module, "backup", "create", *rest]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=archived.variables(), cwd="/") as backup:
+        while backup.poll() is None:
+            seen |= walsenders(postmaster)
+    assert backup.returncode == 0
+    assert set(streaming.values()) == {0}
+    assert {seen.pop(pid) for pid in streaming} == {0}
+    assert 10 in seen.values()
+
+
+def walsenders(postmaster: psutil.Process) -> dict[int, int]:
+    """Processes of the server that send log or a backup, each with its niceness."""
+    found = {}
+    for child in postmaster.children():
+        with suppress(psutil.NoSuchProcess):
+            if "walsender" in " ".join(child.cmdline()):
+                found[child.pid] = child.nice()
+    return found
 
 
 def _has(rows: list[str], count: int) -> bool:

@@ -2,14 +2,17 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+
+import asyncpg
 
 from stock_ops.errors import OpsError, PartError, StoppedByUserError
 from stock_ops.facts.archive import wait_until_shipped
 from stock_ops.facts.creation import CreationFacts
-from stock_ops.facts.server import database_words
+from stock_ops.facts.server import Address, database_words, read_senders
 from stock_ops.plans.backup import BackupPlan, ClearLeftovers, Step
 from stock_ops.report import Report
 from stock_ops.repository.envelope import LEVEL, store
@@ -46,16 +49,16 @@ class Made:
 def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives_way: bool = False) -> Made:
     """Do the steps of the plan. Only for who holds the lock of the backups.
 
-    gives_way: all work but the mark has less priority than everything else on the machine; so has this thread
-    from then on. The mark has not, for others wait for it.
+    gives_way: all work but the mark has less priority than all else on the machine, the server's too; so
+    has this thread from then on. The mark has not, for others wait for it.
     Raises PartError, StorageError, ForeignStorageError, ArchiveError, StoppedByUserError: then there is none.
     """
     steps = _Steps(report)
     with signals_interrupt(), loop_beside() as loop:
-        if gives_way:
-            give_way()
+        slow = give_way if gives_way else _keep_pace
+        slow(0)
         try:
-            return _make(plan, facts, steps, loop)
+            return _make(plan, facts, steps, loop, slow)
         except BaseException as error:
             with signals_wait(), contextlib.suppress(OpsError):
                 discard_backup(facts.storage, plan.backup)
@@ -64,6 +67,14 @@ def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives
                     steps.current, "There is no new backup; the others are kept."
                 ) from error
             raise
+
+
+_Slow = Callable[[int], None]
+"""Slows a process down; 0: this one."""
+
+
+def _keep_pace(pid: int) -> None:
+    """Nobody is slowed down."""
 
 
 class _Steps:
@@ -108,15 +119,15 @@ class _AtMark:
     dump: StoredPart | None
 
 
-def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside) -> Made:
+def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, slow: _Slow) -> Made:
     with steps(plan.claim):
         claim(facts.storage, facts.server.system_identifier, facts.recipient)
     with steps(plan.clear):
         clear_leftovers(facts.storage, facts.contents)
     with steps(plan.base):
-        total = plan.base.total_bytes
-        base = take_base(facts, plan.backup, plan.choice.parent, lambda came: steps.advance(came, total))
-    at_mark = _take_at_mark(plan, facts, steps, loop)
+        copying = _Copying(steps, plan.base.total_bytes, partial(_slow_senders, facts, loop, slow))
+        base = take_base(facts, plan.backup, plan.choice.parent, copying)
+    at_mark = _take_at_mark(plan, facts, steps, loop, slow)
     manifest = _manifest(plan, facts, base, at_mark)
     with steps(plan.log):
         start, mark = parse_lsn(manifest.start_lsn), parse_lsn(manifest.mark.lsn)
@@ -127,7 +138,34 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside) -
     return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw)
 
 
-def _take_at_mark(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside) -> _AtMark:
+class _Copying:
+    """Tells how far the copy has come; the server's side of it is slowed down with its first bytes."""
+
+    def __init__(self, steps: _Steps, total_bytes: int | None, begin: Callable[[], None]) -> None:
+        self._steps, self._total_bytes, self._begin = steps, total_bytes, [begin]
+
+    def __call__(self, came: int) -> None:
+        """So many bytes have come."""
+        if self._begin:
+            self._begin.pop()()
+        self._steps.advance(came, self._total_bytes)
+
+
+def _slow_senders(facts: CreationFacts, loop: Beside, slow: _Slow) -> None:
+    with database_words("The base backup"):
+        for pid in loop.run(read_senders(facts.address)):
+            slow(pid)
+
+
+async def _connect(address: Address, slow: _Slow) -> asyncpg.Connection:
+    connection = await address.connect()
+    slow(connection.get_server_pid())
+    return connection
+
+
+def _take_at_mark(
+    plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, slow: _Slow
+) -> _AtMark:
     """Set the mark, and take everything that belongs to its snapshot while that is held."""
     with _held(loop) as stack:
         with steps(plan.mark), database_words("The mark"):
@@ -136,7 +174,7 @@ def _take_at_mark(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: B
         with steps(plan.streams):
             streams = _keep_streams(plan, facts, positions)
         with steps(plan.measure), database_words("The measure of the content"):
-            content = loop.run(measure_content(facts.address.connect, held.snapshot))
+            content = loop.run(measure_content(partial(_connect, facts.address, slow), held.snapshot))
             structure = loop.run(measure_structure(held.holder))
             schema_version = loop.run(read_schema_version(held.holder))
             extensions = loop.run(read_extensions(held.holder))
