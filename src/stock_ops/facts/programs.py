@@ -108,16 +108,23 @@ def read_objection(programs: Programs, overrides: Path) -> str | None:
     """
     if programs.platform is None:
         return None
-    done = subprocess.run(
-        [programs.platform, "config", "show"],
-        env=os.environ | {"STOCK_CONFIG_FILE": f"{overrides}"},
-        capture_output=True,
-        text=True,
-        timeout=_ANSWER_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [programs.platform, "config", "show"],
+            env=os.environ | {"STOCK_CONFIG_FILE": f"{overrides}"},
+            capture_output=True,
+            text=True,
+            timeout=_ANSWER_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it did not say within {_ANSWER_S:g} s whether it takes them"
+    except OSError as error:
+        return f"it cannot be asked: {error.strerror}"
+    if done.returncode == 0:
+        return None
     said = [line.removeprefix("stock-analysis: ") for line in done.stderr.splitlines()]
-    return None if done.returncode == 0 else "; ".join(said)
+    return "; ".join(said) or f"it ended with {done.returncode} and said nothing"
 
 
 def pages_built() -> bool:
