@@ -183,7 +183,9 @@ class Instance:
         """Stop what is left, by force if need be, and remove the folder."""
         with contextlib.suppress(*UNREACHABLE, xmlrpc.client.Fault), control(self.layout) as supervisor:
             supervisor.shutdown()
-            wait_for(lambda: not self.processes(), "everything is stopped")
+            patience = time.monotonic() + 30
+            while self.processes() and time.monotonic() < patience:
+                time.sleep(0.05)
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.processes(), "nothing of the instance is left")
