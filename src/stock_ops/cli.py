@@ -13,13 +13,14 @@ from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.condition import observe_condition
 from stock_ops.facts.host import observe_host
 from stock_ops.facts.observe import Facts, observe
+from stock_ops.facts.part import read_part_memory
 from stock_ops.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.facts.programs import pages_built, read_objection, versions
 from stock_ops.facts.safety import Safety, observe_safety
 from stock_ops.late import late_group
 from stock_ops.layout import PARTS, Layout
 from stock_ops.plans.doctor import NEEDED, examine
-from stock_ops.plans.down import plan_down
+from stock_ops.plans.down import archive_trouble, plan_down
 from stock_ops.plans.refusals import refuse_folder, refuse_objection
 from stock_ops.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
 from stock_ops.plans.up import UpPlan, plan_up
@@ -142,7 +143,9 @@ def _down(layout: Layout, report: Report, *, dry_run: bool) -> int:
             steps = plan_down(supervisor, observe_leftovers(layout, supervisor))
             run_steps(steps, facts, report, undo=False)
     said = "everything is stopped, the data are kept" if steps else "no changes: nothing runs"
-    report.result("down", [("Down", said), *places(layout)], {"changed": bool(steps), **_paths(layout)})
+    trouble = archive_trouble(steps, read_part_memory(layout))
+    lines = [("Down", said), *([("Archive", trouble)] if trouble else []), *places(layout)]
+    report.result("down", lines, {"changed": bool(steps), "archive_trouble": trouble, **_paths(layout)})
     return 0
 
 

@@ -22,6 +22,8 @@ class PartMemory:
     breaks: tuple[Break, ...] = ()
     prune_wanted: bool = False
     """A backup was made, and old ones were not deleted since."""
+    is_whole: bool = False
+    """When it ended, the storage had all the log that the server had written."""
 
 
 def read_part_memory(layout: Layout) -> PartMemory:
@@ -47,4 +49,5 @@ def _memory(body: dict[str, Any]) -> PartMemory:
             Break(str(one["segment"]), datetime.fromisoformat(one["shipped_at"])) for one in body["breaks"]
         ),
         prune_wanted=bool(body["prune_wanted"]),
+        is_whole=bool(body.get("is_whole")),
     )

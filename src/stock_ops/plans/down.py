@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from stock_ops.facts.part import PartMemory
 from stock_ops.facts.processes import Leftover, Supervisor
 from stock_ops.layout import STOPPING
 from stock_ops.plans.steps import EndProcess, Step, StopPart, StopSupervisor
@@ -10,6 +11,19 @@ from stock_ops.plans.steps import EndProcess, Step, StopPart, StopSupervisor
 def plan_down(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> tuple[Step, ...]:
     """The steps that stop everything; none when nothing runs. Data are kept."""
     return tuple(_steps(supervisor, leftovers))
+
+
+def archive_trouble(steps: tuple[Step, ...], memory: PartMemory) -> str | None:
+    """What the part `backup`, which the steps have ended, could not bring into the storage any more.
+
+    memory: of the part, after its end.
+    """
+    ended = any(isinstance(step, StopPart | EndProcess) and step.name == "backup" for step in steps)
+    if not ended or memory.is_whole:
+        return None
+    at = memory.shipped_at
+    lacks = f"what was committed after {at:%Y-%m-%d %H:%M:%S}Z" if at else "the newest log"
+    return f"the storage of the backups lacks {lacks}; keep the data, the next start goes on there"
 
 
 def _steps(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> Iterator[Step]:

@@ -89,13 +89,28 @@ def test_down_ships_what_was_written_last_and_a_second_up_changes_nothing(archiv
     children = psutil.Process(archived.pid("backup")).children(recursive=True)
     assert archived.run("up", "--json").json["changed"] is False
     write_row(archived, "the-last-row")
-    archived.down()
+    assert archived.run("down", "--json").json["archive_trouble"] is None
     assert is_shipped(archived, "the-last-row")
     assert all(dead(child.pid) for child in children)
     archived.up()
     write_segments(archived, 2)
     wait_until_shipped(archived)
     assert_whole(archived)
+
+
+def test_the_end_waits_for_a_server_that_just_crashed(archived: Instance) -> None:
+    receiver(archived).suspend()
+    write_row(archived, "before-the-crash")
+    receiver(archived).kill()
+    checkpointer(archived).kill()
+    stop(archived)
+    assert is_shipped(archived, "before-the-crash")
+
+
+def checkpointer(instance: Instance) -> psutil.Process:
+    """A part of the server; when it is killed, the whole server begins anew."""
+    children = psutil.Process(instance.pid("postgresql")).children()
+    return next(child for child in children if "checkpointer" in " ".join(child.cmdline()))
 
 
 @contextmanager
@@ -132,6 +147,16 @@ def test_while_the_storage_is_away_the_spool_has_a_bound_and_nothing_is_lost(arc
     assert_whole(archived)
     times = [one.modified for one in storage(archived).list("wal/") if ".partial" not in one.name]
     assert times == sorted(times)
+
+
+def test_down_says_that_the_storage_lacks_log_and_the_next_start_goes_on(archived: Instance) -> None:
+    with moved_away(archived.backups):
+        write_row(archived, "while-it-is-away")
+        assert "the storage of the backups lacks what was committed after 20" in archived.run("down").out
+    archived.up()
+    wait_until_shipped(archived)
+    assert is_shipped(archived, "while-it-is-away")
+    assert "archive-broken" not in warnings(archived)
 
 
 @pytest.mark.parametrize("victim", ["backup", "pg_receivewal", "postgresql"])

@@ -13,17 +13,18 @@ from stock_ops.facts.instance import Cluster
 from stock_ops.facts.journal import Crashes
 from stock_ops.facts.kept import Kept
 from stock_ops.facts.observe import Facts
+from stock_ops.facts.part import PartMemory
 from stock_ops.facts.ports import Holder
 from stock_ops.facts.processes import Leftover, Supervisor, Usage
 from stock_ops.facts.safety import Safety
 from stock_ops.facts.standing import Standing
 from stock_ops.layout import Layout
 from stock_ops.plans.doctor import NEEDED, Finding, examine
-from stock_ops.plans.down import plan_down
+from stock_ops.plans.down import archive_trouble, plan_down
 from stock_ops.plans.overview import overview
 from stock_ops.plans.settings import valkey_settings
 from stock_ops.plans.status import Status, address, assess, duration, keys_drawn, urgent
-from stock_ops.plans.steps import EndProcess, StopPart, StopSupervisor, WriteFiles
+from stock_ops.plans.steps import EndProcess, Step, StopPart, StopSupervisor, WriteFiles
 from stock_ops.plans.up import plan_up
 from stock_ops.repository.keys import LostKeyError
 from stock_ops.repository.storage import StorageError
@@ -75,6 +76,24 @@ def test_down_ends_what_lost_its_supervisor() -> None:
         (Leftover("postgresql", 11), Leftover("backup", 14), Leftover("platform", 13)),
     )
     assert [step.pid for step in steps if isinstance(step, EndProcess)] == [10, 13, 14, 11]
+
+
+@pytest.mark.parametrize(
+    ("step", "memory", "lacks"),
+    [
+        (StopPart("backup"), PartMemory(shipped_at=AT, is_whole=True), None),
+        (StopPart("platform"), PartMemory(shipped_at=AT), None),
+        (
+            StopPart("backup"),
+            PartMemory(shipped_at=AT),
+            "lacks what was committed after 2027-01-15 08:00:00Z;",
+        ),
+        (EndProcess("backup", 14), PartMemory(), "lacks the newest log;"),
+    ],
+)
+def test_down_says_what_the_archive_lacks(step: Step, memory: PartMemory, lacks: str | None) -> None:
+    told = archive_trouble((step,), memory)
+    assert lacks in told if told and lacks else told is lacks
 
 
 def test_all_well_is_running_and_exit_code_0() -> None:

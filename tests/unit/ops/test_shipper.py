@@ -63,7 +63,7 @@ class Bench:
     def ship(self, *, at_once: bool = True) -> list[str]:
         """Ship what waits; returns the names of what did."""
         waiting = self.shipper.waiting(at_once=at_once)
-        self.shipper.ship(self.reading, waiting.files, lambda: True)
+        self.shipper.ship(self.reading, waiting.files)
         return [one.name for one in waiting.files]
 
     def left(self) -> list[str]:
@@ -303,12 +303,3 @@ def test_another_storage_begins_anew(bench: Bench, tmp_path: Path) -> None:
     bench.ship()
     assert bench.held(FOUR)
     assert bench.memory.value.broken_at is None
-
-
-def test_shipping_that_is_interrupted_ends_between_two_files(bench: Bench) -> None:
-    bench.spool(ONE)
-    bench.spool(TWO)
-    answers = iter([True, False])
-    bench.shipper.ship(bench.reading, bench.shipper.waiting().files, lambda: next(answers))
-    assert bench.left() == [TWO]
-    assert bench.held(TWO) is None

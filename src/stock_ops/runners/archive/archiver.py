@@ -39,11 +39,16 @@ log = logging.getLogger("stockops.backup")
 
 _POLL_S = 0.5
 _OF_STORAGE = (StorageError, ForeignStorageError)
-_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 30.0
+_FIRST_RETRY_S = 1.0
+_LAST_RETRY_S = 30.0
+_RECEIVE_AGAIN_S = 5.0
+"""It costs next to nothing to look for a server that was away; what it writes meanwhile could be lost."""
+_SERVER_AWAY_S = 10.0
+"""At the end, a server that does not answer is waited for so long: it may be recovering from a crash."""
 
 
 class Archiver:
-    """`receive` and `ship` run until they are cancelled."""
+    """`receive` and `ship` run until `finish` has ended them."""
 
     def __init__(
         self,
@@ -63,10 +68,11 @@ class Archiver:
         self._reading: Reading | None = None
         self._samples: tuple[Sample, ...] = ()
         self._shipped: int | None = None
-        self._work: asyncio.Task[None] | None = None
         self._shipped_round = asyncio.Event()
         self._server_is_back = asyncio.Event()
-        self._hurry = self._finishing = False
+        self._finishing = False
+        self._all_received, self._has_ended = asyncio.Event(), asyncio.Event()
+        self._rest_is_shipped = False
         self._retry_s, self._retry_at = 0.0, 0.0
         self._looked_s, self._looked_lsn = 0.0, 0
 
@@ -104,57 +110,56 @@ class Archiver:
                 self._troubles.note("receiving", _in_words(error))
             finally:
                 await self._receiver.stop()
-            lasted = steady_s() - began > _LAST_RETRY_S
-            wait_s = _FIRST_RETRY_S if lasted else min(2 * wait_s, _LAST_RETRY_S)
-            await self._rest(wait_s)
+            lasted = steady_s() - began > _RECEIVE_AGAIN_S
+            wait_s = _FIRST_RETRY_S if lasted else min(2 * wait_s, _RECEIVE_AGAIN_S)
+            if await _is_set_within(wait_s, self._server_is_back):
+                self._server_is_back.clear()
 
     async def ship(self) -> None:
         """Bring what was received into the storage, and look how far the server is."""
-        while True:
+        is_last = False
+        while not is_last:
             began = steady_s()
             await self._look()
             await self._ship_what_waits()
             self._shipped_round.set()
             await self._end_large_segment()
-            await asyncio.sleep(max(0.05, self._ship_s - (steady_s() - began)))
+            rest_s = max(0.05, self._ship_s - (steady_s() - began))
+            is_last = await _is_set_within(rest_s, self._all_received)
+        self._rest_is_shipped = await self._ship_what_waits(at_once=True)
+        self._has_ended.set()
 
-    def remember(self) -> None:
-        """Write down how far the storage is: a loss that is only found later is known to begin here."""
+    def remember(self, *, is_whole: bool = False) -> None:
+        """Write down how far the storage is: a loss that is only found later is known to begin here.
+
+        is_whole: the storage has everything, and the server writes no more.
+        """
         at = self.shipped_at
+        known = {"shipped_at": at} if at else {}
         try:
-            if at:
-                self._memory.change(shipped_at=at)
+            self._memory.change(is_whole=is_whole, **known)
         except OpsError as error:
             self._troubles.note("memory", error)
         else:
             self._troubles.clear("memory")
 
     async def finish(self, limit_s: float) -> None:
-        """Receive and ship what the server has written up to now, then end; no longer than the limit.
-
-        `ship` must have been cancelled, `receive` not yet.
-        """
-        self._hurry = True
+        """Receive and ship what the server has written up to now, then end; no longer than the limit."""
         self._server_is_back.set()
+        is_whole = False
         try:
             async with asyncio.timeout(limit_s):
-                if self._work:
-                    await asyncio.wait({self._work})
-                self._hurry = False
-                await self._receive_rest()
+                is_received = await self._receive_rest()
                 self._finishing = True
                 await self._receiver.stop()
-                await self._ship_what_waits(at_once=True)
+                self._all_received.set()
+                await self._has_ended.wait()
+                is_whole = is_received and self._rest_is_shipped
         except TimeoutError:
             log.warning("not all of the log could be shipped within %g s; the next start goes on", limit_s)
         finally:
+            self.remember(is_whole=is_whole)
             await self._source.close()
-
-    async def _rest(self, limit_s: float) -> None:
-        """Wait before the next try; not while the server that was away is back already."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._server_is_back.wait(), limit_s)
-        self._server_is_back.clear()
 
     async def _receive(self) -> None:
         reading = await self._source.read()
@@ -215,10 +220,11 @@ class Archiver:
         self._reading = reading
         self._samples = add_sample(self._samples, reading.flushed, steady_s(), datetime.now(UTC))
 
-    async def _ship_what_waits(self, *, at_once: bool = False) -> None:
+    async def _ship_what_waits(self, *, at_once: bool = False) -> bool:
+        """Whether that succeeded."""
         reading = self._reading
         if reading is None or (steady_s() < self._retry_at and not at_once):
-            return
+            return False
         try:
             waiting = self._shipper.waiting(at_once=at_once)
             if waiting.files:
@@ -228,7 +234,7 @@ class Archiver:
             self._troubles.note("storage" if isinstance(trouble, _OF_STORAGE) else "shipping", trouble)
             self._retry_s = min(max(_FIRST_RETRY_S, 2 * self._retry_s), _LAST_RETRY_S)
             self._retry_at = steady_s() + self._retry_s
-            return
+            return False
         self._retry_s = 0.0
         if waiting.files:
             self._troubles.clear("storage")
@@ -236,30 +242,35 @@ class Archiver:
         if waiting.is_all and reading.received is not None:
             self._shipped = max(self._shipped or 0, reading.received)
             self._samples = forget_shipped(self._samples, self._shipped)
+        return True
 
     async def _ship(self, reading: Reading, files: tuple[Spooled, ...]) -> None:
         """Look at the server meanwhile: how far behind the storage is shows best while it is slow."""
-        self._work = asyncio.create_task(
-            in_thread(lambda: self._shipper.ship(reading, files, lambda: not self._hurry))
-        )
-        while not (await asyncio.wait({self._work}, timeout=max(1.0, self._ship_s)))[0]:
+        work = asyncio.create_task(in_thread(lambda: self._shipper.ship(reading, files)))
+        while not (await asyncio.wait({work}, timeout=max(1.0, self._ship_s)))[0]:
             await self._look()
-        await self._work
+        await work
 
-    async def _receive_rest(self) -> None:
-        """Wait until everything is received that the server has flushed by now."""
-        await self._look()
-        end = self._reading.flushed if self._reading else 0
-        while self._can_receive() and self._reading and (self._reading.received or 0) < end:
+    async def _receive_rest(self) -> bool:
+        """Wait until everything is received that the server has flushed by now, as long as there is hope."""
+        began, end = steady_s(), None
+        while self._has_room():
+            await self._look()
+            if self._reading and "server" not in self._troubles.standing:
+                end = end or self._reading.flushed
+                if (self._reading.received or 0) >= end:
+                    return True
+            elif steady_s() - began > _SERVER_AWAY_S:
+                break
             await asyncio.sleep(_POLL_S / 2)
-            await self._look()
+        return False
 
-    def _can_receive(self) -> bool:
-        """Whether it is received, or will be in a moment."""
-        waits = "server" not in self._troubles.standing and may_receive(
-            _size(self._spool_files()), receiving=False
+    def _has_room(self) -> bool:
+        """Whether the spool takes more log, or will once some of it is shipped."""
+        return (
+            may_receive(_size(self._spool_files()), receiving=True)
+            or "storage" not in self._troubles.standing
         )
-        return self._receiver.runs or waits
 
     async def _end_large_segment(self) -> None:
         """A server that nobody uses shall not have the same megabytes shipped again and again."""
@@ -277,6 +288,12 @@ class Archiver:
 
     def _spool_files(self) -> dict[str, int]:
         return list_spool(self._spool)
+
+
+async def _is_set_within(limit_s: float, event: asyncio.Event) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), limit_s)
+    return event.is_set()
 
 
 def _size(files: dict[str, int]) -> int:

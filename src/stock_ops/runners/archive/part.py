@@ -34,8 +34,8 @@ from stock_ops.runners.archive.wal_source import WalSource
 
 log = logging.getLogger("stockops.backup")
 
-_FINISH_S = 8.0
-"""Shipping the rest may take so long at the end."""
+_FINISH_S = 20.0
+"""Receiving and shipping the rest may take so long at the end."""
 _REMEMBER_S = 60.0
 
 
@@ -77,11 +77,10 @@ class _Part:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         door = await _open_door(self._port, self._pages())
-        receive = asyncio.create_task(self._archiver.receive())
+        archive = [asyncio.create_task(work) for work in (self._archiver.receive(), self._archiver.ship())]
         others = [
             asyncio.create_task(work)
             for work in (
-                self._archiver.ship(),
                 beat(self._source, self._troubles, self._settings.heartbeat_s),
                 self._holdings.watch(),
                 self._schedule.run(),
@@ -89,11 +88,10 @@ class _Part:
             )
         ]
         waiting = asyncio.create_task(stop.wait())
-        ended, _ = await asyncio.wait({waiting, receive, *others}, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait({waiting, *archive, *others}, return_when=asyncio.FIRST_COMPLETED)
         await _cancel(*others)
         await self._archiver.finish(_FINISH_S)
-        await _cancel(receive, waiting)
-        self._archiver.remember()
+        await _cancel(*archive, waiting)
         door.close()
         for task in ended:
             task.result()
@@ -130,8 +128,8 @@ class _Part:
 
     async def _remember(self) -> None:
         while True:
-            await asyncio.sleep(_REMEMBER_S)
             self._archiver.remember()
+            await asyncio.sleep(_REMEMBER_S)
 
 
 async def _open_door(port: int, pages: Mapping[str, Page]) -> asyncio.Server:

@@ -1,7 +1,6 @@
 """Brings what lies in the spool into the storage, oldest first, and takes it out of the spool then."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -90,8 +89,8 @@ class Shipper:
         """How much of the segment that is being written was shipped last."""
         return self._newest.written
 
-    def ship(self, reading: Reading, files: tuple[Spooled, ...], go_on: Callable[[], bool]) -> None:
-        """Ship the files, as long as `go_on` says so.
+    def ship(self, reading: Reading, files: tuple[Spooled, ...]) -> None:
+        """Ship the files.
 
         Raises OpsError when the storage, or the log itself, is not as it should be; what was not shipped is
         still in the spool then. Raises OSError for the spool.
@@ -104,8 +103,7 @@ class Shipper:
             _refuse_older(reading, session)
             self._session = session
             for one in files:
-                if go_on():
-                    self._ship(session, one)
+                self._ship(session, one)
         except StrangeSegmentError as error:
             raise ArchiveError(f"{error}.", f"Move it out of {self._layout.spool}.") from error
         except BaseException:
