@@ -1,4 +1,4 @@
-"""The rules of a test run: which worker runs what, and that nothing is left out unnoticed."""
+"""The rules of a test run: which worker runs what, that nothing is left out unnoticed, what is told last."""
 
 import fcntl
 import os
@@ -119,6 +119,23 @@ def pytest_testnodedown(node: WorkerController, error: object | None) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.config.stash.get(_CRASHED, False) and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+# --- what is told last ----------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """A line for each test that failed, whatever it printed: some show only the end of a long run."""
+    yield
+    stats = terminalreporter.stats
+    for report in (*stats.get("error", ()), *stats.get("failed", ())):
+        why = getattr(report.longrepr, "reprcrash", None)
+        line = f"FAILED {report.nodeid} in {report.when}: {why.message if why else report.longrepr}"
+        terminalreporter.write_line(line.partition("\n")[0][:_LINE])
+
+
+_LINE = 240
 
 
 # --- skipped tests --------------------------------------------------------------------------------

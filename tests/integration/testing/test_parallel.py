@@ -41,6 +41,10 @@ def pytest_sessionfinish(session):
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
         os._exit(0)
 """
+FAILS_AT_LENGTH = """
+def test_it():
+    assert set(range(5000)) <= set()
+"""
 MEASURES_TIME = """
 import pathlib, time, pytest
 
@@ -147,3 +151,16 @@ def test_two_processes_never_draw_the_same_port(monkeypatch: pytest.MonkeyPatch)
     others = set(json.loads(done.stdout))
     assert len(mine) == len(others) == 10
     assert not mine & others
+
+
+def test_which_test_failed_is_told_in_a_line_at_the_end(
+    empty: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")  # pytest would print the whole comparison there
+    empty.makepyfile(test_long=FAILS_AT_LENGTH)
+    lines = empty.runpytest_subprocess("-rsxX").outlines
+    told = next(
+        number for number, line in enumerate(lines) if line.startswith("FAILED test_long.py::test_it")
+    )
+    assert len(lines) - told < 5
+    assert len(lines[told]) <= 240
