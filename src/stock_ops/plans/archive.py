@@ -6,7 +6,7 @@ there, and a new full backup begins the next one.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +68,15 @@ def spooled(names: Iterable[str]) -> tuple[Spooled, ...]:
 def writing(files: tuple[Spooled, ...]) -> Spooled | None:
     """The file that is being written: the last one, if it is a partial."""
     return files[-1] if files and files[-1].sort == "partial" else None
+
+
+def half_made(sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Files that pg_receivewal was killed while making: it fills one with zeros first, and takes no other.
+
+    sizes: of the files of the spool, in bytes.
+    """
+    partial = (one.name for one in spooled(sizes) if one.sort == "partial")
+    return tuple(name for name in partial if sizes[name] not in {0, SEGMENT_BYTES})
 
 
 def plan_start(timeline: int, slot: Slot | None, files: tuple[Spooled, ...]) -> Start:

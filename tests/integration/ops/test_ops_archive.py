@@ -191,6 +191,17 @@ def test_whatever_is_killed_under_load_the_log_has_no_gap(archived: Instance, vi
     assert "archive-broken" not in warnings(archived)
 
 
+def test_a_receiver_that_was_killed_while_it_made_a_file_makes_it_again(archived: Instance) -> None:
+    stop(archived)
+    (partial,) = archived.layout.spool.glob("*.partial")
+    for size in (0, SEGMENT_BYTES // 3):
+        os.truncate(partial, size)
+    start(archived)
+    write_row(archived, "after-half-a-file")
+    wait_until_shipped(archived)
+    assert is_shipped(archived, "after-half-a-file")
+
+
 def test_a_backup_waits_for_an_archive_that_has_just_begun(archived: Instance) -> None:
     for _ in range(3):  # the longer it is killed, the longer it rests
         receiver(archived).kill()

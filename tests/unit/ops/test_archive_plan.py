@@ -2,7 +2,17 @@ import struct
 
 import pytest
 
-from stock_ops.plans.archive import Slot, Start, after, is_behind, lost_before, plan_start, spooled, writing
+from stock_ops.plans.archive import (
+    Slot,
+    Start,
+    after,
+    half_made,
+    is_behind,
+    lost_before,
+    plan_start,
+    spooled,
+    writing,
+)
 from stock_ops.repository.wal import SEGMENT_BYTES, start_of
 from stock_ops.repository.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
 
@@ -55,6 +65,12 @@ def test_receiving_goes_on_where_it_stopped() -> None:
 def test_what_was_spooled_from_a_later_timeline_is_closed_when_older_data_were_put_back() -> None:
     files = spooled(["00000002.history", f"{LATER}.partial"])
     assert plan_start(1, Slot(start_of(TWO), "extended"), files) == Start(files)
+
+
+def test_a_file_that_was_being_made_is_not_as_long_as_a_segment() -> None:
+    whole = {ONE: SEGMENT_BYTES, f"{TWO}.partial": SEGMENT_BYTES, "00000002.history": 41}
+    assert half_made({**whole, f"{THREE}.partial": 0}) == ()
+    assert half_made({**whole, f"{THREE}.partial": 8192}) == (f"{THREE}.partial",)
 
 
 def test_a_gap_is_seen_by_the_name_of_the_first_segment_that_is_missing() -> None:

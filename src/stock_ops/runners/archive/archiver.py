@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from stock_ops.errors import ArchiveError, ForeignStorageError, OpsError
 from stock_ops.facts.archive import ArchiveState
-from stock_ops.facts.spool import list_spool
+from stock_ops.facts.spool import list_spool, written_bytes
 from stock_ops.layout import Layout
-from stock_ops.plans.archive import Spooled, plan_start, spooled
+from stock_ops.plans.archive import Spooled, half_made, plan_start, spooled
 from stock_ops.plans.shipping import (
     QUIET_S,
     Sample,
@@ -173,6 +173,7 @@ class Archiver:
             self._begin_anew()
             await self._source.create_slot()
         await self._wait_for_room()
+        self._remove_half_made()
         await self._receiver.start()
         while may_receive(_size(self._spool_files()), receiving=True):
             if await self._receiver.ended(_POLL_S):
@@ -195,6 +196,12 @@ class Archiver:
         while names & self._spool_files().keys():
             await self._next_round()
         self._shipper.close(())
+
+    def _remove_half_made(self) -> None:
+        """Only where nothing of the log is in it yet; the server still has what comes."""
+        for path in map(self._spool.joinpath, half_made(self._spool_files())):
+            if not written_bytes(path):
+                path.unlink()
 
     async def _wait_for_room(self) -> None:
         while not may_receive(_size(self._spool_files()), receiving=False):

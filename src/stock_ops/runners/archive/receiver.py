@@ -15,6 +15,8 @@ from stock_ops.runners.commands import environment
 log = logging.getLogger("stockops.backup")
 
 _END_S = 5.0
+_DISCONNECTED = "error: disconnected"
+"""What it says last whatever went wrong."""
 
 
 class Receiver:
@@ -71,7 +73,9 @@ async def _pass_on(process: Process) -> str:
     last = ""
     if process.stderr:
         async for line in process.stderr:
-            last = line.decode("utf-8", "replace").strip() or last
-            log.info("%s", last)
-    await process.wait()
-    return last
+            words = line.decode("utf-8", "replace").strip().removeprefix("pg_receivewal: ")
+            log.info("%s", words)
+            if words and not words.endswith(_DISCONNECTED):
+                last = words
+    code = await process.wait()
+    return last or f"it ended without a word ({code})"
