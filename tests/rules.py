@@ -12,6 +12,22 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
+from tests.room import clear_room, make_room
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """One room for this process and its workers."""
+    config.stash[_HAS_MADE_ROOM] = make_room()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.stash[_HAS_MADE_ROOM]:
+        clear_room()
+
+
+_HAS_MADE_ROOM = pytest.StashKey[bool]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails, unless it needs root")

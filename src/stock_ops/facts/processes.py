@@ -172,10 +172,11 @@ def _parts(answer: object) -> tuple[Part, ...]:
 def _processes_of(layout: Layout) -> Iterator[Leftover]:
     """Processes that are what a start of this folder starts; not their children, which end with them."""
     found: dict[int, tuple[str, int | None]] = {}
-    for process in psutil.process_iter(["ppid", "name", "cmdline", "status"]):
+    for process in psutil.process_iter(["name", "cmdline"]):
         part = part_of(process.info["name"] or "", process.info["cmdline"] or [], layout)
-        if part and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found[process.pid] = part, process.info["ppid"]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if part and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = part, process.ppid()
     for pid, (part, parent) in found.items():
         if parent not in found or found[parent][0] != part:
             yield Leftover(part, pid)

@@ -4,20 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.ingest.importer import Zygote
+from tests.integration.ingest.importer import importers
+from tests.zygote import Zygote
 
 
 @pytest.fixture(scope="package")
 def zygote() -> Iterator[Zygote]:
     """What forks importers; one for all tests, because loading takes seconds."""
-    zygote = Zygote()
-    yield zygote
-    zygote.end()
-
-
-@pytest.fixture(scope="package")
-def second_zygote() -> Iterator[Zygote]:
-    """For tests with two importers at once."""
-    zygote = Zygote()
+    zygote = importers()
     yield zygote
     zygote.end()

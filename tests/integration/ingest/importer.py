@@ -1,69 +1,24 @@
-"""The real importer as a process of its own, ready to run and to be killed in milliseconds.
+"""The real importer as a process of its own, ready to run and to be killed in milliseconds."""
 
-A zygote loads everything once and forks a child for each import, so that a test can kill many of them.
-"""
-
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
+from tests.zygote import Forked, Zygote
 
-_PROGRAM = """
-import json, os, sys
-from stock_analysis.cli import main
+_SETUP = """
 from stock_analysis.domain.calendars import load_calendar
 import pyarrow.csv, pyarrow.parquet, pyarrow.compute
 load_calendar("XNYS")
-for line in sys.stdin:
-    order = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        handle = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(handle, 1), os.dup2(handle, 2)
-        os.environ |= order["environment"]
-        sys.argv = ["stock-analysis", *order["arguments"]]
-        main()
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-class Zygote:
-    """A process with everything loaded, that forks."""
-
-    def __init__(self) -> None:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("STOCK_")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=plain | {"TERMINAL_WIDTH": "400"},  # no path is broken over two lines
-            text=True,
-        )
-
-    def fork(self, log: Path, settings: Settings, arguments: tuple[str, ...]) -> int:
-        """Begin a command; returns its process id."""
-        order = {"log": str(log), "environment": environment(settings), "arguments": arguments}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self.answer()
-
-    def answer(self) -> int:
-        """Its next number: the id of a child, then how that child ended."""
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
-
-    def end(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.communicate()
+def importers() -> Zygote:
+    """What forks importers."""
+    return Zygote("stock_analysis.cli", _SETUP)
 
 
 class Importer:
@@ -74,12 +29,16 @@ class Importer:
         self._settings = settings
         folder.mkdir(exist_ok=True)
         self._log = folder / "importer.log"
-        self._child = 0
+        self._child: Forked | None = None
 
     def start(self, *arguments: str) -> None:
         """Begin a command; its output begins anew."""
-        self._log.unlink(missing_ok=True)
-        self._child = self._zygote.fork(self._log, self._settings, arguments)
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("STOCK_")}
+        wide = {"TERMINAL_WIDTH": "400"}  # no path is broken over two lines
+        with self._log.open("wb", buffering=0) as log:
+            self._child = self._zygote.fork(
+                ["stock-analysis", *arguments], plain | wide | environment(self._settings), log, log
+            )
 
     def run(self, *arguments: str | Path) -> tuple[int, str]:
         """Run a command to its end; returns its exit code and all it said."""
@@ -93,17 +52,22 @@ class Importer:
     def send(self, number: signal.Signals) -> None:
         """A signal, unless it has ended."""
         try:
-            os.kill(self._child, number)
+            os.kill(self._running.pid, number)
         except ProcessLookupError:
             return
 
     def wait(self) -> int:
         """Its exit code once it has ended; negative: the signal that ended it."""
-        return self._zygote.answer()
+        return self._running.wait()
 
     def is_running(self) -> bool:
         """Whether the command has not ended yet."""
-        return Path(f"/proc/{self._child}").exists()
+        return not self._running.has_ended()
+
+    @property
+    def _running(self) -> Forked:
+        assert self._child
+        return self._child
 
     @property
     def output(self) -> str:

@@ -11,7 +11,8 @@ import pytest
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import random_bars, sessions
 from stock_analysis.testing.postgres import PostgresCluster
-from tests.integration.ingest.importer import Importer, Zygote
+from tests.integration.ingest.importer import Importer
+from tests.zygote import Zygote
 
 OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 4, 130
 HEADER = "symbol,date,open,high,low,close,volume\n"
@@ -121,7 +122,6 @@ def test_ctrl_c_stops_between_two_batches_and_the_next_run_goes_on(
 @pytest.mark.parametrize("step", [1, -1])
 async def test_two_importers_of_the_same_bars_are_safe(
     zygote: Zygote,
-    second_zygote: Zygote,
     database: Settings,
     tmp_path: Path,
     pool: asyncpg.Pool,
@@ -137,7 +137,7 @@ async def test_two_importers_of_the_same_bars_are_safe(
         (tmp_path / name).write_text(HEADER + "".join(parts) + f"S1,2015-01-04,1,1,1,1,{len(name)}\n")
         paths.append(tmp_path / name)
     one = Importer(zygote, database, tmp_path / "a")
-    other = Importer(second_zygote, database, tmp_path / "b")
+    other = Importer(zygote, database, tmp_path / "b")
     for importer, path in ((one, paths[0]), (other, paths[1])):
         importer.start("import", str(path), "--batch-rows", "150")
     assert (one.wait(), other.wait()) == (OK, OK), one.output + other.output
@@ -147,11 +147,11 @@ async def test_two_importers_of_the_same_bars_are_safe(
 
 
 async def test_two_importers_of_the_same_file_share_its_rows(
-    zygote: Zygote, second_zygote: Zygote, database: Settings, tmp_path: Path, pool: asyncpg.Pool
+    zygote: Zygote, database: Settings, tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     path = write(tmp_path, 2500, "TEST,2015-01-04,1,1,1,1,1\n")
     one = Importer(zygote, database, tmp_path / "a")
-    other = Importer(second_zygote, database, tmp_path / "b")
+    other = Importer(zygote, database, tmp_path / "b")
     one.start("import", str(path), "--batch-rows", "50")
     one.wait_for(100)
     other.start("import", str(path), "--batch-rows", "70")

@@ -25,8 +25,9 @@ from stock_analysis.testing.builders import random_bars, sessions
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.postgres import PostgresCluster, connect
 from stock_analysis.testing.valkey import ValkeyServer
-from tests.integration.ingest.importer import Importer, Zygote
+from tests.integration.ingest.importer import Importer
 from tests.integration.ingest.readers import Readers, read_chart
+from tests.zygote import Zygote
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "8"))
 INSTRUMENTS, SESSIONS, BATCH_ROWS = 40, 1000, 1000

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +24,8 @@ from stock_ops.restore_cli import Wish, bring_back
 from stock_ops.runners.content import measure_content
 from stock_ops.runners.restores.scratch import Place, scratch_server
 from tests.integration.ops.instance import Instance
+from tests.integration.ops.template import Template
+from tests.room import a_folder
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -117,20 +117,17 @@ class BackedUp:
     @contextmanager
     def serving(self, cluster: Path) -> Iterator[Any]:
         """A server on a cluster."""
-        work = Path(tempfile.mkdtemp(prefix="stockops-look-", dir="/tmp"))
-        work.chmod(0o711)
-        place = Place(cluster, work, observe_programs(), self.binaries, service_account(cluster))
-        try:
+        with a_folder() as work:
+            place = Place(cluster, work, observe_programs(), self.binaries, service_account(cluster))
             with scratch_server(place, {}) as server:
                 server.wait_until(lambda: server.ask("SELECT 1"))
                 yield server
-        finally:
-            shutil.rmtree(work)
 
 
-def back_up(base: Path) -> BackedUp:
+def back_up(base: Path, template: Template) -> BackedUp:
     """Run an instance, back it up in full and incrementally, mark, change and delete, and stop it."""
     instance = Instance(base / "origin", stub=True)
+    template.give(instance)
     instance.up()
     found = BackedUp(instance)
     instance.sql(LEDGER)
@@ -162,20 +159,9 @@ def back_up(base: Path) -> BackedUp:
 def verb(instance: Instance, *words: str, code: int = 0) -> dict[str, Any]:
     """A verb of a group, which must end so; its JSON."""
     python, dash, module, _, *rest = instance.command(words[0])
-    command = [python, dash, module, *words, *rest, "--json"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env=instance.variables(),
-        cwd="/",
-        timeout=240,
-        check=False,
-        **instance.who,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    done = instance.run_command([python, dash, module, *words, *rest, "--json"])
+    assert done.code == code, done.out + done.err
+    return done.json
 
 
 def made(told: dict[str, Any]) -> str:

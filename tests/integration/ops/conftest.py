@@ -1,8 +1,6 @@
 """Instances of their own, in folders and on ports of their own; nothing of them is left afterwards."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from tests.integration.ops.instance import Instance, other_user
 from tests.integration.ops.template import Template
+from tests.room import a_folder
 
 Maker = Callable[..., Instance]
 
@@ -17,10 +16,8 @@ Maker = Callable[..., Instance]
 @pytest.fixture
 def base() -> Iterator[Path]:
     """A folder that the servers' unprivileged user can reach; pytest's own is closed to it."""
-    folder = Path(tempfile.mkdtemp(prefix="stockops-test-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with a_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -62,17 +59,13 @@ def unprivileged(make: Maker, base: Path) -> Instance:
 
 
 @pytest.fixture(scope="session")
-def template() -> Iterator[Template]:
-    template = Template(stub=False)
-    yield template
-    template.remove()
+def template() -> Template:
+    return Template(stub=False)
 
 
 @pytest.fixture(scope="session")
-def stub_template() -> Iterator[Template]:
-    template = Template(stub=True)
-    yield template
-    template.remove()
+def stub_template() -> Template:
+    return Template(stub=True)
 
 
 @pytest.fixture

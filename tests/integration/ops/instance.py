@@ -1,5 +1,6 @@
 """One instance under test: its folder, its port, and the command as an operator runs it."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -7,13 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import xmlrpc.client
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import pytest
@@ -25,9 +28,18 @@ from stock_ops.facts.processes import UNREACHABLE, control, observe_leftovers, o
 from stock_ops.facts.programs import observe_programs
 from stock_ops.layout import Layout
 from stock_ops.plans.status import assess
+from tests.zygote import Zygote
 
 CHECKOUT = Path(__file__).parents[3]
 STUB = Path(__file__).parent / "stub_platform.py"
+_LIMIT_S = 240.0
+_PROGRAM = f"{CHECKOUT / 'src' / 'stock_ops' / '__main__.py'}"
+_LOAD_ALL = """
+import importlib, pkgutil, stock_ops, typer._adapters
+for module in pkgutil.walk_packages(stock_ops.__path__, "stock_ops."):
+    if module.name != "stock_ops.__main__":
+        importlib.import_module(module.name)
+"""
 
 
 @dataclass
@@ -109,10 +121,13 @@ class Instance:
 
     def run(self, verb: str, *arguments: str, **more: str) -> Result:
         """Run a verb to its end. A traceback fails the test, whatever it is about."""
-        process = self.start(verb, *arguments, **more)
-        out, err = process.communicate(timeout=240)
-        assert "Traceback" not in out + err, out + err
-        return Result(process.returncode, out, err)
+        return self.run_command(self.command(verb, *arguments), **more)
+
+    def run_command(self, command: list[str], **more: str) -> Result:
+        """Run a command line of stockops to its end, as `run` does."""
+        result = self._load_and_run(command, more) if self.user else self._fork_and_run(command, more)
+        assert "Traceback" not in result.out + result.err, result.out + result.err
+        return result
 
     def up(self, *arguments: str, **more: str) -> Result:
         """`stockops up`, which must succeed."""
@@ -192,6 +207,20 @@ class Instance:
         for folder in (self.data, self.settings, self.backups):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _fork_and_run(self, command: list[str], more: dict[str, str]) -> Result:
+        python, _, _, *words = command
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            forked = _zygote().fork([_PROGRAM, *words], self.variables(**more), out, err, python)
+            code = forked.wait(_LIMIT_S)
+            return Result(code, _text(out), _text(err))
+
+    def _load_and_run(self, command: list[str], more: dict[str, str]) -> Result:
+        environment = self.variables(**more)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd="/", env=environment, timeout=_LIMIT_S, **self.who
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
     def platform(self) -> Path:
         """The stub under the name of the platform's command, by which stockops knows its processes."""
         script = self.data.parent / "stub" / "stock-analysis"
@@ -222,6 +251,19 @@ class Instance:
         assert wheel
         package = next(copies, wheel.package)
         return package / "pginstall" / "bin" / "psql"
+
+
+@cache
+def _zygote() -> Zygote:
+    """What forks stockops, in each process that runs tests."""
+    zygote = Zygote("stock_ops.cli", _LOAD_ALL)
+    atexit.register(zygote.end)
+    return zygote
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def hear_ctrl_c() -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,14 +47,6 @@ class Made:
 def read_raw(storage: Storage, name: str) -> bytes:
     with storage.open(name) as source:
         return source.read()
-
-
-@contextmanager
-def a_folder() -> Iterator[Path]:
-    base = Path(tempfile.mkdtemp(prefix="stockops-made-", dir="/tmp"))
-    base.chmod(0o711)
-    yield base
-    shutil.rmtree(base)
 
 
 def make_backups(instance: Instance, storage: Storage) -> Made:

@@ -24,13 +24,13 @@ from tests.integration.ops.by_hand import give, run_tool
 from tests.integration.ops.instance import Instance
 from tests.integration.ops.made_backups import (
     Made,
-    a_folder,
     console,
     make_backups,
     read_raw,
     recovered_content,
     write_settings,
 )
+from tests.room import a_folder
 
 
 @pytest.fixture(scope="module")

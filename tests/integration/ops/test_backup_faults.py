@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -37,6 +36,8 @@ from tests.contract.ops.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.by_hand import superuser
 from tests.integration.ops.instance import CHECKOUT, Instance, wait_for
+from tests.integration.ops.template import Template
+from tests.room import a_folder
 
 PATIENCE_S = 120.0
 STEPS = ("Storage", "Clean up", "Base backup", "Mark", "Valkey", "Content", "Dump", "Log", "Manifest")
@@ -44,19 +45,18 @@ CHILDREN = {"pg_basebackup", "pg_dump"}
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Instance]:
+def instance(stub_template: Template) -> Iterator[Instance]:
     """One that has a backup."""
-    base = Path(tempfile.mkdtemp(prefix="stockops-faults-", dir="/tmp"))
-    base.chmod(0o711)
-    instance = Instance(base / "data", stub=True)
-    instance.up()
-    instance.sql(
-        "CREATE TABLE ledger AS SELECT n AS id, md5(n::text) AS text FROM generate_series(1, 5000) AS n"
-    )
-    verb(instance, "backup", "create")
-    yield instance
-    instance.remove()
-    shutil.rmtree(base)
+    with a_folder() as base:
+        instance = Instance(base / "data", stub=True)
+        stub_template.give(instance)
+        instance.up()
+        instance.sql(
+            "CREATE TABLE ledger AS SELECT n AS id, md5(n::text) AS text FROM generate_series(1, 5000) AS n"
+        )
+        verb(instance, "backup", "create")
+        yield instance
+        instance.remove()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A restore brings back every row of the point that was asked for, or says why not and changes nothing."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,20 +30,20 @@ from stock_ops.restore_cli import Wish, bring_back
 from stock_ops.runners.files import remove
 from tests.integration.ops.backed_up import BackedUp, back_up, copy, rewrite, verb
 from tests.integration.ops.conftest import Maker
+from tests.integration.ops.template import Template
+from tests.room import a_folder
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Path]:
     """A folder that the servers' user can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="stockops-restore-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    with a_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def origin(ground: Path) -> Iterator[BackedUp]:
-    found = back_up(ground)
+def origin(ground: Path, stub_template: Template) -> Iterator[BackedUp]:
+    found = back_up(ground, stub_template)
     yield found
     found.instance.remove()
 

@@ -2,11 +2,9 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +35,8 @@ from stock_ops.runners.restores.rebuild import build_cluster, prove, recover
 from stock_ops.runners.restores.scratch import Place
 from tests.integration.ops.backed_up import BackedUp, back_up
 from tests.integration.ops.instance import wait_for
+from tests.integration.ops.template import Template
+from tests.room import a_folder
 
 KILLED_RESTORE = Path(__file__).parent / "killed_restore.py"
 AFTER_WHAT_IS_DONE_AGAIN = ("Remember", "Clean up")
@@ -47,15 +47,13 @@ SEED = int(os.environ.get("RESTORE_SEED", random.SystemRandom().randrange(10**6)
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Path]:
     """A folder that the servers' user can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="stockops-killed-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    with a_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def origin(ground: Path) -> Iterator[BackedUp]:
-    found = back_up(ground)
+def origin(ground: Path, stub_template: Template) -> Iterator[BackedUp]:
+    found = back_up(ground, stub_template)
     yield found
     found.instance.remove()
 

@@ -67,6 +67,7 @@ def empty(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     """No tests, with the project's own rules, in a room of their own, and with no plugin slow to load."""
     monkeypatch.setenv("TMPDIR", f"{pytester.path}")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv("PYTHONPATH", f"{RULES.parents[1]}")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist -p pytest_timeout")
     pytester.makeconftest(RULES.read_text())
