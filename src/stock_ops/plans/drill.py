@@ -130,7 +130,7 @@ DATA = (
     Check("constraints", "Constraints", "Every constraint holds, foreign keys too", "method"),
     Check("indexes", "Indexes", "Every index finds every row", "method"),
 )
-DUMP = (Check("dump", "Dump", "The logical dump is whole and can be read", "method"),)
+DUMP = (Check("dump", "Dump", "The logical dump loads, and holds what the manifest says", "method"),)
 NOTE = (Check("note", "Note", "The storage remembers that this backup was restored", "method"),)
 AFTER = (
     Check("platform_after", "Live again", "The live platform answers as before", "after"),

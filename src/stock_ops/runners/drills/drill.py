@@ -32,7 +32,7 @@ from stock_ops.repository.objects import verification_of
 from stock_ops.repository.storage import write_bytes
 from stock_ops.repository.streams import load_streams
 from stock_ops.repository.verification import Verification, dump_verification
-from stock_ops.runners.drills.dump import check_dump
+from stock_ops.runners.drills.dump import load_dump
 from stock_ops.runners.drills.ground import Chosen, Ground, clear_abandoned, prepare, take_newest
 from stock_ops.runners.drills.journal import Found, Recorder, now
 from stock_ops.runners.drills.live import check_heartbeat, check_platform, check_unaffected, judge_freshness
@@ -108,7 +108,9 @@ def rehearse(recorder: Recorder, ground: Ground, report: Report) -> None:
         if restore(recorder, chosen, report, lambda: servers.append(stack.enter_context(serve(chosen)))):
             _set_time(recorder, restored_at=now())
             _look(recorder, ground, chosen, servers[0])
-    _look_beside(recorder, ground, chosen)
+            _look_at_dump(recorder, ground, chosen, servers[0])
+    if all(check.outcome == "passed" for check in recorder.journal.checks if _is_of_data(check)):
+        recorder.check("note", lambda: _note(ground, chosen.choice.backup.id))
 
 
 def choose_for(recorder: Recorder, name: str, take: Callable[[], Chosen]) -> Chosen | None:
@@ -250,13 +252,10 @@ def _look(recorder: Recorder, ground: Ground, chosen: Chosen, server: ScratchSer
     recorder.check("indexes", lambda: check_indexes(server))
 
 
-def _look_beside(recorder: Recorder, ground: Ground, chosen: Chosen) -> None:
-    """The dump, which a restore does not need; and a note of the backup that has proven good."""
-    dump, backup = newest_dump(chosen.contents.archive), chosen.choice.backup
-    if dump is not None:
-        recorder.check("dump", lambda: check_dump(ground.storage, dump, ground.identity, ground.tools))
-    if all(check.outcome == "passed" for check in recorder.journal.checks if _is_of_data(check)):
-        recorder.check("note", lambda: _note(ground, backup.id))
+def _look_at_dump(recorder: Recorder, ground: Ground, chosen: Chosen, server: ScratchServer) -> None:
+    """Load the newest dump beside what was restored; a restore does not need it."""
+    if (backup := newest_dump(chosen.contents.archive)) is not None:
+        recorder.check("dump", lambda: load_dump(ground, backup, server))
 
 
 def _is_of_data(check: Check) -> bool:

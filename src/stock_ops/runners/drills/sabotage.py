@@ -21,7 +21,7 @@ from stock_ops.repository.storage import Storage, read_bytes
 from stock_ops.repository.tampered import TamperedStorage
 from stock_ops.runners.drills.damage import change_value, empty_table
 from stock_ops.runners.drills.drill import choose_for, restore, serve
-from stock_ops.runners.drills.dump import check_dump
+from stock_ops.runners.drills.dump import read_dump
 from stock_ops.runners.drills.ground import Chosen, Ground, take_newest
 from stock_ops.runners.drills.journal import Found, Recorder
 from stock_ops.runners.drills.restored import ask
@@ -144,13 +144,13 @@ class _Saboteur:
         compare(self.backup, self._measure())
 
     def _measure(self) -> Measured:
-        return asyncio.run(measure(self.server))
+        return asyncio.run(measure(self.server.connect))
 
     def _read_dump(self, storage: Storage) -> None:
         ground = self.ground
         dump = newest_dump(read_contents(storage, ground.identity).archive)
         if dump is not None:
-            check_dump(storage, dump, ground.identity, ground.tools)
+            read_dump(storage, dump, ground.identity, ground.tools)
 
 
 def _quietly(_done: int, _total: int | None) -> None:

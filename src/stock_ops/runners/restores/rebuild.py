@@ -15,6 +15,7 @@ from stock_ops.repository.timelines import Held, way_to
 from stock_ops.repository.wal import SEGMENT_BYTES, format_lsn, number_of
 from stock_ops.runners.commands import run_to_end
 from stock_ops.runners.content import (
+    Connect,
     measure_content,
     measure_structure,
     read_extensions,
@@ -68,7 +69,7 @@ def prove(shop: Workshop, wal: tuple[Held, ...], timeline: int, advance: Advance
             _follow(server, _AT_MARK, wal, advance)
         except ScratchError as error:
             raise _explained(error, Target("mark", manifest.mark.name)) from error
-        measured = asyncio.run(measure(server))
+        measured = asyncio.run(measure(server.connect))
     compare(manifest, measured)
     return measured
 
@@ -156,10 +157,10 @@ def _follow(server: ScratchServer, question: str, wal: tuple[Held, ...], advance
     server.wait_until(is_there)
 
 
-async def measure(server: ScratchServer) -> Measured:
+async def measure(connect: Connect) -> Measured:
     """Everything that a manifest tells of a database."""
-    content = await measure_content(server.connect)
-    connection = await server.connect()
+    content = await measure_content(connect)
+    connection = await connect()
     try:
         return Measured(
             content,
