@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from stock_ops.errors import DamagedBackupError
 from stock_ops.facts.restore import Archive
 from stock_ops.repository.envelope import fetch
 from stock_ops.repository.manifest import Manifest, ManifestError, load_manifest
@@ -51,7 +52,7 @@ def read_contents(storage: Storage, identity: str | None = None) -> Contents:
     """Look at every object, and read the small ones.
 
     identity: the private key; without it the histories of timelines stay unread, for they are sealed.
-    Raises StorageError, ForeignStorageError, and WrongKeyError or DamagedBackupError for a history.
+    Raises StorageError, ForeignStorageError, and WrongKeyError for a history.
     """
     owner = read_owner(storage)
     objects = tuple(storage.list())
@@ -102,13 +103,18 @@ def _begun(manifest: Manifest) -> tuple[datetime, str]:
 
 
 def _read_histories(storage: Storage, names: set[str], identity: str) -> dict[int, str]:
-    found = {}
-    for name in sorted(names):
-        if history := history_of(name):
-            text = io.BytesIO()
-            fetch(storage, name, text, identity)
-            found[int(history[:8], 16)] = text.getvalue().decode("ascii", "replace")
-    return found
+    """One that is damaged has no text: it leads nowhere, and its timeline is taken all the same."""
+    histories = ((history, name) for name in sorted(names) if (history := history_of(name)))
+    return {int(history[:8], 16): _read_history(storage, name, identity) for history, name in histories}
+
+
+def _read_history(storage: Storage, name: str, identity: str) -> str:
+    text = io.BytesIO()
+    try:
+        fetch(storage, name, text, identity)
+    except DamagedBackupError:
+        return ""
+    return text.getvalue().decode("ascii", "replace")
 
 
 def _read_marks(storage: Storage, names: set[str]) -> Iterator[NamedMark]:

@@ -34,7 +34,7 @@ class Archive:
     """Names of the segments that are there to their end."""
     partial: frozenset[str]
     histories: Mapping[int, str]
-    """Text of each timeline's history."""
+    """Text of each timeline's history; empty where it is damaged."""
     marks: tuple[NamedMark, ...]
     last_commit: datetime | None = None
     """Of the newest timeline; None where it was not looked for."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from stock_ops.errors import DamagedBackupError
 from stock_ops.facts.backups import BackupSettings
 from stock_ops.facts.fitness import read_system_identifier
 from stock_ops.facts.keys import observe_keys
@@ -44,21 +43,15 @@ def observe_retention(layout: Layout, settings: BackupSettings) -> RetentionFact
         system_identifier=read_system_identifier(layout.postgresql),
         recipient=keys.recipient,
         contents=_with_histories(
-            _contents(storage, read_identity(settings.key_file) if opens else None), server_histories(layout)
+            read_contents(storage, read_identity(settings.key_file) if opens else None),
+            server_histories(layout),
         ),
         now=datetime.now(UTC),
     )
 
 
-def _contents(storage: Storage, identity: str | None) -> Contents:
-    """A history that is damaged is one that is not known: what it might lead to is kept."""
-    try:
-        return read_contents(storage, identity)
-    except DamagedBackupError:
-        return read_contents(storage)
-
-
 def _with_histories(contents: Contents, known: dict[int, str]) -> Contents:
-    """Where the key is not on this machine, the server still knows its own past."""
+    """Where the key is not here, or one of them is damaged, the server still knows its own past."""
     archive = contents.archive
-    return replace(contents, archive=replace(archive, histories={**known, **archive.histories}))
+    readable = {timeline: text for timeline, text in archive.histories.items() if text}
+    return replace(contents, archive=replace(archive, histories={**known, **readable}))

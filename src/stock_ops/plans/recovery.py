@@ -115,7 +115,7 @@ def way_of(archive: Archive, timeline: int | None) -> Way:
         return way_to(wanted, archive.histories.get(wanted))
     except ValueError as error:
         raise DamagedBackupError(
-            f"The history of timeline {wanted} in {archive.where} cannot be read: {error}.",
+            f"The history of timeline {wanted} in {archive.where} is damaged: {error}.",
             "Name an older timeline with --timeline.",
         ) from error
 

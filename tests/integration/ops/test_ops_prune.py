@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stock_ops.errors import DamagedBackupError
 from stock_ops.facts.backups import read_backup_settings
+from stock_ops.facts.repository import read_archive
 from stock_ops.facts.retention import observe_retention
 from stock_ops.plans.catalog import catalog
 from stock_ops.plans.prune import PrunePlan, plan_prune
@@ -263,6 +266,17 @@ def test_a_history_that_is_damaged_stops_no_prune_and_deletes_no_more(folder: Ol
     assert [one["kind"] for one in told["warnings"]] == ["key-missing"]
     assert told["deleted"] == []
     assert whole.head("wal/00000002.history.zst.age")
+
+
+def test_a_history_that_is_damaged_hinders_the_restore_of_its_own_timeline_only(folder: OldArchive) -> None:
+    folder.world.restore(folder.backups[-1])
+    next(folder.files.glob("wal/*.history*")).write_bytes(b"torn")
+    identity = read_identity(read_backup_settings(folder.instance.layout).key_file)
+    archive, now = read_archive(folder.storage, identity), datetime.now(UTC)
+    with pytest.raises(DamagedBackupError, match=r"history of timeline 2 in .* is damaged") as refused:
+        choose(archive, Request(), now)
+    assert "--timeline" in refused.value.todo
+    assert choose(archive, Request(timeline=1), now).backup == folder.backups[-1]
 
 
 def test_temporary_files_of_killed_writers_are_swept(folder: OldArchive) -> None:
