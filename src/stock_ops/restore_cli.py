@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from stock_ops.errors import FolderError, NotConfirmedError, OpsError, UnfinishedRestoreError, megabytes
+from stock_ops.errors import (
+    FolderError,
+    LiveDataError,
+    NotConfirmedError,
+    OpsError,
+    UnfinishedRestoreError,
+    megabytes,
+)
 from stock_ops.facts.backups import BackupSettings, read_backup_settings
 from stock_ops.facts.fitness import observe_here
 from stock_ops.facts.instance import Memory, Secrets
@@ -145,11 +152,13 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
         return _finish(layout, rest, report, dry_run=dry_run, yes=yes)
     facts = observe(layout, port=None)
     refuse_target(facts)
+    if not dry_run:
+        refuse_live(facts)
     source = _look(layout, facts, wish)
     wanted = _progress(layout, source, wish.request)
     steps = plan_restore(wanted, works)
     if dry_run:
-        report.plan("restore", listed([*plan_preparations(facts), *steps]))
+        report.plan("restore", [*_first(facts), *listed([*plan_preparations(facts), *steps])])
         return 0
     going_on = resumable(wanted, works) is not None
     if not confirmed(_question(layout, source.choice, going_on=going_on), yes=yes):
@@ -164,6 +173,15 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
             run_restore(plan_restore(wanted, works), _job(layout, facts, source, progress), report)
     _tell(layout, progress, report, _hint(layout, source, wish))
     return 0
+
+
+def _first(facts: Facts) -> list[tuple[str, str]]:
+    """What the operator does before; a restore itself stops nothing."""
+    try:
+        refuse_live(facts)
+    except LiveDataError as error:
+        return [("Before that", error.todo)]
+    return []
 
 
 def _finish(layout: Layout, rest: tuple[Step, ...], report: Report, *, dry_run: bool, yes: bool) -> int:

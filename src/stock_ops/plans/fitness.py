@@ -19,10 +19,9 @@ from stock_ops.plans.steps import CopyProgram, MakeFolders, NewFolder
 
 
 def refuse_target(facts: Facts) -> None:
-    """Raise OpsError when nothing can be restored into the data folder, whatever it is."""
+    """Raise OpsError when nothing can be restored into the data folder; `refuse_live`: while it is in use."""
     refuse_folder(facts)
     refuse_service(facts)
-    refuse_live(facts)
     installed(facts.programs)
     if isinstance(facts.secrets, Unreadable):
         todo = "Delete it: the next `up` sets new passwords. No data are lost."

@@ -50,6 +50,10 @@ def test_a_restore_to_a_time_and_one_through_the_timeline_that_it_began(instance
     error = instance.refused("restore", "--yes")
     assert error["kind"] == "LiveDataError"
     assert "stockops down" in error["todo"]
+    planned = instance.run("restore", "--dry-run", "--time", time)
+    assert planned.code == 0, planned.out + planned.err
+    assert "Before that" in planned.out
+    assert first in planned.out
     instance.down()
 
     told = instance.run("restore", "--yes", "--json", "--time", time)

@@ -1,5 +1,6 @@
 """What does not fit is refused before anything is touched; what a bare machine lacks is made."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,13 @@ from stock_ops.facts.instance import Cluster, Unreadable
 from stock_ops.facts.observe import Facts
 from stock_ops.facts.processes import Leftover
 from stock_ops.layout import Layout
-from stock_ops.plans.fitness import plan_preparations, refuse_storage, refuse_target, refuse_unfit
+from stock_ops.plans.fitness import (
+    plan_preparations,
+    refuse_live,
+    refuse_storage,
+    refuse_target,
+    refuse_unfit,
+)
 from stock_ops.plans.recovery import Request, choose
 from stock_ops.plans.steps import CopyProgram, MakeFolders
 from tests.unit.ops.builders import LAYOUT, as_root, fresh, running, stopped
@@ -30,22 +37,24 @@ from tests.unit.ops.test_recovery import ALL, FULL, NOW
 HERE = Here("7", 4, {"plpgsql": frozenset({"1.0"})}, free_bytes=2**40, used_bytes=0)
 
 
-def refused(kind: type[OpsError], facts: Facts) -> str:
+def refused(kind: type[OpsError], facts: Facts, refuse: Callable[[Facts], None] = refuse_target) -> str:
     with pytest.raises(kind) as caught:
-        refuse_target(facts)
+        refuse(facts)
     return f"{caught.value.why} {caught.value.todo}"
 
 
 @pytest.mark.parametrize("facts", [fresh(), stopped(), as_root(fresh())])
 def test_a_bare_folder_and_a_stopped_one_can_be_restored_into(facts: Facts) -> None:
     refuse_target(facts)
+    refuse_live(facts)
 
 
 def test_data_in_use_are_named_with_the_way_to_stop_it() -> None:
-    assert "stockops down" in refused(LiveDataError, running())
-    assert "valkey" in refused(LiveDataError, replace(stopped(), leftovers=(Leftover("valkey", 4),)))
+    assert "stockops down" in refused(LiveDataError, running(), refuse_live)
+    left = replace(stopped(), leftovers=(Leftover("valkey", 4),))
+    assert "valkey" in refused(LiveDataError, left, refuse_live)
     foreign = Cluster(18, unfinished=False, postmaster_pid=9, postmaster_name="postgres")
-    assert "kill -INT 9" in refused(LiveDataError, replace(stopped(), cluster=foreign))
+    assert "kill -INT 9" in refused(LiveDataError, replace(stopped(), cluster=foreign), refuse_live)
 
 
 def test_a_cluster_that_nobody_can_read_is_no_obstacle() -> None:
