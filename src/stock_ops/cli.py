@@ -19,7 +19,7 @@ from stock_ops.facts.programs import pages_built, read_objection, versions
 from stock_ops.facts.safety import Safety, observe_safety
 from stock_ops.late import late_group
 from stock_ops.layout import PARTS, Layout
-from stock_ops.plans.doctor import NEEDED, examine
+from stock_ops.plans.doctor import NEEDED, closing, examine
 from stock_ops.plans.down import archive_trouble, plan_down
 from stock_ops.plans.refusals import refuse_folder, refuse_objection
 from stock_ops.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
@@ -190,18 +190,15 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         safety=_safety(facts),
         objection=_objection(facts),
     )
-    failed = [finding for finding in findings if finding.state == "failed"]
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
     lines = [(one.check, one.todo) for one in findings if one.todo]
-    closing = (
-        f"{len(failed)} of {len(findings)} checks failed" if failed else f"all {len(findings)} checks passed"
-    )
     data = {
         "findings": [
             {"check": f.check, "state": f.state, "detail": f.detail, "todo": f.todo} for f in findings
         ]
     }
-    report.result("doctor", [*lines, ("Doctor", closing)], {"ok": not failed, **data})
+    failed = any(finding.state == "failed" for finding in findings)
+    report.result("doctor", [*lines, ("Doctor", closing(findings))], {"ok": not failed, **data})
     return 1 if failed else 0
 
 

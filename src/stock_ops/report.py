@@ -43,6 +43,8 @@ class Report(Protocol):
 
 
 PROGRAM = "stockops"
+_LONGEST_WORD = 12
+"""Words up to this length are not broken in a table; a path may be."""
 _COMMAND = re.compile(rf"(?<![\w./-]){PROGRAM}(?= (up|down|status|logs|doctor|backup|restore|drill|kept)\b)")
 _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warning", "yellow")}
 
@@ -123,10 +125,12 @@ class ConsoleReport:
         """Rows under their titles."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for number, column in enumerate(columns):
-            table.add_column(column, overflow="fold", no_wrap=number == 0)
+            words = " ".join((column, *(row[number] for row in rows))).split()
+            longest = max((len(word) for word in words if len(word) <= _LONGEST_WORD), default=0)
+            table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=longest)
         for row in rows:
             table.add_row(*(_coloured(cell) for cell in row))
-        self._out.print(table)
+        self._out.print(table, crop=False)
 
     def log(self, part: str, line: str, *, named: bool) -> None:
         """One line of a part's log, as it is."""

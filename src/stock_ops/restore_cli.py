@@ -179,8 +179,8 @@ def _first(facts: Facts) -> list[tuple[str, str]]:
     """What the operator does before; a restore itself stops nothing."""
     try:
         refuse_live(facts)
-    except LiveDataError as error:
-        return [("Before that", error.todo)]
+    except LiveDataError:
+        return [("Before that", "what works on the data is stopped: stockops down")]
     return []
 
 

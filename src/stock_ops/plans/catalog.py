@@ -13,7 +13,7 @@ from stock_ops.repository.objects import moment_of
 from stock_ops.repository.timelines import way_to
 from stock_ops.repository.verification import Verification
 
-COLUMNS = ("Backup", "Mark (UTC)", "Size", "Rows", "Took", "Chain", "Verified (UTC)", "State")
+COLUMNS = ("Backup", "Mark (UTC)", "Size", "Rows", "Chain", "Verified (UTC)", "State")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,12 @@ def row(entry: Entry) -> tuple[str, ...]:
     """A line of the list, under COLUMNS."""
     state, backup = "damaged" if entry.flaw else "ok", entry.manifest
     if backup is None:
-        return entry.id, "-", "-", "-", "-", "-", "-", state
+        return entry.id, "-", "-", "-", "-", "-", state
     return (
         entry.id,
         _told(backup.mark.at),
         megabytes(backup.stored_bytes),
         f"{backup.rows:,}",
-        duration((backup.finished_at - backup.started_at).total_seconds()),
         str(len(entry.chain) or "-"),
         f"{_told(entry.verification.at)}, {entry.verification.how}" if entry.verification else "never",
         state,

@@ -1,6 +1,7 @@
 """What doctor thinks of this machine: each finding names what is missing and how to get it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,19 @@ class Finding:
     state: str
     detail: str
     todo: str = ""
+
+
+def closing(findings: Sequence[Finding]) -> str:
+    """How many of them passed, and how many did not."""
+    states = Counter(finding.state for finding in findings)
+    if states["ok"] == len(findings):
+        return f"all {len(findings)} checks passed"
+    told = [f"{states['ok']} of {len(findings)} checks passed"]
+    if count := states["failed"]:
+        told.append(f"{count} failed")
+    if count := states["warning"]:
+        told.append(f"{count} warning{'s' * (count > 1)}")
+    return ", ".join(told)
 
 
 def examine(

@@ -9,8 +9,9 @@ import pytest
 from stock_ops.errors import NoBackupError, OutOfReachError
 from stock_ops.facts.drills import Drill
 from stock_ops.facts.repository import Contents
-from stock_ops.plans.catalog import catalog, data, find, lines, row
+from stock_ops.plans.catalog import COLUMNS, catalog, data, find, lines, row
 from stock_ops.plans.due import find_due
+from stock_ops.report import ConsoleReport
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.objects import base_of
 from stock_ops.repository.verification import Damage, Verification
@@ -131,3 +132,14 @@ def test_the_part_that_runs_knows_better(chain: tuple[Manifest, ...]) -> None:
     at = NOW + timedelta(minutes=5)
     part = {"schedule": {"next_backup_at": at.isoformat(), "next_drill_at": None}}
     assert due(chain, part=part)[0].at == at
+
+
+def test_in_80_columns_the_list_breaks_no_word_and_cuts_none_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    line = ("20261126T005430Z-full", "2026-11-26 00:54:31", "1,034 MiB", "2,159,161", "1")
+    ConsoleReport().table(COLUMNS, [(*line, "2026-11-26 00:54:49, restored", "damaged")])
+    told = capsys.readouterr().out.split()
+    assert told.count("2026-11-26") == 2
+    assert {"20261126T005430Z-full", "2,159,161", "restored", "State", "damaged"} <= {*told}

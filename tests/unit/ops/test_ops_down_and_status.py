@@ -19,7 +19,7 @@ from stock_ops.facts.processes import Leftover, Supervisor, Usage
 from stock_ops.facts.safety import Safety
 from stock_ops.facts.standing import Standing
 from stock_ops.layout import Layout
-from stock_ops.plans.doctor import NEEDED, Finding, examine
+from stock_ops.plans.doctor import NEEDED, Finding, closing, examine
 from stock_ops.plans.down import archive_trouble, plan_down
 from stock_ops.plans.overview import overview
 from stock_ops.plans.settings import valkey_settings
@@ -347,3 +347,15 @@ def test_a_refusal_of_up_is_a_finding_of_doctor() -> None:
 
 def test_a_clock_in_the_past_is_found() -> None:
     assert findings(fresh(), replace(HOST, clock=0.0))["Clock"].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ("ok ok", "all 2 checks passed"),
+        ("ok warning", "1 of 2 checks passed, 1 warning"),
+        ("ok failed warning warning", "1 of 4 checks passed, 1 failed, 2 warnings"),
+    ],
+)
+def test_doctor_does_not_call_a_warning_passed(states: str, told: str) -> None:
+    assert closing([Finding("Check", state, "") for state in states.split()]) == told
