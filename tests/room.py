@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 _NAME = "TESTS_ROOM"
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
+_MEMORY, _DISK = "/dev/shm", "/tmp"  # noqa: S108 - only for folders of our own; $TMPDIR may be too deep for sockets
 _PLENTY_BYTES = 10 * 2**30
 
 
@@ -22,7 +22,7 @@ def make_room() -> bool:
     """Make it for this process and those that it starts; whether there was none yet."""
     if _NAME in os.environ:
         return False
-    folder = tempfile.mkdtemp(prefix="stocks-", dir=_MEMORY if _has_plenty() else "/tmp")  # noqa: S108
+    folder = tempfile.mkdtemp(prefix="stocks-", dir=_MEMORY if _has_plenty() else _DISK)
     Path(folder).chmod(0o711)  # the servers' unprivileged user works in it
     os.environ[_NAME] = folder
     return True
@@ -36,7 +36,7 @@ def clear_room() -> None:
 @contextmanager
 def a_folder() -> Iterator[Path]:
     """A folder with a path short enough for sockets, which the servers' unprivileged user can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="ops-", dir=os.environ.get(_NAME, "/tmp")))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="ops-", dir=os.environ.get(_NAME, _DISK)))
     folder.chmod(0o711)
     try:
         yield folder
