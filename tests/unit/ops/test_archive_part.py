@@ -22,6 +22,7 @@ from stock_ops.runners.archive import jobs
 from stock_ops.runners.archive.clock import steady_s
 from stock_ops.runners.archive.holdings import Holdings, View
 from stock_ops.runners.archive.part_memory import Remembered
+from stock_ops.runners.archive.receiver import Receiver
 from stock_ops.runners.archive.schedule import Schedule
 from stock_ops.runners.archive.status_page import answer
 from stock_ops.runners.archive.threads import in_thread
@@ -261,3 +262,26 @@ async def test_what_cannot_be_understood_in_a_storage_is_told_and_stops_nothing(
     assert "nonsense" in str(holdings.view.unreachable)
     assert "KeyError" in caplog.text
     assert holdings.view.contents is not None
+
+
+# --- receiver -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (
+            "echo 'pg_receivewal: error: bad file' >&2; echo 'pg_receivewal: error: disconnected' >&2",
+            "error: bad file",
+        ),
+        ("kill -9 $$", "it ended without a word (-9)"),
+    ],
+)
+async def test_the_receivers_reason_is_told_not_that_it_disconnected(
+    tmp_path: Path, script: str, told: str
+) -> None:
+    receiver = Receiver(["/bin/sh", "-c", script], tmp_path / "passfile")
+    await receiver.start()
+    while not await receiver.ended(1.0):
+        pass
+    assert await receiver.stop() == told
