@@ -16,7 +16,7 @@ from stock_ops.plans.drill_picture import spelled
 from stock_ops.report import Report
 from stock_ops.runners.drills.drill import Result, Wish, rehearse, run_drill
 from stock_ops.runners.drills.sabotage import sabotage as damage_copies
-from stock_ops.verbs import Data, DryRun, Json, layout_of, locked, run_verb
+from stock_ops.verbs import Data, DryRun, Json, backups_locked, layout_of, run_verb
 
 
 def drill(
@@ -77,7 +77,7 @@ def _drill(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> int
     if not layout.backup.is_dir():
         raise PartError(f"{layout.root} was never started.", "Start it with: stockops up")
     method = damage_copies if sabotage else rehearse
-    with locked(layout, "drill", layout.backup_lock):
+    with backups_locked(layout, "drill", report):
         result = run_drill(layout, wish, method, report, sabotage=sabotage)
     report.result("drill", list(_lines(result)), _data(result))
     return _exit_code(result)

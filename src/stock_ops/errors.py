@@ -25,6 +25,7 @@ class BusyError(OpsError):
     """Another stockops works on this data folder."""
 
     def __init__(self, holder: str) -> None:
+        self.holder = holder
         super().__init__(
             f"Another stockops is at work on this data folder: {holder}.",
             "Wait until it ends, then run this again.",

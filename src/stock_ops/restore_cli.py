@@ -52,7 +52,18 @@ from stock_ops.runners.restores.fetch import Workshop
 from stock_ops.runners.restores.restore import Job, run_restore
 from stock_ops.runners.restores.scratch import Place
 from stock_ops.runners.run import run_steps
-from stock_ops.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, listed, locked, run_verb
+from stock_ops.verbs import (
+    Data,
+    DryRun,
+    Json,
+    Yes,
+    backups_locked,
+    confirmed,
+    layout_of,
+    listed,
+    locked,
+    run_verb,
+)
 
 kept = typer.Typer(
     help="The old data that restores have replaced: look at them, delete them.",
@@ -167,7 +178,7 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
         facts = observe(layout, port=None)
         refuse_live(facts)
         run_steps(plan_preparations(facts), facts, report, undo=False)
-        with locked(layout, "restore", layout.backup_lock):
+        with backups_locked(layout, "restore", report):
             works = observe_works(layout.restore, layout.postgresql)
             progress = resumable(wanted, works) or wanted
             run_restore(plan_restore(wanted, works), _job(layout, facts, source, progress), report)

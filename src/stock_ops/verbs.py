@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 
 import typer
 
-from stock_ops.errors import OpsError, StoppedByUserError
+from stock_ops.errors import BusyError, OpsError, StoppedByUserError
 from stock_ops.layout import Layout, data_folder
 from stock_ops.report import PROGRAM, ConsoleReport, JsonReport, Report
 from stock_ops.runners.files import exclusive
@@ -27,6 +27,8 @@ Data = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")]
+
+_PATIENCE_S = 10.0
 
 
 def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
@@ -65,13 +67,25 @@ def confirmed(question: str, *, yes: bool) -> bool:
 
 
 @contextlib.contextmanager
-def locked(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[None]:
+def locked(layout: Layout, verb: str, lock: Path | None = None, *, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the lock of the data folder, or another one in it; the system's errors come in words."""
     try:
-        with exclusive(layout, verb, lock):
+        with exclusive(layout, verb, lock, patience_s=patience_s):
             yield
     except OSError as error:
         raise explain(error, layout) from error
+
+
+@contextlib.contextmanager
+def backups_locked(layout: Layout, verb: str, report: Report) -> Iterator[None]:
+    """Hold the lock of the backups; the prune behind each backup has it for a second, and is waited for."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(layout, verb, layout.backup_lock))
+        except BusyError as busy:
+            with report.step("Wait", f"for {busy.holder}", quiet=False):
+                held.enter_context(locked(layout, verb, layout.backup_lock, patience_s=_PATIENCE_S))
+        yield
 
 
 class Titled(Protocol):

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -15,6 +16,14 @@ class Timing:
     p50_ms: float
     p99_ms: float
     per_second: float
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How long one took, and the size of its body."""
+
+    seconds: float
     size_bytes: int
 
 
@@ -61,17 +70,27 @@ def etag_of(port: int, path: str) -> str:
 
 def time_requests(port: int, requests: list[bytes], status: int = 200) -> Timing:
     """Send the requests one after the other on one connection."""
+    return timing(ask_all(port, requests, status))
+
+
+def ask_all(port: int, requests: Iterable[bytes], status: int = 200) -> list[Answer]:
+    """Each answer to requests that are sent one after the other on one connection."""
     connection = Connection(port)
-    seconds, size = [], 0
+    answers = []
     for request in requests:
         started = time.perf_counter()
         answered, size, head = connection.ask(request)
-        seconds.append(time.perf_counter() - started)
+        answers.append(Answer(time.perf_counter() - started, size))
         if answered != status:
             raise RuntimeError(f"answered {answered} instead of {status}: {head[:300]!r}")
-    milliseconds = np.array(seconds) * 1000
-    p50, p99 = np.percentile(milliseconds, [50, 99])
-    return Timing(float(p50), float(p99), len(seconds) / sum(seconds), size)
+    return answers
+
+
+def timing(answers: Sequence[Answer]) -> Timing:
+    """What so many answers have in common."""
+    seconds = np.array([answer.seconds for answer in answers])
+    p50, p99 = np.percentile(seconds * 1000, [50, 99])
+    return Timing(float(p50), float(p99), len(seconds) / float(seconds.sum()), answers[-1].size_bytes)
 
 
 def saturate(port: int, request: bytes, *, clients: int, count: int) -> Timing:

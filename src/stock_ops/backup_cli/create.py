@@ -14,7 +14,8 @@ from stock_ops.repository.marks import LONGEST_NAME, is_mark_name
 from stock_ops.repository.owner import claim
 from stock_ops.runners.backups.create import Made, make_backup
 from stock_ops.runners.backups.name_mark import name_moment
-from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
+from stock_ops.runners.priority import lead_session
+from stock_ops.verbs import Data, DryRun, Json, backups_locked, layout_of, listed, run_verb
 
 
 def create(
@@ -52,7 +53,8 @@ def _create(layout: Layout, report: Report, *, full: bool, dry_run: bool) -> int
     if dry_run:
         report.plan("backup create", listed(_plan(layout, full=full)[0].steps))
         return 0
-    with locked(layout, "backup create", layout.backup_lock):
+    lead_session()
+    with backups_locked(layout, "backup create", report):
         plan, facts = _plan(layout, full=full)
         made = make_backup(plan, facts, report, gives_way=True)
     report.result("backup create", _lines(facts, made), _data(plan, made))

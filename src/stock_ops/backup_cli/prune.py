@@ -10,7 +10,7 @@ from stock_ops.layout import Layout
 from stock_ops.plans.prune import PrunePlan, plan_prune
 from stock_ops.report import Report
 from stock_ops.runners.backups.prune import run_prune, sweep
-from stock_ops.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, listed, locked, run_verb
+from stock_ops.verbs import Data, DryRun, Json, Yes, backups_locked, confirmed, layout_of, listed, run_verb
 
 
 def prune(data: Data = None, dry_run: DryRun = False, yes: Yes = False, as_json: Json = False) -> None:
@@ -30,7 +30,7 @@ def _prune(layout: Layout, report: Report, *, dry_run: bool, yes: bool) -> int:
         if plan.steps and not confirmed(_question(plan), yes=False):
             raise NotConfirmedError("a prune")
         agreed = frozenset(plan.names)
-    with locked(layout, "backup prune", layout.backup_lock):
+    with backups_locked(layout, "backup prune", report):
         plan, facts = _plan(layout, settings)
         _refuse_more(plan, agreed)
         run_prune(plan.steps, facts.storage, report)

@@ -12,10 +12,10 @@ from stock_ops.facts.repository import read_contents
 from stock_ops.layout import Layout
 from stock_ops.plans.catalog import catalog, find
 from stock_ops.report import Report
-from stock_ops.runners.backups.beside import give_way
 from stock_ops.runners.backups.verify import REPLACE, verify_entries
+from stock_ops.runners.priority import give_way, lead_session
 from stock_ops.runners.run import signals_interrupt
-from stock_ops.verbs import Data, Json, layout_of, locked, run_verb
+from stock_ops.verbs import Data, Json, backups_locked, layout_of, run_verb
 
 
 def verify(
@@ -47,9 +47,10 @@ def _verify(
     *,
     every: bool,
 ) -> int:
-    storage, identity = open_source(layout, place), read_key(layout, key_file)
+    lead_session()
     give_way()
-    with _alone(layout):
+    storage, identity = open_source(layout, place), read_key(layout, key_file)
+    with _alone(layout, report):
         contents = read_contents(storage)
         entry = find(contents, backup)
         flaws = verify_entries(storage, catalog(contents) if every else (entry,), identity, report)
@@ -69,10 +70,10 @@ def _verify(
 
 
 @contextlib.contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def _alone(layout: Layout, report: Report) -> Iterator[None]:
     """Nobody else works on the storage; on a machine that makes no backups there is nobody to ask."""
     if not layout.backup.is_dir():
         yield
         return
-    with locked(layout, "backup verify", layout.backup_lock), signals_interrupt():
+    with backups_locked(layout, "backup verify", report), signals_interrupt():
         yield

@@ -105,10 +105,10 @@ async def connected(address: Address) -> AsyncIterator[asyncpg.Connection]:
         await connection.close(timeout=_CLOSING_S)
 
 
-async def read_senders(address: Address) -> list[int]:
-    """Processes of the server that send a base backup."""
+async def read_servants(address: Address) -> list[int]:
+    """Processes of the server that send a base backup or a dump for us."""
     async with connected(address) as connection:
-        return [row["pid"] for row in await connection.fetch(_SENDERS)]
+        return [row["pid"] for row in await connection.fetch(_SERVANTS, BACKUP_ROLE)]
 
 
 async def _observe(address: Address) -> Server:
@@ -127,8 +127,9 @@ SELECT current_setting('server_version') AS version,
        (SELECT sum(pg_database_size(oid))::bigint FROM pg_database) AS size_bytes,
        current_setting('summarize_wal')::bool AS summarizes
 """
-_SENDERS = """
-SELECT pid FROM pg_stat_activity WHERE backend_type = 'walsender' AND application_name = 'pg_basebackup'
+_SERVANTS = """
+SELECT pid FROM pg_stat_activity
+WHERE usename = $1 AND application_name IN ('pg_basebackup', 'pg_dump')
 """
 _SUMMARIES = """
 SELECT (start_lsn - '0/0'::pg_lsn)::bigint AS begin, (end_lsn - '0/0'::pg_lsn)::bigint AS end

@@ -17,7 +17,9 @@ _WORKERS = 2
 """Connections at a time: more than cores would only slow down those who read prices."""
 
 _TABLES = """
-SELECT format('%I.%I', nspname, relname)
+SELECT format('%I.%I', nspname, relname),
+       EXISTS (SELECT FROM pg_attribute
+               WHERE attrelid = pg_class.oid AND NOT attisdropped AND atttypid = 'json'::regtype)
 FROM pg_class
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind IN ('r', 'm')
@@ -28,7 +30,10 @@ WHERE relkind IN ('r', 'm')
                   WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
 ORDER BY pg_relation_size(pg_class.oid) DESC, 1
 """
-"""Tables, partitions and chunks that survive a crash, largest first; not those of an extension itself."""
+"""Tables, partitions and chunks that survive a crash, largest first; not those of an extension itself.
+
+And whether a column is json, which cannot be hashed: each try would put an error into the server's log.
+"""
 
 _CONTENT = """
 SELECT count(*), coalesce(sum(hash), 0)::text, coalesce(bit_xor(hash), 0)
@@ -37,7 +42,7 @@ FROM (SELECT {hash} AS hash FROM ONLY {table} AS measured OFFSET 0) AS hashes
 """The sum catches what the XOR does not, two equal rows more or less. OFFSET 0: each row is hashed once."""
 _OF_VALUES = "hash_record_extended(measured, 0)"
 _OF_TEXT = "hashtextextended(measured::text, 0)"
-"""Three times slower; for tables with a column whose type cannot be hashed, such as json."""
+"""Three times slower; for tables with a column whose type cannot be hashed."""
 _SETTINGS = """
 SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL bytea_output = 'hex';
 SET LOCAL row_security = off
@@ -82,9 +87,9 @@ async def measure_content(connect: Connect, snapshot: str | None = None) -> tupl
     """
     reader = await connect()
     try:
-        tables: asyncio.Queue[str] = asyncio.Queue()
-        for table in await reader.fetch(_TABLES):
-            tables.put_nowait(table[0])
+        tables: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
+        for table, has_json in await reader.fetch(_TABLES):
+            tables.put_nowait((table, has_json))
     finally:
         await reader.close()
     found: list[TableContent] = []
@@ -117,7 +122,10 @@ async def read_extensions(connection: asyncpg.Connection) -> dict[str, str]:
 
 
 async def _measure(
-    connect: Connect, snapshot: str | None, tables: asyncio.Queue[str], found: list[TableContent]
+    connect: Connect,
+    snapshot: str | None,
+    tables: asyncio.Queue[tuple[str, bool]],
+    found: list[TableContent],
 ) -> None:
     connection = await connect()
     try:
@@ -126,17 +134,18 @@ async def _measure(
                 await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             await connection.execute(_SETTINGS)
             while not tables.empty():
-                found.append(await _measure_table(connection, tables.get_nowait()))
+                found.append(await _measure_table(connection, *tables.get_nowait()))
     finally:
         await connection.close()
 
 
-async def _measure_table(connection: asyncpg.Connection, table: str) -> TableContent:
+async def _measure_table(connection: asyncpg.Connection, table: str, has_json: bool) -> TableContent:
+    of_text, of_values = (_CONTENT.format(hash=one, table=table) for one in (_OF_TEXT, _OF_VALUES))
     try:
         async with connection.transaction():
-            row = await connection.fetchrow(_CONTENT.format(hash=_OF_VALUES, table=table))
+            row = await connection.fetchrow(of_text if has_json else of_values)
     except asyncpg.UndefinedFunctionError:
-        row = await connection.fetchrow(_CONTENT.format(hash=_OF_TEXT, table=table))
+        row = await connection.fetchrow(of_text)
     rows, total, mixed = row
     return TableContent(table, rows, _checksum(total, mixed))
 

@@ -19,6 +19,7 @@ from stock_ops.layout import Layout
 from stock_ops.plans.steps import CopyProgram, NewFile, NewFolder
 
 _NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "*.pyc", "__pycache__")
+_LOOK_AGAIN_S = 0.1
 
 
 def make_folder(folder: NewFolder) -> None:
@@ -80,8 +81,10 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[None]:
-    """Hold the data folder's lock, or another one in it. Raises BusyError at once when it is held.
+def exclusive(
+    layout: Layout, verb: str, lock: Path | None = None, *, patience_s: float = 0.0
+) -> Iterator[None]:
+    """Hold the data folder's lock, or another one in it. Raises BusyError when it is held for longer.
 
     The kernel frees the lock when its holder dies, so a lock file that is left over locks nothing.
     """
@@ -89,7 +92,7 @@ def exclusive(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[N
         make_folder(NewFolder(layout.root, 0o711 if os.geteuid() == 0 else 0o700))
     handle = os.open(lock or layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(handle)
+        _take(handle, patience_s)
         os.truncate(handle, 0)
         os.write(handle, f"stockops {verb}, pid {os.getpid()}, since {time.strftime('%H:%M:%S')}".encode())
         yield
@@ -97,12 +100,33 @@ def exclusive(layout: Layout, verb: str, lock: Path | None = None) -> Iterator[N
         os.close(handle)
 
 
-def _take(handle: int) -> None:
+def is_held(lock: Path) -> bool:
+    """Whether somebody holds this lock now."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _is_taken(handle)
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while not _is_taken(handle):
+        if time.monotonic() >= deadline:
+            holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
+            raise BusyError(holder or "it has just begun")
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _is_taken(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(handle, 200).decode("utf-8", "replace").strip()
-        raise BusyError(holder or "it has just begun") from error
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _give_all(top: Path, owner: Account) -> None:

@@ -25,6 +25,7 @@ TABLES = """
 CREATE TABLE debit (id bigserial PRIMARY KEY, amount float8 NOT NULL);
 CREATE TABLE credit (id bigserial PRIMARY KEY, amount float8 NOT NULL);
 CREATE TABLE bulk AS SELECT n AS id, md5(n::text) AS text FROM generate_series(1, 30000) AS n;
+CREATE TABLE note AS SELECT '{}'::json AS raw;
 """
 
 

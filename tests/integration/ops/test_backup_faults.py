@@ -230,6 +230,20 @@ def test_two_at_once(instance: Instance) -> None:
     assert "stockops backup prune" in told["error"]["why"]
 
 
+def test_a_prune_that_ends_soon_is_waited_for(instance: Instance) -> None:
+    python, dash, module, _, *rest = instance.command("backup")
+    command = [python, dash, module, "backup", "verify", *rest]
+    with exclusive(instance.layout, "backup prune", instance.layout.backup_lock):
+        waiting = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd="/", env=instance.variables()
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(4)
+    out, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, out
+    assert "for stockops backup prune, pid" in out
+
+
 # --- the storage ------------------------------------------------------------------------------------
 
 

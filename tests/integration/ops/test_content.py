@@ -22,6 +22,8 @@ INSERT INTO instrument (symbol, name, exchange, currency, kind) VALUES ('A', 'A'
 INSERT INTO bar_1d SELECT 1, date '2000-01-03' + day, 1, 2, 0.5, 1.5, day FROM generate_series(0, 999) AS day;
 CREATE TABLE note (text text, raw json);
 INSERT INTO note VALUES ('a', '{"a": 1}'), ('b', NULL);
+CREATE TABLE spot (place point);
+INSERT INTO spot VALUES ('(1,2)');
 CREATE TABLE parted (id int, value float8) PARTITION BY RANGE (id);
 CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (10);
 CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (10) TO (20);
@@ -81,6 +83,7 @@ async def test_where_a_row_lies_does_not_matter(connect: Connect, filled: asyncp
         ("INSERT INTO note SELECT * FROM note", "note"),
         ("DELETE FROM note WHERE text = 'b'", "note"),
         ("""UPDATE note SET raw = '{"a": 2}' WHERE text = 'a'""", "note"),
+        ("UPDATE spot SET place = '(1,3)'", "spot"),
         ("UPDATE parted SET value = 1 WHERE id = 12", "parted_high"),
     ],
 )

@@ -212,26 +212,32 @@ def test_a_backup_waits_for_an_archive_that_has_just_begun(archived: Instance) -
 def test_the_server_gives_way_to_others_where_it_works_for_a_backup(archived: Instance) -> None:
     archived.sql("CREATE TABLE bulk AS SELECT n, md5(n::text) FROM generate_series(1, 500000) AS n")
     postmaster = psutil.Process(archived.pid("postgresql"))
-    streaming = walsenders(postmaster)
-    seen: dict[int, int] = {}
+    streaming = servants(postmaster)
+    seen: dict[int, tuple[str, int, int]] = {}
     python, dash, module, _, *rest = archived.command("backup")
     command = [python, dash, module, "backup", "create", *rest]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=archived.variables(), cwd="/") as backup:
         while backup.poll() is None:
-            seen |= walsenders(postmaster)
+            for pid, servant in servants(postmaster).items():
+                seen[pid] = max(servant, seen.get(pid, servant))
     assert backup.returncode == 0
-    assert set(streaming.values()) == {0}
-    assert {seen.pop(pid) for pid in streaming} == {0}
-    assert 10 in seen.values()
+    assert {seen.pop(pid) for pid in streaming} == set(streaming.values())
+    assert {tuple(nice) for _, *nice in streaming.values()} == {(0, 0)}
+    low = [kind for kind, *nice in seen.values() if nice == [15, 15]]
+    assert low.count("walsender") == 1  # the base backup
+    assert low.count("stock_backup") >= 3  # two that measure the content, and one that dumps it
 
 
-def walsenders(postmaster: psutil.Process) -> dict[int, int]:
-    """Processes of the server that send log or a backup, each with its niceness."""
+def servants(postmaster: psutil.Process) -> dict[int, tuple[str, int, int]]:
+    """Processes of the server that work for the backups: kind, niceness, and that of their session."""
     found = {}
     for child in postmaster.children():
-        with suppress(psutil.NoSuchProcess):
-            if "walsender" in " ".join(child.cmdline()):
-                found[child.pid] = child.nice()
+        with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+            title, group = " ".join(child.cmdline()), Path(f"/proc/{child.pid}/autogroup").read_text()
+            for kind in ("walsender", "stock_backup"):
+                if kind in title:
+                    found[child.pid] = kind, child.nice(), int(group.split()[-1])
+                    break
     return found
 
 

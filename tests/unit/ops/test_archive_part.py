@@ -27,6 +27,7 @@ from stock_ops.runners.archive.schedule import Schedule
 from stock_ops.runners.archive.status_page import answer
 from stock_ops.runners.archive.threads import in_thread
 from stock_ops.runners.archive.troubles import Troubles
+from stock_ops.runners.files import exclusive
 from tests.unit.ops.standings import SETTINGS, archive, backup, calm, with_contents
 
 AT = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
@@ -181,6 +182,42 @@ def test_no_job_begins_while_the_storage_is_away_or_is_not_the_one(layout: Layou
         troubles = Troubles()
         troubles.note(task, error)
         assert not schedule(layout, view, troubles).may_begin
+
+
+@pytest.fixture
+def due(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Schedule:
+    """A schedule whose first backup is due; its job only writes that it ran."""
+    found = schedule(layout, seen())
+    found._programs = programs(tmp_path, f"touch {tmp_path}/ran")
+    found._started_s -= 100
+
+    async def look() -> None:
+        """What is known stays."""
+
+    monkeypatch.setattr(found._holdings, "look", look)
+    return found
+
+
+async def test_no_job_begins_while_somebody_works_on_the_storage(
+    due: Schedule, layout: Layout, tmp_path: Path
+) -> None:
+    with exclusive(layout, "backup create", layout.backup_lock):
+        await due.begin_due()
+        assert not (tmp_path / "ran").exists()
+        assert not due.failures
+    await due.begin_due()
+    assert (tmp_path / "ran").exists()
+
+
+async def test_what_somebody_has_just_made_by_hand_is_not_made_again(
+    due: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look() -> None:
+        due._holdings.view = seen(backup(datetime.now(UTC) - timedelta(seconds=60), 5))
+
+    monkeypatch.setattr(due._holdings, "look", look)
+    await due.begin_due()
+    assert not (tmp_path / "ran").exists()
 
 
 # --- troubles, threads, pages -------------------------------------------------------------------

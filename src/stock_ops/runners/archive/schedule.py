@@ -26,6 +26,7 @@ from stock_ops.runners.archive.holdings import Holdings
 from stock_ops.runners.archive.jobs import run_job
 from stock_ops.runners.archive.part_memory import Remembered
 from stock_ops.runners.archive.troubles import Troubles
+from stock_ops.runners.files import is_held
 
 log = logging.getLogger("stockops.backup")
 
@@ -82,11 +83,15 @@ class Schedule:
             now = _now()
             self._note_jump(before, now)
             before = now
-            if self._next_job() is None:
-                continue
-            await self._holdings.look()  # somebody may have done it by hand since the last look
-            if job := self._next_job():
-                await self._run(job)
+            await self.begin_due()
+
+    async def begin_due(self) -> None:
+        """Run the job that is due, if one is; not while somebody works on the storage, perhaps at that."""
+        if self._next_job() is None or is_held(self._layout.backup_lock):
+            return
+        await self._holdings.look()  # somebody may have done it by hand since the last look
+        if job := self._next_job():
+            await self._run(job)
 
     def _next_job(self) -> Job | None:
         return next_job(_now(), self._history(), self._settings) if self.may_begin else None

@@ -1,16 +1,12 @@
 """An event loop in a thread of its own, which keeps its priority when the rest of the program gives way."""
 
 import asyncio
-import contextlib
-import os
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-_NICE = 10
 
 
 class Beside:
@@ -45,13 +41,3 @@ def loop_beside() -> Iterator[Beside]:
         yield beside
     finally:
         beside.close()
-
-
-def give_way(pid: int = 0) -> None:
-    """Let those who answer requests go first: this thread, and what it starts from now on, has time.
-
-    pid: a process of the server that works for us, instead; one that has ended needs nothing.
-    On Linux a priority is that of a thread, and who is not root can never raise it again.
-    """
-    with contextlib.suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, pid)))

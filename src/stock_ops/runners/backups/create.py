@@ -12,7 +12,7 @@ import asyncpg
 from stock_ops.errors import OpsError, PartError, StoppedByUserError
 from stock_ops.facts.archive import wait_until_shipped
 from stock_ops.facts.creation import CreationFacts
-from stock_ops.facts.server import Address, database_words, read_senders
+from stock_ops.facts.server import Address, database_words, read_servants
 from stock_ops.plans.backup import BackupPlan, ClearLeftovers, Step
 from stock_ops.report import Report
 from stock_ops.repository.envelope import LEVEL, store
@@ -23,11 +23,12 @@ from stock_ops.repository.storage import write_bytes
 from stock_ops.repository.streams import dump_streams
 from stock_ops.repository.wal import parse_lsn, segment_at, segment_before
 from stock_ops.runners.backups.base_backup import Base, take_base
-from stock_ops.runners.backups.beside import Beside, give_way, loop_beside
+from stock_ops.runners.backups.beside import Beside, loop_beside
 from stock_ops.runners.backups.dump import take_dump
 from stock_ops.runners.backups.leftovers import clear_leftovers, discard_backup, forget_manifests
 from stock_ops.runners.backups.mark import HeldMark, hold_mark
 from stock_ops.runners.content import measure_content, measure_structure, read_extensions, read_schema_version
+from stock_ops.runners.priority import give_way
 from stock_ops.runners.run import signals_interrupt, signals_wait
 from stock_ops.runners.streams import Positions, opened, read_keys, read_positions
 
@@ -49,8 +50,8 @@ class Made:
 def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives_way: bool = False) -> Made:
     """Do the steps of the plan. Only for who holds the lock of the backups.
 
-    gives_way: all work but the mark has less priority than all else on the machine, the server's too; so
-    has this thread from then on. The mark has not, for others wait for it.
+    gives_way: all work has less priority than all else on the machine, the server's too, and so has this
+    thread from then on; but the server's part of the mark has not, for others wait for it.
     Raises PartError, StorageError, ForeignStorageError, ArchiveError, StoppedByUserError: then there is none.
     """
     steps = _Steps(report)
@@ -125,7 +126,7 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, s
     with steps(plan.clear):
         clear_leftovers(facts.storage, facts.contents)
     with steps(plan.base):
-        copying = _Copying(steps, plan.base.total_bytes, partial(_slow_senders, facts, loop, slow))
+        copying = _Copying(steps, plan.base.total_bytes, partial(_slow_servants, facts, loop, slow))
         base = take_base(facts, plan.backup, plan.choice.parent, copying)
     at_mark = _take_at_mark(plan, facts, steps, loop, slow)
     manifest = _manifest(plan, facts, base, at_mark)
@@ -139,7 +140,7 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, s
 
 
 class _Copying:
-    """Tells how far the copy has come; the server's side of it is slowed down with its first bytes."""
+    """Tells how far a copy has come; the server's side of it is slowed down with its first bytes."""
 
     def __init__(self, steps: _Steps, total_bytes: int | None, begin: Callable[[], None]) -> None:
         self._steps, self._total_bytes, self._begin = steps, total_bytes, [begin]
@@ -151,9 +152,9 @@ class _Copying:
         self._steps.advance(came, self._total_bytes)
 
 
-def _slow_senders(facts: CreationFacts, loop: Beside, slow: _Slow) -> None:
-    with database_words("The base backup"):
-        for pid in loop.run(read_senders(facts.address)):
+def _slow_servants(facts: CreationFacts, loop: Beside, slow: _Slow) -> None:
+    with database_words("The backup"):
+        for pid in loop.run(read_servants(facts.address)):
             slow(pid)
 
 
@@ -181,7 +182,8 @@ def _take_at_mark(
         dump = None
         if plan.dump:
             with steps(plan.dump):
-                dump = take_dump(facts, plan.backup, held.snapshot, steps.advance)
+                copying = _Copying(steps, None, partial(_slow_servants, facts, loop, slow))
+                dump = take_dump(facts, plan.backup, held.snapshot, copying)
     return _AtMark(held, streams, content, structure, schema_version, extensions, dump)
 
 
