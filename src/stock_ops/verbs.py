@@ -14,7 +14,7 @@ from stock_ops.errors import BusyError, OpsError, StoppedByUserError
 from stock_ops.layout import Layout, data_folder
 from stock_ops.report import PROGRAM, ConsoleReport, JsonReport, Report
 from stock_ops.runners.files import exclusive
-from stock_ops.runners.run import explain
+from stock_ops.runners.run import explain, signals_interrupt
 
 Data = Annotated[
     Path | None,
@@ -83,7 +83,7 @@ def backups_locked(layout: Layout, verb: str, report: Report) -> Iterator[None]:
         try:
             held.enter_context(locked(layout, verb, layout.backup_lock))
         except BusyError as busy:
-            with report.step("Wait", f"for {busy.holder}", quiet=False):
+            with signals_interrupt(), report.step("Wait", f"for {busy.holder}", quiet=False):
                 held.enter_context(locked(layout, verb, layout.backup_lock, patience_s=_PATIENCE_S))
         yield
 

@@ -21,6 +21,7 @@ from stock_ops.facts.archive import observe_archive, wait_until_shipped
 from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import CreationFacts, observe_creation
 from stock_ops.facts.folder import size_bytes
+from stock_ops.facts.part import read_part_memory
 from stock_ops.layout import BACKUP_ROLE
 from stock_ops.plans.settings import leashed
 from stock_ops.repository.manifest import Manifest, load_manifest
@@ -212,7 +213,7 @@ def measure_restore(instance: Instance) -> Row:
 
 
 def measure_reads(instance: Instance) -> Row:
-    """Charts that nobody asked for before: while nothing else is done, and from begin to end of full backups.
+    """Charts that nobody asked for before: while nothing else is done, and while full backups are made.
 
     In turns, and many of them: of 150 charts the p99 is the second slowest, and as random as that.
     """
@@ -222,6 +223,7 @@ def measure_reads(instance: Instance) -> Row:
     busy: list[Answer] = []
     ask_all(instance.port, islice(requests, 20))
     for _ in range(READ_ROUNDS):
+        wait_for(lambda: not read_part_memory(instance.layout).prune_wanted, "the prune is done", 300)
         quiet += ask_all(instance.port, islice(requests, QUIET_CHARTS))
         python, dash, module, _, *rest = instance.command("backup")
         command = [python, dash, module, "backup", "create", *rest, "--full"]

@@ -39,12 +39,14 @@ def find_due(
 ) -> tuple[Due, ...]:
     """The next backup and the next drill.
 
-    part: what the running part says of its schedule: it knows what failed and what was lost since.
+    part: what the running part says of its schedule: it knows what failed and what was lost since. It looks
+    at the storage from time to time only; until it has seen the newest backup and drill, our own view counts.
     """
     usable = [entry.manifest for entry in entries if entry.manifest and not entry.flaw]
     passed = [drill for drill in drills if drill.outcome == "passed" and not drill.sabotage]
     history = _history(usable, passed)
     moment = Moment(now, WARM_UP_S)
+    part = part if part and _has_seen(part, usable, passed) else None
     backup_at = _told(part, "next_backup_at") or next_backup_at(moment, history, settings)
     drill_at = _told(part, "next_drill_at") or next_drill_at(moment, history, settings)
     job = next_job(Moment(backup_at, WARM_UP_S), history, settings)
@@ -53,6 +55,11 @@ def find_due(
         Due(kind, backup_at, _why_backup(usable, settings, kind)),
         Due("drill", drill_at, _why_drill(usable, passed, settings)),
     )
+
+
+def _has_seen(part: Mapping[str, Any], usable: Sequence[Manifest], passed: Sequence[Drill]) -> bool:
+    newest = {backup.id for backup in usable[-1:]} | {drill.id for drill in passed[-1:]}
+    return newest <= {one["id"] for one in (*part["backups"], *part["drills"])}
 
 
 def _history(usable: Sequence[Manifest], passed: Sequence[Drill]) -> History:

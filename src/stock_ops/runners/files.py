@@ -84,8 +84,9 @@ def remove(path: Path) -> None:
 def exclusive(
     layout: Layout, verb: str, lock: Path | None = None, *, patience_s: float = 0.0
 ) -> Iterator[None]:
-    """Hold the data folder's lock, or another one in it. Raises BusyError when it is held for longer.
+    """Hold the data folder's lock, or another one in it.
 
+    Raises BusyError when somebody else still has it after `patience_s`; 0: at once.
     The kernel frees the lock when its holder dies, so a lock file that is left over locks nothing.
     """
     if not layout.root.exists():
@@ -101,10 +102,10 @@ def exclusive(
 
 
 def is_held(lock: Path) -> bool:
-    """Whether somebody holds this lock now."""
+    """Whether somebody holds this lock: it is taken for an instant. One that we may not open is nobody's."""
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return False
     try:
         return not _is_taken(handle)

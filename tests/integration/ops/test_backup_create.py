@@ -147,7 +147,7 @@ def test_writers_were_held_off_for_a_moment_only(made: Made) -> None:
     assert made.told["held_off_s"] < 5  # milliseconds, but the machine may have other work
 
 
-def test_backups_put_no_error_into_the_servers_log(made: Made) -> None:
+def test_a_json_column_puts_no_error_into_the_servers_log(made: Made) -> None:
     lines = made.instance.layout.log("postgresql").read_text().splitlines()
     assert [line for line in lines if "backup@" in line and "ERROR:" in line and "timeout" not in line] == []
 

@@ -31,7 +31,7 @@ from stock_ops.repository.folder import UNFINISHED, FolderStorage
 from stock_ops.repository.storage import StorageError
 from stock_ops.runners.backups.create import make_backup
 from stock_ops.runners.backups.mark import hold_mark
-from stock_ops.runners.files import exclusive
+from stock_ops.runners.files import exclusive, is_held
 from tests.contract.ops.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.by_hand import superuser
@@ -193,6 +193,19 @@ def test_stopped_by_its_operator_it_leaves_nothing(instance: Instance, number: s
 
 @pytest.mark.fault
 @pytest.mark.usefixtures("large")
+def test_a_command_that_is_killed_leaves_nobody_at_work_and_nothing_locked(instance: Instance) -> None:
+    before = backups(instance)
+    with begin(instance) as process:
+        process.kill()
+    wait_for(lambda: not children(instance), "pg_basebackup is gone")
+    assert backups(instance) == before
+    assert not is_held(instance.layout.backup_lock)
+    verb(instance, "backup", "create")
+    assert not contents(instance).unfinished
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("large")
 def test_postgresql_stopped_in_the_middle(instance: Instance) -> None:
     before = backups(instance)
     process = begin(instance)
@@ -238,8 +251,9 @@ def test_a_prune_that_ends_soon_is_waited_for(instance: Instance) -> None:
             command, stdout=subprocess.PIPE, text=True, cwd="/", env=instance.variables()
         )
         with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(4)
-    out, _ = waiting.communicate(timeout=60)
+            waiting.wait(8)
+    with waiting:
+        out, _ = waiting.communicate(timeout=60)
     assert waiting.returncode == 0, out
     assert "for stockops backup prune, pid" in out
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.ops.instance import dead, hear_ctrl_c, wait_for
+from tests.integration.ops.instance import CHECKOUT, dead, hear_ctrl_c, other_user, wait_for
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/autogroup").exists(), reason="needs a Linux that shares by session"
@@ -19,27 +19,32 @@ pytestmark = pytest.mark.skipif(
 
 SCRIPT = """
 import os, signal, sys, time
-from stock_ops.runners.priority import give_way, lead_session
-lead_session()
-give_way()
-group = open("/proc/self/autogroup").read().split()[-1]
-print(os.getpid(), os.getsid(0), os.getpriority(os.PRIO_PROCESS, 0), group, flush=True)
+from stock_ops.runners import priority
 try:
     {}
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     sys.exit(130)
 """
+LEAD = "priority.lead_session(); priority.give_way(); "
+SAY = """print(os.getpid(), os.getsid(0), os.getpriority(os.PRIO_PROCESS, 0),
+    open("/proc/self/autogroup").read().split()[-1], flush=True); """
+SLEEP = "time.sleep(60)"
 
 
 @contextmanager
-def started(ending: str, *, session: bool = False) -> "Iterator[tuple[subprocess.Popen[str], list[int]]]":
-    """The script, which ends so, and what it said of itself."""
+def started(
+    work: str, *, session: bool = False, user: int | None = None, python: str = sys.executable
+) -> "Iterator[tuple[subprocess.Popen[str], list[int]]]":
+    """The script, and what it said of itself: its pid, the leader of its session, niceness of both."""
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(ending)],
+        [python, "-c", SCRIPT.format(work)],
         stdout=subprocess.PIPE,
         text=True,
+        cwd="/",
+        env={"PYTHONPATH": f"{CHECKOUT / 'src'}", "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=session,
+        user=user,
         preexec_fn=hear_ctrl_c,
     ) as process:
         assert process.stdout
@@ -50,41 +55,83 @@ def started(ending: str, *, session: bool = False) -> "Iterator[tuple[subprocess
 
 
 @pytest.mark.parametrize("session", [False, True])
-def test_it_leads_a_session_that_gives_way_and_no_other_does(session: bool) -> None:
-    before = Path("/proc/self/autogroup").read_text()
-    with started("sys.exit(7)", session=session) as (process, (pid, leader, nice, of_session)):
-        assert (leader, nice, of_session) == (pid, 15, 15)
-        assert (pid == process.pid) is session
+def test_it_leads_a_session_that_gives_way(session: bool) -> None:
+    with started(LEAD + SAY + "sys.exit(7)", session=session) as (process, said):
+        assert said[1:] == [said[0], 15, 15]
+        assert (said[0] == process.pid) is session
         assert process.wait(10) == 7
-    assert Path("/proc/self/autogroup").read_text() == before
-    assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+
+
+def test_the_session_of_others_keeps_its_share() -> None:
+    with started(LEAD + SAY + SLEEP) as (_, (leader, *_)):
+        follower = f"os.setsid(); os.fork() and os._exit(os.wait()[1]); priority.give_way({{}}); {SAY}"
+        for pid in ("", "os.getpid()"):
+            with started(follower.format(pid), session=False) as (_, (own, lead, nice, of_session)):
+                assert own != lead != leader
+                assert (nice, of_session) == (15, 0)
+
+
+def test_it_goes_first_again_for_a_while() -> None:
+    hurry = f"\n    with priority.first_again(): {SAY}\n    {SAY}"
+    with started(LEAD + hurry) as (process, said):
+        assert said[2:] == [15, 0]
+        out, _ = process.communicate(timeout=10)
+        assert out.split()[2:] == ["15", "15"]
+
+
+@pytest.mark.root
+def test_whoever_is_not_root_asks_until_the_kernel_takes_it() -> None:
+    user, python = other_user()
+    work = LEAD + SAY + SLEEP
+    with started(work, user=user, python=python) as one, started(work, user=user, python=python) as other:
+        assert [said[2:] for _, said in (one, other)] == [[15, 15], [15, 15]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_reach_it(number: signal.Signals) -> None:
-    with started(f"signal.signal({number}, signal.default_int_handler); time.sleep(60)") as (process, _):
-        wait_for(lambda: handles(process.pid, number), "it listens")
+    listen = f"signal.signal({number}, signal.default_int_handler); "
+    with started(LEAD + listen + SAY + SLEEP) as (process, _):
         process.send_signal(number)
         out, _ = process.communicate(timeout=10)
         assert (out, process.returncode) == ("interrupted\n", 130)
 
 
-def handles(pid: int, number: int) -> bool:
-    """Whether the child of this process handles the signal in Python."""
-    (child,) = psutil.Process(pid).children()
-    status = Path(f"/proc/{child.pid}/status").read_text()
-    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
-    return bool(caught >> (number - 1) & 1)
+def test_ctrl_z_stops_it_and_fg_lets_it_go_on() -> None:
+    with started(LEAD + SAY + SLEEP) as (process, (pid, *_)):
+        both = [psutil.Process(process.pid), psutil.Process(pid)]
+        process.send_signal(signal.SIGTSTP)
+        wait_for(lambda: all(one.status() == psutil.STATUS_STOPPED for one in both), "both stand still", 10)
+        process.send_signal(signal.SIGCONT)
+        wait_for(lambda: all(one.status() == psutil.STATUS_SLEEPING for one in both), "both go on", 10)
 
 
 def test_it_dies_with_the_process_that_was_started() -> None:
-    with started("time.sleep(60)") as (process, (pid, *_)):
+    with started(LEAD + SAY + SLEEP) as (process, (pid, *_)):
         process.kill()
         process.wait(10)
         wait_for(lambda: dead(pid), "it is gone", 10)
 
 
-def test_that_it_was_killed_is_told() -> None:
-    with started("time.sleep(60)") as (process, (pid, *_)):
-        os.kill(pid, signal.SIGKILL)
-        assert process.wait(10) == 128 + signal.SIGKILL
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_killed_it_is_told(number: signal.Signals) -> None:
+    with started(LEAD + SAY + SLEEP) as (process, (pid, *_)):
+        os.kill(pid, number)
+        assert process.wait(10) == -number
+
+
+def test_a_launcher_that_ignores_its_children_changes_nothing() -> None:
+    ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+    with started(ignore + LEAD + SAY + "sys.exit(7)") as (process, _):
+        assert process.wait(10) == 7
+
+
+@pytest.mark.root
+def test_what_the_system_refuses_is_no_error() -> None:
+    user, python = other_user()
+    with started(f"priority.give_way({os.getpid()}); {SAY}", user=user, python=python) as (process, said):
+        assert said[2:] == [os.getpriority(os.PRIO_PROCESS, 0), _of_session(os.getpid())]
+        assert process.wait(10) == 0
+
+
+def _of_session(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])

@@ -209,6 +209,14 @@ async def test_no_job_begins_while_somebody_works_on_the_storage(
     assert (tmp_path / "ran").exists()
 
 
+async def test_a_lock_that_cannot_be_opened_is_no_end_of_the_part(
+    due: Schedule, layout: Layout, tmp_path: Path
+) -> None:
+    layout.backup_lock.mkdir()
+    await due.begin_due()
+    assert (tmp_path / "ran").exists()
+
+
 async def test_what_somebody_has_just_made_by_hand_is_not_made_again(
     due: Schedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,8 +130,19 @@ def test_a_drill_is_due_a_week_after_the_last_that_passed(chain: tuple[Manifest,
 
 def test_the_part_that_runs_knows_better(chain: tuple[Manifest, ...]) -> None:
     at = NOW + timedelta(minutes=5)
-    part = {"schedule": {"next_backup_at": at.isoformat(), "next_drill_at": None}}
+    seen = [{"id": one.id} for one in chain]
+    part = {
+        "schedule": {"next_backup_at": at.isoformat(), "next_drill_at": None},
+        "backups": seen,
+        "drills": [],
+    }
     assert due(chain, part=part)[0].at == at
+
+
+def test_a_part_that_has_not_seen_the_newest_backup_is_not_asked(chain: tuple[Manifest, ...]) -> None:
+    schedule = {"next_backup_at": NOW.isoformat(), "next_drill_at": None}
+    part = {"schedule": schedule, "backups": [{"id": one.id} for one in chain[:-1]], "drills": []}
+    assert due(chain, part=part) == due(chain)
 
 
 def test_in_80_columns_the_list_breaks_no_word_and_cuts_none_off(

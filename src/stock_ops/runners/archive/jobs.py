@@ -44,13 +44,7 @@ async def run_job(job: Job, layout: Layout, programs: Programs) -> None:
     line = leashed(programs.python, programs.leash, "TERM", None, command, os.getpid())
     try:
         process = await asyncio.create_subprocess_exec(
-            *line,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            cwd=layout.root,
-            env=environment(),
-            start_new_session=True,
+            *line, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=layout.root, env=environment()
         )
     except OSError as error:
         raise PartError(f"It cannot be started: {error.strerror}.", _TODO) from error

@@ -28,7 +28,7 @@ from stock_ops.runners.backups.dump import take_dump
 from stock_ops.runners.backups.leftovers import clear_leftovers, discard_backup, forget_manifests
 from stock_ops.runners.backups.mark import HeldMark, hold_mark
 from stock_ops.runners.content import measure_content, measure_structure, read_extensions, read_schema_version
-from stock_ops.runners.priority import give_way
+from stock_ops.runners.priority import first_again, give_way
 from stock_ops.runners.run import signals_interrupt, signals_wait
 from stock_ops.runners.streams import Positions, opened, read_keys, read_positions
 
@@ -50,8 +50,8 @@ class Made:
 def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives_way: bool = False) -> Made:
     """Do the steps of the plan. Only for who holds the lock of the backups.
 
-    gives_way: all work has less priority than all else on the machine, the server's too, and so has this
-    thread from then on; but the server's part of the mark has not, for others wait for it.
+    gives_way: all work but the mark has less priority than what answers requests, the server's too; so has
+    this thread from then on. The mark has not, for others wait for it.
     Raises PartError, StorageError, ForeignStorageError, ArchiveError, StoppedByUserError: then there is none.
     """
     steps = _Steps(report)
@@ -61,7 +61,7 @@ def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives
         try:
             return _make(plan, facts, steps, loop, slow)
         except BaseException as error:
-            with signals_wait(), contextlib.suppress(OpsError):
+            with signals_wait(), first_again(), contextlib.suppress(OpsError):
                 discard_backup(facts.storage, plan.backup)
             if isinstance(error, KeyboardInterrupt):
                 raise StoppedByUserError(
@@ -153,7 +153,8 @@ class _Copying:
 
 
 def _slow_servants(facts: CreationFacts, loop: Beside, slow: _Slow) -> None:
-    with database_words("The backup"):
+    """A server that has no room for one more question is asked for nothing; the copy goes on."""
+    with contextlib.suppress(PartError), database_words("The backup"):
         for pid in loop.run(read_servants(facts.address)):
             slow(pid)
 
@@ -169,7 +170,7 @@ def _take_at_mark(
 ) -> _AtMark:
     """Set the mark, and take everything that belongs to its snapshot while that is held."""
     with _held(loop) as stack:
-        with steps(plan.mark), database_words("The mark"):
+        with steps(plan.mark), database_words("The mark"), first_again():
             positions = _positions(facts)
             held = loop.run(stack.enter_async_context(hold_mark(facts.address, plan.mark.name)))
         with steps(plan.streams):
