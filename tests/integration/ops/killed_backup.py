@@ -1,7 +1,7 @@
 """`stockops backup create --full` that kills itself without warning: killed_backup.py DATA TITLE DELAY_S
 
-TITLE is of the step after whose begin so long is waited. It uses the very functions of the command; only the
-report is another.
+TITLE is of the step after whose begin so long is waited. The backup is made by the function that the command
+calls; the command itself is killed in test_backup_faults.
 """
 
 import sys
