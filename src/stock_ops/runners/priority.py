@@ -19,6 +19,7 @@ from stock_ops.runners.leash import die_with_parent
 _NICE = 15
 """A thirtieth of another one's share. With less still, what holds a lock would keep others waiting long."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_HANDLED = (*_ENDING, signal.SIGTSTP)
 _PATIENCE_S = 2.0
 _AGAIN_S = 0.05
 
@@ -33,7 +34,7 @@ def lead_session() -> None:
         return
     parent = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     child = os.fork()
     if child:
         _end_with(child)
@@ -89,7 +90,7 @@ def _end_with(child: int) -> NoReturn:
         for number in _ENDING:
             signal.signal(number, pass_on)
         signal.signal(signal.SIGTSTP, pause)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code < 0:
             with contextlib.suppress(OSError):  # SIGKILL has no handler to take away
