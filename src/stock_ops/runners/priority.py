@@ -61,8 +61,7 @@ def first_again() -> Iterator[None]:
 
     A thread of lower priority keeps that.
     """
-    leads = os.getsid(0) == os.getpid()
-    lowered = leads and _session() == _NICE
+    lowered = os.getsid(0) == os.getpid() and _session() == _NICE
     if lowered:
         _set_session(os.getpid(), 0)
     try:
