@@ -128,10 +128,10 @@ def test_a_launcher_that_ignores_its_children_changes_nothing() -> None:
 @pytest.mark.root
 def test_what_the_system_refuses_is_no_error() -> None:
     user, python = other_user()
-    with started(f"priority.give_way({os.getpid()}); {SAY}", user=user, python=python) as (process, said):
-        assert said[2:] == [os.getpriority(os.PRIO_PROCESS, 0), _of_session(os.getpid())]
-        assert process.wait(10) == 0
-
-
-def _of_session(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
+    with started(SAY + SLEEP, session=True) as (_, (other, *_)):
+        ask = f"priority.give_way({other}); {SAY}"
+        with started(ask, session=True, user=user, python=python) as (process, said):
+            assert said[2:] == [0, 0]
+            assert process.wait(10) == 0
+        assert Path(f"/proc/{other}/autogroup").read_text().split()[-1] == "0"
+        assert os.getpriority(os.PRIO_PROCESS, other) == 0
