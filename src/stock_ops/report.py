@@ -79,7 +79,7 @@ class ConsoleReport:
         started = time.monotonic()
         self._title, self._started, self._told = title, started, started
         try:
-            with self._waiting(title):
+            with self._waiting(title, detail):
                 yield
         except BaseException:
             self._step_line("failed", title, "", time.monotonic() - started)
@@ -146,12 +146,13 @@ class ConsoleReport:
         return _COMMAND.sub(lambda _: self._program, words)
 
     @contextmanager
-    def _waiting(self, title: str) -> Iterator[None]:
+    def _waiting(self, title: str, detail: str) -> Iterator[None]:
         if self._out.is_terminal:
             texts = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[told]"))
             columns = (SpinnerColumn(), *texts, TimeElapsedColumn())
             with Progress(*columns, console=self._out, transient=True) as self._live:
-                self._live.add_task(title, total=None, told="")
+                room = self._out.width - len(f"- {title}  0:00:00 ")
+                self._live.add_task(title, total=None, told=_shortened(detail, room))
                 try:
                     yield
                 finally:
@@ -165,8 +166,8 @@ class ConsoleReport:
     def _cells(self, mark: str, title: str, detail: str, time_text: str) -> None:
         word, colour = _MARKS.get(mark, (mark, ""))
         width = max(20, (self._out.width if self._out.is_terminal else 100) - 40)
-        shown = detail if len(detail) <= width else detail[: width - 3] + "..."
-        line = Text.assemble((f"{word:<7}", colour), f"{title:<18} {time_text:>7}  ", (shown, "dim"))
+        shown = (_shortened(detail, width), "dim")
+        line = Text.assemble((f"{word:<7}", colour), f"{title:<18} {time_text:>7}  ", shown)
         self._out.print(line, no_wrap=True, crop=False, overflow="ignore")
 
 
@@ -242,6 +243,11 @@ _COLOURS = {
     "unhealthy": "red",
     "stopped": "yellow",
 }
+
+
+def _shortened(text: str, width: int) -> str:
+    """No wider than that, as far as three dots have room."""
+    return text if len(text) <= width else text[: max(0, width - 3)] + "..."
 
 
 def _coloured(cell: str) -> Text:

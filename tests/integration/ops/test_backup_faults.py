@@ -24,7 +24,7 @@ from stock_ops.facts.backups import read_backup_settings
 from stock_ops.facts.creation import CreationFacts, observe_creation
 from stock_ops.facts.processes import control
 from stock_ops.facts.repository import Contents, read_contents
-from stock_ops.facts.server import read_address
+from stock_ops.facts.server import Address, read_address
 from stock_ops.plans.backup import plan_backup
 from stock_ops.report import JsonReport
 from stock_ops.repository.folder import UNFINISHED, FolderStorage
@@ -37,6 +37,7 @@ from tests.integration.ops.backed_up import verb
 from tests.integration.ops.by_hand import superuser
 from tests.integration.ops.instance import CHECKOUT, Instance, wait_for
 from tests.integration.ops.template import Template
+from tests.integration.ops.terminal import Terminal
 from tests.room import a_folder
 
 PATIENCE_S = 120.0
@@ -188,6 +189,25 @@ def test_stopped_by_its_operator_it_leaves_nothing(instance: Instance, number: s
     process.send_signal(number)
     error = ended(process, code=130)
     assert error["why"].startswith("Interrupted during: Base backup.")
+    assert_clean(instance, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_it_waits_for_the_storage_it_leaves_nothing(
+    instance: Instance, number: signal.Signals
+) -> None:
+    before = backups(instance)
+    with (
+        exclusive(instance.layout, "backup prune", instance.layout.backup_lock),
+        Terminal(instance, "backup", "create") as terminal,
+    ):
+        terminal.wait_for("for stockops backup prune, pid")
+        if number == signal.SIGINT:
+            terminal.type("\x03")
+        else:
+            terminal.send(number)
+        assert terminal.end() == 130, terminal.told
+        assert "Nothing was changed." in terminal.told
     assert_clean(instance, before)
 
 
@@ -361,6 +381,22 @@ def test_without_postgresql_it_says_what_to_do(instance: Instance) -> None:
     }
 
 
+def test_a_server_that_cannot_say_whom_to_slow_down_makes_no_backup_fail(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def no_room(_address: Address) -> list[int]:
+        asked.append("whom to slow down")
+        raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+
+    monkeypatch.setattr("stock_ops.runners.backups.create.read_servants", no_room)
+    facts = facts_of(instance)
+    made = make_backup(plan_backup(facts, full=True), facts, JsonReport())
+    assert len(asked) == 2
+    assert verb(instance, "backup", "verify", made.manifest.id)["whole"] == [made.manifest.id]
+
+
 def test_without_valkey_the_database_is_backed_up_and_that_is_said(instance: Instance) -> None:
     with without(instance, "valkey"):
         told = verb(instance, "backup", "create")
@@ -411,6 +447,28 @@ async def test_the_mark_waits_for_who_writes_and_holds_off_nobody_meanwhile(
     assert await asyncio.wait_for(marking, PATIENCE_S) == "changed"
     assert waited_s < 30
     await other.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="needs a Linux that shares by session")
+@pytest.mark.usefixtures("large")
+async def test_the_mark_gives_no_way_for_others_wait_for_it(
+    instance: Instance, writer: asyncpg.Connection
+) -> None:
+    change = writer.transaction()
+    await change.start()
+    await writer.execute("UPDATE ledger SET text = 'changed' WHERE id = 1")
+    with begin(instance) as process:
+        (leader,) = psutil.Process(process.pid).children()
+
+        def session_is(nice: int) -> bool:
+            return Path(f"/proc/{leader.pid}/autogroup").read_text().endswith(f" nice {nice}\n")
+
+        await asyncio.to_thread(wait_for, lambda: session_is(15), "the base backup gives way", PATIENCE_S)
+        await asyncio.to_thread(wait_for, lambda: session_is(0), "the mark goes first", PATIENCE_S)
+        assert not children(instance)
+        await change.rollback()
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        assert json.loads(out)["ok"], out
 
 
 async def test_a_table_that_is_just_being_made_lies_before_the_mark_or_after_it(

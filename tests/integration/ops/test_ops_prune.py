@@ -2,12 +2,11 @@
 
 import io
 import os
-import pty
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +34,7 @@ from stock_ops.runners.files import exclusive
 from tests.contract.ops.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.old_archive import OldArchive
+from tests.integration.ops.terminal import Terminal
 
 KILLED = Path(__file__).with_name("killed_prune.py")
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -176,15 +176,14 @@ def test_a_storage_that_goes_away_in_the_middle_is_told_and_the_next_prune_goes_
 def test_without_consent_nothing_goes(folder: OldArchive) -> None:
     before = folder.objects()
     assert prune(folder, code=1)["error"]["kind"] == "NotConfirmedError"
-    assert asked(folder, "n").returncode == 1
+    assert asked(folder, "n")[0] == 1
     assert folder.objects() == before
 
 
 def test_the_question_names_what_goes_and_the_answer_counts(folder: OldArchive) -> None:
     plan = planned(folder)
-    done = asked(folder, "y")
-    assert done.returncode == 0
-    said = " ".join(done.stdout.split())
+    code, said = asked(folder, "y")
+    assert code == 0
     assert f"Delete for good: {len(plan.going)} backups ({plan.going[0]}, " in said
     assert "That frees" in said
     assert planned(folder).steps == ()
@@ -193,39 +192,20 @@ def test_the_question_names_what_goes_and_the_answer_counts(folder: OldArchive) 
 def test_the_answer_does_not_count_for_more_than_was_asked(folder: OldArchive) -> None:
     """While the question stands, the newest backup is verified, and the one that was the last may go, too."""
     before = folder.objects()
-    done = asked(folder, "y", meanwhile=lambda: folder.world.verify(folder.backups[-1]))
-    assert done.returncode == 1
-    assert "has become more" in " ".join(done.stdout.split())
+    code, said = asked(folder, "y", meanwhile=lambda: folder.world.verify(folder.backups[-1]))
+    assert code == 1
+    assert "has become more" in said
     assert folder.objects().keys() > before.keys()
 
 
-def asked(
-    archive: OldArchive, answer: str, meanwhile: Any = lambda: None
-) -> "subprocess.CompletedProcess[str]":
-    """A prune at a terminal."""
-    ours, theirs = pty.openpty()
-    python, dash, module, _, *rest = archive.instance.command("backup")
-    process = subprocess.Popen(
-        [python, dash, module, "backup", "prune", *rest],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=archive.instance.variables(),
-        cwd="/",
-    )
-    os.close(theirs)
-    told = ""
-    while "[y/N]" not in told:
-        told += os.read(ours, 4096).decode()
-    meanwhile()
-    os.write(ours, f"{answer}\n".encode())
-    try:
-        while data := os.read(ours, 4096):
-            told += data.decode()
-    except OSError:  # Linux tells the end of a terminal so
-        pass
-    os.close(ours)
-    return subprocess.CompletedProcess(process.args, process.wait(timeout=240), told, "")
+def asked(archive: OldArchive, answer: str, meanwhile: Callable[[], None] | None = None) -> tuple[int, str]:
+    """A prune at a terminal: its exit code, and what it said."""
+    with Terminal(archive.instance, "backup", "prune") as terminal:
+        terminal.wait_for("[y/N]")
+        if meanwhile:
+            meanwhile()
+        terminal.type(f"{answer}\n")
+        return terminal.end(), " ".join(terminal.told.split())
 
 
 def test_nobody_prunes_while_another_works_on_the_storage(folder: OldArchive) -> None:

@@ -1,6 +1,7 @@
 """A long step says how far it has come: in place on a terminal, in lines elsewhere, never in the JSON."""
 
 import json
+import re
 
 import pytest
 
@@ -63,7 +64,19 @@ def test_on_a_terminal_the_step_is_redrawn_in_place(
     console = ConsoleReport()
     with console.step("Base backup", "full", quiet=False):
         console.advance(2 * MIB, 4 * MIB)
-    assert "2 MiB of 4 MiB" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.index("Base backup full ") < shown.index("Base backup 2 MiB of 4 MiB")
+
+
+def test_on_a_narrow_terminal_a_long_detail_leaves_room_for_step_and_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "40")):
+        monkeypatch.setenv(name, value)
+    console = ConsoleReport()
+    with console.step("Wait", "for stockops backup prune, pid 1234567, since 10:11:12", quiet=False):
+        pass
+    assert re.search(r"Wait for stockops backup p\.\.\. \S*0:00:00", capsys.readouterr().out)
 
 
 def test_the_json_is_one_object_whatever_was_told_on_the_way(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,74 @@
+"""A command in a terminal, as a shell starts it: what it shows, and what is typed."""
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from tests.integration.ops.instance import Instance
+
+_PATIENCE_S = 240.0
+_AS_SHELLS_DO = 'trap : INT; "$@"; exit $?'
+"""The shell leads the session and outlives Ctrl-C; the command is its child."""
+
+
+class Terminal:
+    """A verb of a group of `stockops`, begun at once. Left, the terminal is closed."""
+
+    def __init__(self, instance: Instance, *words: str) -> None:
+        python, dash, module, group, *rest = instance.command(*words[:1])
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            ["sh", "-c", _AS_SHELLS_DO, "sh", python, dash, module, group, *words[1:], *rest],
+            env=instance.variables(TERM="xterm"),
+            cwd="/",
+            preexec_fn=lambda: os.login_tty(theirs),
+        )
+        os.close(theirs)
+        self.told = ""
+        """All that was shown up to now."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._ours)
+        self._process.wait(_PATIENCE_S)
+
+    def wait_for(self, text: str) -> None:
+        """Return when it has been shown."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while text not in self.told:
+            assert self._read(), self.told
+            assert time.monotonic() < deadline, self.told
+
+    def type(self, text: str) -> None:
+        """Type it; "\\x03" is Ctrl-C."""
+        os.write(self._ours, text.encode())
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the command."""
+        (command,) = psutil.Process(self._process.pid).children()
+        command.send_signal(number)
+
+    def end(self) -> int:
+        """The exit code, once the command has ended by itself."""
+        while self._read():
+            pass
+        return self._process.wait(_PATIENCE_S)
+
+    def _read(self) -> bool:
+        """Read on; False at the end."""
+        try:
+            told = os.read(self._ours, 4096)
+        except OSError:  # Linux tells the end of a terminal so
+            return False
+        self.told += told.decode("utf-8", "replace")
+        return bool(told)
