@@ -249,7 +249,8 @@ def _with_last_commit(
 
 
 def _progress(layout: Layout, source: Source, request: Request) -> Progress:
-    choice = source.choice
+    choice, newest = source.choice, source.archive.timeline
+    is_its_end = (choice.target.kind, choice.timeline) == ("latest", newest)
     return Progress(
         asked=f"{request} {source.storage.where} {choice.backup.id}",
         chain=tuple(backup.id for backup in choice.chain),
@@ -260,6 +261,7 @@ def _progress(layout: Layout, source: Source, request: Request) -> Progress:
         boot=boot_of_machine(),
         keep=_free_name(layout),
         streams=choice.backup.valkey_keys > 0,
+        left=0 if is_its_end else newest,
     )
 
 
@@ -322,6 +324,9 @@ def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[s
         lines.append(("Gap", f"the log is missing from {progress.gap}; nothing after that came back"))
     if held:
         lines.append(("Old data", f"{folder}  (delete them with: stockops kept delete {progress.keep})"))
+    if progress.left:
+        left = f"the end of timeline {progress.left}, still in the storage"
+        lines.append(("Left", f"{left}; back to it: stockops restore --timeline {progress.left}"))
     lines += hint
     lines.append(("Next", f"stockops up --data {layout.root}"))
     data: dict[str, Any] = {
@@ -330,6 +335,7 @@ def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[s
         "target": str(progress.target),
         "timeline": progress.timeline,
         "kept": str(folder) if held else None,
+        "left": progress.left or None,
     }
     report.result("restore", lines, data)
 

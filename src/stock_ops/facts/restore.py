@@ -85,6 +85,8 @@ class Progress:
     """Name of the folder that takes the old data."""
     streams: bool = False
     """The backup holds what Valkey cannot compute again, so that a new folder of Valkey comes, too."""
+    left: int = 0
+    """The newest timeline, where its end is not what is brought back; 0: it is."""
 
 
 @dataclass(frozen=True, slots=True)

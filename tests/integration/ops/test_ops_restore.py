@@ -36,7 +36,7 @@ def instance(make: Maker, server: S3Server) -> Instance:
 
 
 @pytest.mark.timeout(600)
-def test_a_restore_to_a_time_and_one_through_the_timeline_that_it_began(instance: Instance) -> None:
+def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back(instance: Instance) -> None:
     instance.up()
     instance.sql(LEDGER)
     instance.sql(ADD.format(400))
@@ -47,6 +47,8 @@ def test_a_restore_to_a_time_and_one_through_the_timeline_that_it_began(instance
     instance.sql(ADD.format(100))
     rows, time = read_ledger(instance), instance.sql("SELECT clock_timestamp()")
     instance.sql("DELETE FROM ledger")
+    instance.sql(ADD.format(7))
+    left = read_ledger(instance)
     error = instance.refused("restore", "--yes")
     assert error["kind"] == "LiveDataError"
     assert "stockops down" in error["todo"]
@@ -58,7 +60,7 @@ def test_a_restore_to_a_time_and_one_through_the_timeline_that_it_began(instance
 
     told = instance.run("restore", "--yes", "--json", "--time", time)
     assert told.code == 0, told.out + told.err
-    assert told.json["timeline"] == 1
+    assert (told.json["timeline"], told.json["left"]) == (1, 1)
     instance.up()
     assert instance.status()["state"] == "running"
     assert read_ledger(instance) == rows
@@ -74,6 +76,20 @@ def test_a_restore_to_a_time_and_one_through_the_timeline_that_it_began(instance
     instance.down()
     told = instance.run("restore", "--yes", "--json", "--backup", first, "--latest")
     assert told.code == 0, told.out + told.err
-    assert told.json["timeline"] == 2
+    assert (told.json["timeline"], told.json["left"]) == (2, None)
     assert BackedUp(instance).rows(instance.layout.postgresql) == rows
     assert len(verb(instance, "kept", "list")["kept"]) == 2
+
+    told = instance.run("restore", "--yes", "--json", "--timeline", "1")
+    assert told.code == 0, told.out + told.err
+    assert (told.json["timeline"], told.json["left"]) == (1, 2)
+    instance.up()
+    assert read_ledger(instance) == left
+    assert instance.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "3"
+    instance.sql(ADD.format(5))
+    made(verb(instance, "backup", "create"))
+    rows = read_ledger(instance)
+    instance.down()
+    told = instance.run("restore", "--yes", "--json")
+    assert (told.json["timeline"], told.json["left"]) == (3, None)
+    assert BackedUp(instance).rows(instance.layout.postgresql) == rows
