@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_PATIENCE_S = 10.0
+
 
 class Beside:
     """Runs coroutines, one after the other, while its caller waits."""
@@ -18,19 +20,31 @@ class Beside:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine returns; it is cancelled when its caller is interrupted."""
+        """What the coroutine returns; when its caller is interrupted, it is cancelled and tidies up first."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except BaseException:
             future.cancel()
+            self._settle()
             raise
+
+    def _settle(self) -> None:
+        asyncio.run_coroutine_threadsafe(_wait_for_others(), self._loop).result()
 
     def close(self) -> None:
         """End the thread."""
+        self._settle()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _wait_for_others() -> None:
+    """Until all other tasks have ended, but not for ever: a server that is stopped closes no connection."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=_PATIENCE_S)
 
 
 @contextmanager
