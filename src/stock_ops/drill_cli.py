@@ -10,6 +10,7 @@ import typer
 
 from stock_ops.errors import OpsError, PartError, StoppedByUserError
 from stock_ops.facts.backups import BackupSettings, read_backup_settings
+from stock_ops.facts.storage import absolute
 from stock_ops.layout import Layout
 from stock_ops.plans.drill import AFTER, BEFORE, CHECKS, RESTORE, Check, Journal, dump_journal, summary
 from stock_ops.plans.drill_picture import spelled
@@ -64,13 +65,9 @@ def _settings(layout: Layout, storage: str | None, key_file: Path | None) -> Bac
     settings = read_backup_settings(layout)
     return replace(
         settings,
-        storage=_place(storage) if storage else settings.storage,
+        storage=absolute(storage) if storage else settings.storage,
         key_file=key_file.resolve() if key_file else settings.key_file,
     )
-
-
-def _place(storage: str) -> str:
-    return storage if storage.startswith("s3://") else str(Path(storage).resolve())
 
 
 def _drill(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> int:

@@ -1,5 +1,6 @@
 """The verb restore, and the verbs of the old data that restores keep."""
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from stock_ops.facts.restore import (
     is_putting_in_place,
     observe_works,
 )
-from stock_ops.facts.storage import open_storage
+from stock_ops.facts.storage import absolute, open_storage
 from stock_ops.layout import FORMAT, Layout
 from stock_ops.plans.fitness import (
     plan_preparations,
@@ -39,7 +40,7 @@ from stock_ops.plans.fitness import (
     refuse_target,
     refuse_unfit,
 )
-from stock_ops.plans.recovery import Choice, Request, choose
+from stock_ops.plans.recovery import Choice, Request, choose, find_branch, left_behind
 from stock_ops.plans.refusals import installed, refuse_folder
 from stock_ops.plans.restore import Step, plan_place, plan_restore, resumable
 from stock_ops.report import Report
@@ -47,7 +48,7 @@ from stock_ops.repository.keys import WrongKeyError, read_identity, recipient_of
 from stock_ops.repository.owner import read_owner
 from stock_ops.repository.storage import Storage
 from stock_ops.runners.files import remove
-from stock_ops.runners.restores.commits import find_last_commit
+from stock_ops.runners.restores.commits import find_first_commit, find_last_commit
 from stock_ops.runners.restores.fetch import Workshop
 from stock_ops.runners.restores.restore import Job, run_restore
 from stock_ops.runners.restores.scratch import Place
@@ -166,7 +167,7 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
     if not dry_run:
         refuse_live(facts)
     source = _look(layout, facts, wish)
-    wanted = _progress(layout, source, wish.request)
+    wanted = _progress(layout, source, wish)
     steps = plan_restore(wanted, works)
     if dry_run:
         report.plan("restore", [*_first(facts), *listed([*plan_preparations(facts), *steps])])
@@ -216,9 +217,7 @@ def _finish(layout: Layout, rest: tuple[Step, ...], report: Report, *, dry_run: 
 def _look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     """Look at the storage and choose. What stands in the way is said before anything is touched."""
     settings, place = read_backup_settings(layout), wish.storage
-    if place is not None and not place.startswith("s3://"):
-        place = str(Path(place).resolve())
-    storage = open_storage(layout, replace(settings, storage=place) if place else settings)
+    storage = open_storage(layout, replace(settings, storage=absolute(place)) if place else settings)
     identity = read_identity(wish.key_file or settings.key_file)
     owner = read_owner(storage)
     if owner and owner.recipient != recipient_of(identity):
@@ -227,17 +226,18 @@ def _look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     here = observe_here(layout, installed(facts.programs).postgresql.package, facts.folder.free_bytes)
     refuse_storage(archive, here)
     now = datetime.now(UTC)
-    if wish.request.time is not None:
-        archive = _with_last_commit(facts, storage, identity, archive, wish.request, now)
+    archive = _with_commits(facts, storage, identity, archive, wish.request, now)
     choice = choose(archive, wish.request, now)
     refuse_unfit(choice, here, facts)
     return Source(storage, settings, identity, archive, choice)
 
 
-def _with_last_commit(
+def _with_commits(
     facts: Facts, storage: Storage, identity: str, archive: Archive, request: Request, now: datetime
 ) -> Archive:
-    """What is possible is told by the log itself; not where it has a gap."""
+    """Which times are possible is told by the log itself; not where it has a gap."""
+    if request.time is None:
+        return archive
     try:
         latest = choose(archive, Request(latest=True, timeline=request.timeline), now)
     except OpsError:
@@ -245,14 +245,16 @@ def _with_last_commit(
     binaries = postgresql_bin(installed(facts.programs).postgresql.package)
     place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
     shop = Workshop(storage, identity, latest.chain, archive.histories, place)
-    return replace(archive, last_commit=find_last_commit(shop, latest.wal))
+    branch = find_branch(archive, request.time) if request.timeline is None else None
+    if branch:
+        branch = replace(branch, first_commit=find_first_commit(shop, branch.begun, archive))
+    return replace(archive, last_commit=find_last_commit(shop, latest.wal), branch=branch)
 
 
-def _progress(layout: Layout, source: Source, request: Request) -> Progress:
-    choice, newest = source.choice, source.archive.timeline
-    is_its_end = (choice.target.kind, choice.timeline) == ("latest", newest)
+def _progress(layout: Layout, source: Source, wish: Wish) -> Progress:
+    choice, left = source.choice, left_behind(source.archive, source.choice, datetime.now(UTC))
     return Progress(
-        asked=f"{request} {source.storage.where} {choice.backup.id}",
+        asked=f"{wish.request} {source.storage.where} {choice.backup.id}",
         chain=tuple(backup.id for backup in choice.chain),
         timeline=choice.timeline,
         target=choice.target,
@@ -261,8 +263,16 @@ def _progress(layout: Layout, source: Source, request: Request) -> Progress:
         boot=boot_of_machine(),
         keep=_free_name(layout),
         streams=choice.backup.valkey_keys > 0,
-        left=0 if is_its_end else newest,
+        back=_way_back(layout, wish, left) if left else "",
     )
+
+
+def _way_back(layout: Layout, wish: Wish, timeline: int) -> str:
+    """What to type for the end of a timeline, from where this restore takes its data."""
+    words = ["stockops", "restore", "--timeline", str(timeline), "--data", str(layout.root)]
+    words += ["--storage", absolute(wish.storage)] if wish.storage else []
+    words += ["--key-file", str(wish.key_file.absolute())] if wish.key_file else []
+    return shlex.join(words)
 
 
 def _free_name(layout: Layout) -> str:
@@ -324,9 +334,8 @@ def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[s
         lines.append(("Gap", f"the log is missing from {progress.gap}; nothing after that came back"))
     if held:
         lines.append(("Old data", f"{folder}  (delete them with: stockops kept delete {progress.keep})"))
-    if progress.left:
-        left = f"the end of timeline {progress.left}, still in the storage"
-        lines.append(("Left", f"{left}; back to it: stockops restore --timeline {progress.left}"))
+    if progress.back:
+        lines.append(("Back", f"what came after that is still in the storage: {progress.back}"))
     lines += hint
     lines.append(("Next", f"stockops up --data {layout.root}"))
     data: dict[str, Any] = {
@@ -335,7 +344,7 @@ def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[s
         "target": str(progress.target),
         "timeline": progress.timeline,
         "kept": str(folder) if held else None,
-        "left": progress.left or None,
+        "back": progress.back or None,
     }
     report.result("restore", lines, data)
 

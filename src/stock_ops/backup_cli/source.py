@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stock_ops.facts.backups import read_backup_settings
-from stock_ops.facts.storage import open_storage
+from stock_ops.facts.storage import absolute, open_storage
 from stock_ops.layout import Layout
 from stock_ops.repository.keys import read_identity
 from stock_ops.repository.storage import Storage
@@ -32,9 +32,7 @@ def open_source(layout: Layout, place: str | None) -> Storage:
     """The storage that the operator named, or the one of the settings."""
     settings = read_backup_settings(layout)
     if place is not None:
-        settings = replace(
-            settings, storage=place if place.startswith("s3://") else f"{Path(place).resolve()}"
-        )
+        settings = replace(settings, storage=absolute(place))
     return open_storage(layout, settings)
 
 

@@ -15,8 +15,20 @@ from stock_ops.layout import Layout
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import is_backup_id
-from stock_ops.repository.timelines import Held
+from stock_ops.repository.timelines import Held, Leg
 from stock_ops.repository.wal import timeline_of
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where an earlier restore left a timeline although that goes on, and began another one."""
+
+    left: Leg
+    begun: Leg
+    at: datetime
+    """Of what was not brought back, the first commit, or the mark before it."""
+    first_commit: datetime | None = None
+    """On the timeline that was begun; None where it was not looked for, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,8 @@ class Archive:
     marks: tuple[NamedMark, ...]
     last_commit: datetime | None = None
     """Of the newest timeline; None where it was not looked for."""
+    branch: Branch | None = None
+    """The last one before a time that is asked for; None where there is none, or nobody asks."""
 
     @property
     def timeline(self) -> int:
@@ -85,8 +99,8 @@ class Progress:
     """Name of the folder that takes the old data."""
     streams: bool = False
     """The backup holds what Valkey cannot compute again, so that a new folder of Valkey comes, too."""
-    left: int = 0
-    """The newest timeline, where its end is not what is brought back; 0: it is."""
+    back: str = ""
+    """What to type for the end of the newest timeline; empty where that comes now, or is out of reach."""
 
 
 @dataclass(frozen=True, slots=True)

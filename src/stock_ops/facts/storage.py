@@ -11,6 +11,11 @@ from stock_ops.repository.s3 import Bucket, S3Storage
 from stock_ops.repository.storage import Storage, StorageError
 
 
+def absolute(storage: str) -> str:
+    """A storage as it was typed, so that it is the same one from any folder."""
+    return storage if storage.startswith("s3://") else str(Path(storage).resolve())
+
+
 def open_storage(
     layout: Layout, settings: BackupSettings, environ: Mapping[str, str] = os.environ
 ) -> Storage:

@@ -1,16 +1,18 @@
 """What to recover, and from what: the newest whole backup before the target, and the log since. Pure."""
 
+import contextlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import NoReturn
 
-from stock_ops.errors import DamagedBackupError, MissingWalError, NoBackupError, OutOfReachError
-from stock_ops.facts.restore import Archive, Target
+from stock_ops.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
+from stock_ops.facts.restore import Archive, Branch, Target
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import base_of, moment_of
-from stock_ops.repository.timelines import Held, Way, holds, names_at, run_along, way_to
+from stock_ops.repository.timelines import Held, Leg, Way, holds, names_at, run_along, way_to
 from stock_ops.repository.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
 
 SLACK_BYTES = 256 * 2**20
@@ -94,6 +96,45 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
     )
     _refuse_gap(archive, choice, until)
     return choice
+
+
+def left_behind(archive: Archive, choice: Choice, now: datetime) -> int | None:
+    """The newest timeline, when its end is not what is brought back, but could be; else None."""
+    newest = archive.timeline
+    if (choice.target.kind, choice.timeline) == ("latest", newest):
+        return None
+    try:
+        choose(archive, Request(timeline=newest), now)
+    except OpsError:
+        return None
+    return newest
+
+
+def find_branch(archive: Archive, time: datetime) -> Branch | None:
+    """The last restore on the way to the present that went back to before a time.
+
+    Until the timeline that it began has a first commit, the time is one of the timeline that it left.
+    Raises OutOfReachError, DamagedBackupError.
+    """
+    for left, begun in reversed(list(pairwise(way_of(archive, None)))):
+        if (at := _left_at(archive, left)) and at <= time:
+            return Branch(left, begun, at)
+    return None
+
+
+def _left_at(archive: Archive, leg: Leg) -> datetime | None:
+    """When a leg was left by a restore to a time or a mark; None when it was left at its end."""
+    if found := _AT_MARK.fullmatch(leg.why):
+        own = ((one.mark.name, one.mark.at) for one in archive.backups)
+        return dict((*((mark.name, mark.at) for mark in archive.marks), *own)).get(found[1])
+    if found := _BEFORE.fullmatch(leg.why):
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(found[1])
+    return None
+
+
+_BEFORE = re.compile(r"before (.+[+-][\d:]+)")
+_AT_MARK = re.compile(r'at restore point "(.+)"')
 
 
 def judge(archive: Archive, way: Way) -> tuple[tuple[Manifest, str | None], ...]:
@@ -211,6 +252,14 @@ def _refuse_time(archive: Archive, time: datetime, usable: _Usable, now: datetim
         raise OutOfReachError(
             f"{_told(time)} lies after the last commit that was shipped.",
             f"{possible} For everything there is: stockops restore",
+        )
+    branch = archive.branch
+    if branch and branch.first_commit and branch.at <= time < branch.first_commit:
+        left, begun = branch.left.timeline, branch.begun.timeline
+        raise OutOfReachError(
+            f"Nothing was committed at {_told(time)} on timeline {begun}: the restore that began it left "
+            f"timeline {left} at {_told(branch.at)}.",
+            f'What timeline {left} held then: stockops restore --timeline {left} --time "{_told(time)}"',
         )
 
 

@@ -1,7 +1,7 @@
 """Timelines of the write-ahead log: each restore begins a new one, which leaves its parent. Pure."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stock_ops.repository.wal import SEGMENT_BYTES, parse_lsn, segment_name
 
@@ -13,6 +13,8 @@ class Leg:
     timeline: int
     begin: int
     end: int | None
+    why: str = field(default="", compare=False)
+    """Why it ends there, in PostgreSQL's words."""
 
 
 Way = tuple[Leg, ...]
@@ -28,8 +30,8 @@ def way_to(timeline: int, history: str | None) -> Way:
     if history is None:
         return (Leg(timeline, 0, None),)
     legs, begin = [], 0
-    for parent, end in _switches(history):
-        legs.append(Leg(parent, begin, end))
+    for parent, end, why in _switches(history):
+        legs.append(Leg(parent, begin, end, why))
         begin = end
     if not legs or legs[-1].timeline >= timeline:
         raise ValueError(f"it does not lead to timeline {timeline}")
@@ -78,14 +80,14 @@ def run_along(way: Way, first: int, whole: Container[str], partial: Container[st
         return
 
 
-def _switches(history: str) -> Iterator[tuple[int, int]]:
+def _switches(history: str) -> Iterator[tuple[int, int, str]]:
     before = 0
     for line in history.splitlines():
         text = line.split("#")[0].strip()
         if not text:
             continue
-        parent, lsn, *_ = text.split(maxsplit=2)
+        parent, lsn, *why = text.split(maxsplit=2)
         if int(parent) <= before:
             raise ValueError("its timelines do not ascend")
         before = int(parent)
-        yield before, parse_lsn(lsn)
+        yield before, parse_lsn(lsn), "".join(why)

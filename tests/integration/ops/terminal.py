@@ -1,7 +1,9 @@
 """A command in a terminal, as a shell starts it: what it shows, and what is typed."""
 
+import contextlib
 import os
 import pty
+import select
 import signal
 import subprocess
 import time
@@ -12,13 +14,13 @@ import psutil
 
 from tests.integration.ops.instance import Instance
 
-_PATIENCE_S = 240.0
+_PATIENCE_S = 120.0
 _AS_SHELLS_DO = 'trap : INT; "$@"; exit $?'
 """The shell leads the session and outlives Ctrl-C; the command is its child."""
 
 
 class Terminal:
-    """A verb of a group of `stockops`, begun at once. Left, the terminal is closed."""
+    """A verb of a group of `stockops`, begun at once. Left, it ends."""
 
     def __init__(self, instance: Instance, *words: str) -> None:
         python, dash, module, group, *rest = instance.command(*words[:1])
@@ -39,15 +41,18 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            shell = psutil.Process(self._process.pid)
+            for process in (*shell.children(recursive=True), shell):
+                process.kill()
+        self._process.wait()
         os.close(self._ours)
-        self._process.wait(_PATIENCE_S)
 
     def wait_for(self, text: str) -> None:
         """Return when it has been shown."""
         deadline = time.monotonic() + _PATIENCE_S
         while text not in self.told:
-            assert self._read(), self.told
-            assert time.monotonic() < deadline, self.told
+            assert self._read(deadline), self.told
 
     def type(self, text: str) -> None:
         """Type it; "\\x03" is Ctrl-C."""
@@ -60,12 +65,15 @@ class Terminal:
 
     def end(self) -> int:
         """The exit code, once the command has ended by itself."""
-        while self._read():
+        deadline = time.monotonic() + _PATIENCE_S
+        while self._read(deadline):
             pass
         return self._process.wait(_PATIENCE_S)
 
-    def _read(self) -> bool:
+    def _read(self, deadline: float) -> bool:
         """Read on; False at the end."""
+        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"nothing more came: {self.told}"
         try:
             told = os.read(self._ours, 4096)
         except OSError:  # Linux tells the end of a terminal so

@@ -1,5 +1,6 @@
 """After a restore the platform starts as after any stop, and the archive goes on where it branched off."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     rows, time = read_ledger(instance), instance.sql("SELECT clock_timestamp()")
     instance.sql("DELETE FROM ledger")
     instance.sql(ADD.format(7))
-    left = read_ledger(instance)
+    left, later = read_ledger(instance), instance.sql("SELECT clock_timestamp()")
     error = instance.refused("restore", "--yes")
     assert error["kind"] == "LiveDataError"
     assert "stockops down" in error["todo"]
@@ -58,9 +59,9 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     assert first in planned.out
     instance.down()
 
-    told = instance.run("restore", "--yes", "--json", "--time", time)
+    told = instance.run("restore", "--yes", "--time", time)
     assert told.code == 0, told.out + told.err
-    assert (told.json["timeline"], told.json["left"]) == (1, 1)
+    assert f"restore --timeline 1 --data {instance.data}\n" in told.out
     instance.up()
     assert instance.status()["state"] == "running"
     assert read_ledger(instance) == rows
@@ -76,13 +77,21 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     instance.down()
     told = instance.run("restore", "--yes", "--json", "--backup", first, "--latest")
     assert told.code == 0, told.out + told.err
-    assert (told.json["timeline"], told.json["left"]) == (2, None)
+    assert (told.json["timeline"], told.json["back"]) == (2, None)
     assert BackedUp(instance).rows(instance.layout.postgresql) == rows
     assert len(verb(instance, "kept", "list")["kept"]) == 2
 
-    told = instance.run("restore", "--yes", "--json", "--timeline", "1")
+    error = instance.refused("restore", "--yes", "--time", later)
+    assert error["kind"] == "OutOfReachError"
+    assert "the restore that began it left timeline 1" in error["why"]
+    (way_there,) = re.findall(r'stockops restore (--timeline 1 --time) "(.+)"', error["todo"])
+    planned = instance.run("restore", "--dry-run", *way_there[0].split(), way_there[1])
+    assert planned.code == 0, planned.out + planned.err
+    source = ("--storage", "s3://backups/one", "--key-file", str(BackedUp(instance).key))
+    told = instance.run("restore", "--yes", "--json", "--timeline", "1", *source)
     assert told.code == 0, told.out + told.err
-    assert (told.json["timeline"], told.json["left"]) == (1, 2)
+    words = ("stockops", "restore", "--timeline", "2", "--data", str(instance.data), *source)
+    assert (told.json["timeline"], told.json["back"]) == (1, " ".join(words))
     instance.up()
     assert read_ledger(instance) == left
     assert instance.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "3"
@@ -91,5 +100,5 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     rows = read_ledger(instance)
     instance.down()
     told = instance.run("restore", "--yes", "--json")
-    assert (told.json["timeline"], told.json["left"]) == (3, None)
+    assert (told.json["timeline"], told.json["back"]) == (3, None)
     assert BackedUp(instance).rows(instance.layout.postgresql) == rows

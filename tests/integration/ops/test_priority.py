@@ -126,12 +126,14 @@ def test_a_launcher_that_ignores_its_children_changes_nothing() -> None:
 
 
 @pytest.mark.root
-def test_what_the_system_refuses_is_no_error() -> None:
+@pytest.mark.parametrize("ask", ["give_way({pid})", "_set_session({pid}, 15)"])
+def test_what_the_system_refuses_is_no_error(ask: str) -> None:
     user, python = other_user()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
     with started(SAY + SLEEP, session=True) as (_, (other, *_)):
-        ask = f"priority.give_way({other}); {SAY}"
-        with started(ask, session=True, user=user, python=python) as (process, said):
-            assert said[2:] == [0, 0]
+        work = f"priority.{ask.format(pid=other)}; {SAY}"
+        with started(work, session=True, user=user, python=python) as (process, said):
+            assert said[2:] == [own, 0]
             assert process.wait(10) == 0
         assert Path(f"/proc/{other}/autogroup").read_text().split()[-1] == "0"
-        assert os.getpriority(os.PRIO_PROCESS, other) == 0
+        assert os.getpriority(os.PRIO_PROCESS, other) == own

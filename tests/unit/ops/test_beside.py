@@ -1,12 +1,10 @@
 """Work in a loop beside tidies up before its interrupted caller goes on."""
 
 import asyncio
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import pytest
@@ -14,23 +12,26 @@ import pytest
 from stock_ops.runners.backups import beside
 from stock_ops.runners.backups.beside import loop_beside
 
+INTERRUPT = signal.SIGUSR2
+"""Nobody else here uses it."""
 
-@contextmanager
-def interrupted(after_s: float) -> Iterator[None]:
-    """Ctrl-C after a while, by a signal that nobody else uses."""
 
+@pytest.fixture(autouse=True)
+def _interrupts() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGUSR2, interrupt)
-    timer = threading.Timer(after_s, lambda: os.kill(os.getpid(), signal.SIGUSR2))
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        signal.signal(signal.SIGUSR2, before)
+    before = signal.signal(INTERRUPT, interrupt)
+    yield
+    signal.signal(INTERRUPT, before)
+
+
+async def interrupt_caller() -> None:
+    """Ctrl-C, then wait for what comes."""
+    main = threading.main_thread().ident
+    assert main
+    signal.pthread_kill(main, INTERRUPT)
+    await asyncio.sleep(60)
 
 
 def test_work_whose_caller_is_interrupted_tidies_up_first() -> None:
@@ -38,15 +39,27 @@ def test_work_whose_caller_is_interrupted_tidies_up_first() -> None:
 
     async def work() -> None:
         try:
-            await asyncio.sleep(60)
+            await interrupt_caller()
         finally:
             await asyncio.sleep(0.2)
             tidied.append("the connection")
 
-    with loop_beside() as loop, interrupted(0.1):
+    with loop_beside() as loop:
         with pytest.raises(KeyboardInterrupt):
             loop.run(work())
         assert tidied
+
+
+def test_what_goes_wrong_while_it_tidies_up_is_told_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> None:
+        try:
+            await interrupt_caller()
+        finally:
+            raise TimeoutError("the connection does not close")
+
+    with loop_beside() as loop, pytest.raises(KeyboardInterrupt):
+        loop.run(work())
+    assert not caplog.records
 
 
 def test_work_that_does_not_end_keeps_nobody_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,11 +68,15 @@ def test_work_that_does_not_end_keeps_nobody_for_ever(monkeypatch: pytest.Monkey
 
     async def work() -> None:
         try:
-            await asyncio.sleep(60)
+            await interrupt_caller()
         finally:
-            await ended.wait()
+            while not ended.is_set():
+                try:
+                    await ended.wait()
+                except asyncio.CancelledError:
+                    continue
 
     begun = time.monotonic()
-    with loop_beside() as loop, interrupted(0.1), pytest.raises(KeyboardInterrupt):
+    with loop_beside() as loop, pytest.raises(KeyboardInterrupt):
         loop.run(work())
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 10

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stock_ops.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
-from stock_ops.facts.restore import Archive, Target
-from stock_ops.plans.recovery import Choice, Request, choose
+from stock_ops.facts.restore import Archive, Branch, Target
+from stock_ops.plans.recovery import Choice, Request, choose, find_branch, left_behind
 from stock_ops.repository.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import base_of
@@ -238,6 +238,74 @@ def test_the_timeline_that_was_left_can_be_gone_back_to_by_its_number() -> None:
     left = back.backup.id
     assert "--timeline 1" in refused(branched(), Request(backup=left), OutOfReachError)
     assert "1, 2" in refused(branched(), Request(timeline=5), OutOfReachError)
+
+
+@pytest.mark.parametrize(
+    ("archive", "request_", "left"),
+    [
+        (ALL, Request(), None),
+        (ALL, Request(backup=FULL.id, latest=True), None),
+        (ALL, Request(backup=FULL.id), 1),
+        (ALL, Request(time=hour(60)), 1),
+        (branched(), Request(), None),
+        (branched(), Request(timeline=1), 2),
+        (branched(), Request(timeline=2), None),
+        (branched(), Request(time=hour(81)), 2),
+    ],
+)
+def test_the_end_of_the_newest_timeline_is_left_behind_unless_it_is_what_comes_back(
+    archive: Archive, request_: Request, left: int | None
+) -> None:
+    assert left_behind(archive, choose(archive, request_, NOW), NOW) == left
+
+
+def test_an_end_that_is_out_of_reach_is_no_way_back() -> None:
+    gap = replace(ALL, whole=ALL.whole - {segment_name(1, 30)})
+    assert left_behind(gap, choose(gap, Request(time=hour(60)), NOW), NOW) is None
+    torn = replace(branched(), histories={2: ""})
+    assert left_behind(torn, choose(torn, Request(timeline=1), NOW), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "before 2026-11-26 06:00:00+00",
+        "before 2026-11-26 11:30:00.00+05:30",
+        'at restore point "before import"',
+        f'at restore point "{SECOND.mark.name}"',
+    ],
+)
+def test_a_restore_that_left_what_came_later_is_found(why: str) -> None:
+    marks = (NamedMark("before import", lsn(25), 1, hour(54)),)
+    backups = (*branched().backups, SECOND)
+    history = {2: f"1\t{lsn(25, 5000)}\t{why}\n"}
+    archive = replace(branched(), histories=history, marks=marks, backups=backups)
+    at = SECOND.mark.at if SECOND.mark.name in why else hour(54)
+    branch = find_branch(archive, hour(60))
+    assert branch
+    assert (branch.left.timeline, branch.begun.timeline, branch.at) == (1, 2, at)
+    assert find_branch(archive, hour(48)) is None
+
+
+@pytest.mark.parametrize(
+    "why",
+    ["no recovery target specified", "before noon", "before noon+00", 'at restore point "unknown"', ""],
+)
+def test_a_timeline_that_was_left_at_its_end_hides_nothing(why: str) -> None:
+    history = {2: f"1\t{lsn(25, 5000)}\t{why}\n"}
+    assert find_branch(replace(branched(), histories=history), hour(60)) is None
+
+
+def test_a_time_that_only_the_timeline_that_was_left_knows_is_refused_with_the_way_there() -> None:
+    left, begun = way_to(2, HISTORY)
+    archive = replace(branched(), branch=Branch(left, begun, hour(54), hour(72)))
+    for time in (hour(54), hour(60)):
+        said = refused(archive, Request(time=time), OutOfReachError)
+        assert f'stockops restore --timeline 1 --time "{time:%Y-%m-%d %H:%M:%S}Z"' in said
+    for time in (hour(53), hour(72)):
+        assert choose(archive, Request(time=time), NOW).timeline == 2
+    unknown = replace(branched(), branch=Branch(left, begun, hour(54)))
+    assert choose(unknown, Request(time=hour(60)), NOW).timeline == 2
 
 
 def test_a_missing_segment_right_after_the_branch_is_a_gap_although_the_old_timeline_has_that_number() -> (

@@ -6,9 +6,12 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from stock_ops.runners.run import signals_wait
+
 T = TypeVar("T")
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 20.0
+"""Longer than it takes to give up two connections, one after the other, to a server that is stopped."""
 
 
 class Beside:
@@ -21,28 +24,28 @@ class Beside:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What the coroutine returns; when its caller is interrupted, it is cancelled and tidies up first."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return future.result()
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
         except BaseException:
-            future.cancel()
-            self._settle()
+            self._end_all()
             raise
-
-    def _settle(self) -> None:
-        asyncio.run_coroutine_threadsafe(_wait_for_others(), self._loop).result()
 
     def close(self) -> None:
         """End the thread."""
-        self._settle()
+        self._end_all()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    def _end_all(self) -> None:
+        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result()
 
-async def _wait_for_others() -> None:
-    """Until all other tasks have ended, but not for ever: a server that is stopped closes no connection."""
+
+async def _end_others() -> None:
+    """Cancel all other tasks, and wait until they have tidied up, though not for ever."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
+    for other in others:
+        other.cancel()
     if others:
         await asyncio.wait(others, timeout=_PATIENCE_S)
 
@@ -54,4 +57,5 @@ def loop_beside() -> Iterator[Beside]:
     try:
         yield beside
     finally:
-        beside.close()
+        with signals_wait():
+            beside.close()
