@@ -236,19 +236,19 @@ def _with_commits(
     facts: Facts, storage: Storage, identity: str, archive: Archive, request: Request, now: datetime
 ) -> Archive:
     """Which times are possible is told by the log itself; not where it has a gap."""
-    if request.time is None:
+    if request.time is None or not archive.backups:
         return archive
+    binaries = postgresql_bin(installed(facts.programs).postgresql.package)
+    place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
+    shop = Workshop(storage, identity, archive.backups[-1:], archive.histories, place)
+    if request.timeline is None and (branch := find_branch(archive, request.time)):
+        first = find_first_commit(shop, branch.begun, archive)
+        archive = replace(archive, branch=replace(branch, first_commit=first))
     try:
         latest = choose(archive, Request(latest=True, timeline=request.timeline), now)
     except OpsError:
         return archive
-    binaries = postgresql_bin(installed(facts.programs).postgresql.package)
-    place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
-    shop = Workshop(storage, identity, latest.chain, archive.histories, place)
-    branch = find_branch(archive, request.time) if request.timeline is None else None
-    if branch:
-        branch = replace(branch, first_commit=find_first_commit(shop, branch.begun, archive))
-    return replace(archive, last_commit=find_last_commit(shop, latest.wal), branch=branch)
+    return replace(archive, last_commit=find_last_commit(shop, latest.wal))
 
 
 def _progress(layout: Layout, source: Source, wish: Wish) -> Progress:
@@ -335,7 +335,7 @@ def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[s
     if held:
         lines.append(("Old data", f"{folder}  (delete them with: stockops kept delete {progress.keep})"))
     if progress.back:
-        lines.append(("Back", f"what came after that is still in the storage: {progress.back}"))
+        lines.append(("Back", f"to the last moment in the storage: {progress.back}"))
     lines += hint
     lines.append(("Next", f"stockops up --data {layout.root}"))
     data: dict[str, Any] = {

@@ -59,8 +59,12 @@ class Server:
         self._shell.communicate(timeout=60)
 
     def _is_dead(self) -> bool:
-        """The shell keeps its place until it is told to stop."""
-        return self._shell.poll() is not None or psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
+        """The shell keeps its place until it is told to stop, unless it has looked for ended children."""
+        try:
+            status = psutil.Process(self.pid).status()
+        except psutil.NoSuchProcess:
+            return True
+        return self._shell.poll() is not None or status == psutil.STATUS_ZOMBIE
 
 
 def user_group(user: str | None) -> int | None:

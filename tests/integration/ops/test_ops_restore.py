@@ -1,12 +1,14 @@
 """After a restore the platform starts as after any stop, and the archive goes on where it branched off."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.contract.ops.s3_server import S3Server
+from tests.integration.ops.archived import wait_until_shipped
 from tests.integration.ops.backed_up import ADD, LEDGER, BackedUp, connect_cache, made, read_ledger, verb
 from tests.integration.ops.conftest import Maker
 from tests.integration.ops.instance import Instance
@@ -50,6 +52,7 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     instance.sql("DELETE FROM ledger")
     instance.sql(ADD.format(7))
     left, later = read_ledger(instance), instance.sql("SELECT clock_timestamp()")
+    wait_until_shipped(instance)
     error = instance.refused("restore", "--yes")
     assert error["kind"] == "LiveDataError"
     assert "stockops down" in error["todo"]
@@ -92,13 +95,14 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     assert told.code == 0, told.out + told.err
     words = ("stockops", "restore", "--timeline", "2", "--data", str(instance.data), *source)
     assert (told.json["timeline"], told.json["back"]) == (1, " ".join(words))
-    instance.up()
-    assert read_ledger(instance) == left
-    assert instance.sql("SELECT timeline_id FROM pg_control_checkpoint()") == "3"
-    instance.sql(ADD.format(5))
-    made(verb(instance, "backup", "create"))
-    rows = read_ledger(instance)
-    instance.down()
-    told = instance.run("restore", "--yes", "--json")
-    assert (told.json["timeline"], told.json["back"]) == (3, None)
-    assert BackedUp(instance).rows(instance.layout.postgresql) == rows
+    back = BackedUp(instance)
+    assert back.rows(instance.layout.postgresql) == left
+    assert back.ask(instance.layout.postgresql, timeline_of) == 3
+
+
+async def timeline_of(connect: Callable[[], Awaitable[asyncpg.Connection]]) -> int:
+    connection = await connect()
+    try:
+        return int(await connection.fetchval("SELECT timeline_id FROM pg_control_checkpoint()"))
+    finally:
+        await connection.close()
