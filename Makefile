@@ -8,7 +8,7 @@ ON = $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test check bench lock generate clean
+.PHONY: help up down status logs doctor install test check check-python check-page bench lock generate clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,10 +41,15 @@ test: ## All tests, on real servers
 
 check: ## Static checks: style, types, layers
 	@$(BOOTSTRAP) dev
+	@$(MAKE) --no-print-directory -j2 check-python check-page
+
+check-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-page:
 	@$(BOOTSTRAP) npm lint typecheck
 
 bench: ## The table of numbers, with peers in the same run

@@ -17,8 +17,8 @@ from tests.contract.gateway.backup_part import BackupPartStub, backup_report
 from tools.generate import CONTRACT, contract
 
 CONFIG = [Path(__file__).with_name(name) for name in ("schemathesis.toml", "hooks.py")]
-EXAMPLES = 150
-LONGEST_S = 120
+EXAMPLES = 100
+LONGEST_S = 240
 
 
 @pytest.fixture(scope="module")
