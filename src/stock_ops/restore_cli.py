@@ -269,10 +269,15 @@ def _progress(layout: Layout, source: Source, wish: Wish) -> Progress:
 
 def _way_back(layout: Layout, wish: Wish, timeline: int) -> str:
     """What to type for the end of a timeline, from where this restore takes its data."""
-    words = ["stockops", "restore", "--timeline", str(timeline), "--data", str(layout.root)]
+    words = ["restore", "--timeline", str(timeline)]
     words += ["--storage", absolute(wish.storage)] if wish.storage else []
     words += ["--key-file", str(wish.key_file.absolute())] if wish.key_file else []
-    return shlex.join(words)
+    return _command(layout, *words)
+
+
+def _command(layout: Layout, *words: str) -> str:
+    """What to type, for a shell, so that it means this data folder."""
+    return shlex.join(["stockops", *words, "--data", str(layout.root)])
 
 
 def _free_name(layout: Layout) -> str:
@@ -333,11 +338,12 @@ def _tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[s
     if progress.gap:
         lines.append(("Gap", f"the log is missing from {progress.gap}; nothing after that came back"))
     if held:
-        lines.append(("Old data", f"{folder}  (delete them with: stockops kept delete {progress.keep})"))
+        delete = _command(layout, "kept", "delete", progress.keep)
+        lines.append(("Old data", f"{folder}  (delete them with: {delete})"))
     if progress.back:
         lines.append(("Back", f"to the last moment in the storage: {progress.back}"))
     lines += hint
-    lines.append(("Next", f"stockops up --data {layout.root}"))
+    lines.append(("Next", _command(layout, "up")))
     data: dict[str, Any] = {
         "changed": True,
         "backup": progress.chain[-1],

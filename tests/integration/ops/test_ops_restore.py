@@ -90,7 +90,7 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     source = ("--storage", "s3://backups/one", "--key-file", str(BackedUp(instance).key))
     told = instance.run("restore", "--yes", "--json", "--timeline", "1", *source)
     assert told.code == 0, told.out + told.err
-    words = ("stockops", "restore", "--timeline", "2", "--data", str(instance.data), *source)
+    words = ("stockops", "restore", "--timeline", "2", *source, "--data", str(instance.data))
     assert (told.json["timeline"], told.json["back"]) == (1, " ".join(words))
     back = BackedUp(instance)
     assert back.rows(instance.layout.postgresql) == left
