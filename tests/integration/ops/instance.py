@@ -297,3 +297,9 @@ def wait_for(true: Callable[[], object], what: str, limit_s: float = 30.0) -> No
 def dead(pid: int) -> bool:
     """Whether the process is gone."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+shares_by_session = pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="needs a Linux that shares by session"
+)
+"""For tests of how work gives way: where there are no autogroups (sched(7)), it leads no session."""

@@ -23,7 +23,7 @@ class Terminal:
     """A verb of a group of `stockops`, begun at once. Left, it ends."""
 
     def __init__(self, instance: Instance, *words: str) -> None:
-        python, dash, module, group, *rest = instance.command(*words[:1])
+        python, dash, module, group, *rest = instance.command(words[0])
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
             ["sh", "-c", _AS_SHELLS_DO, "sh", python, dash, module, group, *words[1:], *rest],

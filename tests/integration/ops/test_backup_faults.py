@@ -35,7 +35,7 @@ from stock_ops.runners.files import exclusive, is_held
 from tests.contract.ops.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.by_hand import superuser
-from tests.integration.ops.instance import CHECKOUT, Instance, wait_for
+from tests.integration.ops.instance import CHECKOUT, Instance, shares_by_session, wait_for
 from tests.integration.ops.template import Template
 from tests.integration.ops.terminal import Terminal
 from tests.room import a_folder
@@ -454,7 +454,7 @@ async def test_the_mark_waits_for_who_writes_and_holds_off_nobody_meanwhile(
     await other.close()
 
 
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="needs a Linux that shares by session")
+@shares_by_session
 @pytest.mark.usefixtures("large")
 async def test_the_mark_gives_no_way_for_others_wait_for_it(
     instance: Instance, writer: asyncpg.Connection

@@ -35,7 +35,7 @@ from tests.integration.ops.archived import (
 )
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.conftest import Maker
-from tests.integration.ops.instance import Instance, dead, wait_for
+from tests.integration.ops.instance import Instance, dead, shares_by_session, wait_for
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_a_backup_waits_for_an_archive_that_has_just_begun(archived: Instance) -
     assert state_of_archive(archived).streaming
 
 
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="needs a Linux that shares by session")
+@shares_by_session
 def test_the_server_gives_way_to_others_where_it_works_for_a_backup(archived: Instance) -> None:
     archived.sql("CREATE TABLE bulk AS SELECT n, md5(n::text) FROM generate_series(1, 500000) AS n")
     postmaster = psutil.Process(archived.pid("postgresql"))

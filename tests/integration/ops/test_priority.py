@@ -11,11 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.ops.instance import CHECKOUT, dead, hear_ctrl_c, other_user, wait_for
-
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/autogroup").exists(), reason="needs a Linux that shares by session"
+from tests.integration.ops.instance import (
+    CHECKOUT,
+    dead,
+    hear_ctrl_c,
+    other_user,
+    shares_by_session,
+    wait_for,
 )
+
+pytestmark = shares_by_session
 
 SCRIPT = """
 import os, signal, sys, time
