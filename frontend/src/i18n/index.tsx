@@ -1,7 +1,10 @@
 import { createContext, use } from 'react';
 import type { Language } from '@/domain/viewState';
-import { MESSAGES, type Messages } from './messages';
+import { en } from './en';
+import { ko } from './ko';
+import type { Messages } from './messages';
 
+const MESSAGES: Record<Language, Messages> = { en, ko };
 const LanguageContext = createContext<Language>('en');
 
 export const LanguageProvider = LanguageContext.Provider;

@@ -1,6 +1,4 @@
-import type { Language } from '@/domain/viewState';
-import { en } from './en';
-import { ko } from './ko';
+import type { en } from './en';
 
 /** The shape of the English catalogue with its texts left open: a language that lacks one does not compile. */
 type Open<T> = T extends string
@@ -10,5 +8,3 @@ type Open<T> = T extends string
     : { readonly [Key in keyof T]: Open<T[Key]> };
 
 export type Messages = Open<typeof en>;
-
-export const MESSAGES: Record<Language, Messages> = { en, ko };

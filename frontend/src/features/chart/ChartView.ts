@@ -7,62 +7,28 @@ import {
   LineSeries,
   LineStyle,
   PriceScaleMode,
-  TickMarkType,
-  type HistogramData,
   type IChartApi,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
-  type SeriesMarker,
   type Time,
-  type UTCTimestamp,
-  type WhitespaceData,
 } from 'lightweight-charts';
-import type { Language } from '@/domain/viewState';
-import { barIndex, chartSeconds, epochSeconds, type BarIndex, type ChartSeconds } from '@/lib/brand';
-import { currencyDigits, formatBarTime, formatDecimal, formatPrice, formatTick, formatValue, localeOf, type AxisTick } from '@/lib/format';
+import { barIndex, type BarIndex, type ChartSeconds } from '@/lib/brand';
 import { Observable } from '@/lib/observable';
-import { axisLabels, type ChartModel, type Dash, type MarkModel, type SeriesModel } from './model';
-
-/** Place of a pane in the host element, in pixels. */
-export interface PaneBox {
-  top: number;
-  height: number;
-}
+import { barsOf, candleData, chartOptions, DASHES, markerOf, pointsOf, priceFormat, stamp, valueFormat, volumeData, type Look } from './drawing';
+import type { ChartModel, SeriesModel } from './model';
+import { Panes } from './panes';
 
 export interface VisibleBars {
   from: number;
   to: number;
 }
 
-/** How to draw and write what the model says. */
-export interface Look {
-  lang: Language;
-  currency: string;
-  intraday: boolean;
-  log: boolean;
-  /** Changes whenever the colours of the style sheet do. */
-  scheme: string;
-}
-
 type Line = ISeriesApi<'Line'> | ISeriesApi<'Histogram'>;
 
-const DASHES: Record<Dash, LineStyle> = {
-  solid: LineStyle.Solid,
-  dashed: LineStyle.Dashed,
-  dotted: LineStyle.Dotted,
-};
-const TICKS: Record<TickMarkType, AxisTick> = {
-  [TickMarkType.Year]: 'year',
-  [TickMarkType.Month]: 'month',
-  [TickMarkType.DayOfMonth]: 'day',
-  [TickMarkType.Time]: 'minute',
-  [TickMarkType.TimeWithSeconds]: 'second',
-};
 /** A new pane would take on the price pane's scale: its logarithm and the room for its legend. */
 const INDICATOR_SCALE = { mode: PriceScaleMode.Normal, scaleMargins: { top: 0.22, bottom: 0.08 } };
 const CROWDED_BARS = 900;
 const SETTLED_MS = 80;
-const stamp = (t: ChartSeconds): UTCTimestamp => t as number as UTCTimestamp;
 
 /** Puts a model on lightweight-charts and reports back what the reader does; it calculates nothing. */
 export class ChartView {
@@ -71,17 +37,13 @@ export class ChartView {
   readonly visible = new Observable<VisibleBars | null>(null);
   /** First visible bar once a movement has come to rest. */
   readonly restingStart = new Observable(0);
-  readonly panes = new Observable<readonly PaneBox[]>([]);
+  readonly panes: Panes;
 
   private readonly host: HTMLElement;
   private readonly chart: IChartApi;
   private readonly candles: ISeriesApi<'Candlestick'>;
   private readonly volume: ISeriesApi<'Histogram'>;
   private readonly marks: ISeriesMarkersPluginApi<Time>;
-  private readonly paneObserver = new ResizeObserver(() => {
-    this.measurePanes();
-  });
-  private headroom = 0;
   /** Time of the bar that the keyboard points at; it stays there when older bars move its index. */
   private pointedTime: ChartSeconds | null = null;
   private lines: Line[] = [];
@@ -100,7 +62,7 @@ export class ChartView {
       handleScroll: { vertTouchDrag: false },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false });
-    this.makeRoom();
+    this.panes = new Panes(host, this.chart, () => this.candles.priceScale());
     this.volume = this.chart.addSeries(HistogramSeries, {
       priceScaleId: 'volume',
       priceFormat: { type: 'volume' },
@@ -114,23 +76,22 @@ export class ChartView {
 
   destroy(): void {
     clearTimeout(this.restTimer);
-    this.paneObserver.disconnect();
+    this.panes.destroy();
     this.chart.remove();
   }
 
   draw(model: ChartModel, look: Look): void {
     this.model = model;
-    const { paint } = this;
-    this.applyLook(model, look, paint);
+    this.applyLook(model, look);
     this.rebuildLines(model);
     this.candles.setData(candleData(model));
-    this.volume.setData(volumeData(model, paint));
+    this.volume.setData(volumeData(model, this.paint));
     model.series.forEach((series, i) => {
-      this.drawLine(this.lines[i], series, model, look, paint);
+      this.drawLine(this.lines[i], series, model, look);
     });
     this.drawMarks();
     if (this.pointedTime !== null) this.pointAgain(model);
-    this.measurePanesSoon();
+    this.panes.watch();
   }
 
   /** Shows the bars from index `first` to the last one, with some room after it. */
@@ -169,18 +130,6 @@ export class ChartView {
     const index = this.pointedTime === null ? -1 : model.times.indexOf(this.pointedTime);
     if (index >= 0) this.pointAt(barIndex(index));
     else this.pointNowhere();
-  }
-
-  /** Keeps the prices below a legend of this height, as far as the pane allows. */
-  setHeadroom(height: number): void {
-    this.headroom = height;
-    this.makeRoom();
-  }
-
-  private makeRoom(): void {
-    const pane = this.chart.panes()[0]?.getHeight() ?? 0;
-    const top = Math.min(0.42, Math.max(0.06, (this.headroom + 12) / Math.max(1, pane)));
-    this.candles.priceScale().applyOptions({ scaleMargins: { top, bottom: 0.2 } });
   }
 
   pointNowhere(): void {
@@ -225,29 +174,10 @@ export class ChartView {
     });
   }
 
-  private applyLook(model: ChartModel, look: Look, paint: (name: string) => string): void {
+  private applyLook(model: ChartModel, look: Look): void {
+    const { paint } = this;
     const percent = model.percentBase !== null;
-    this.chart.applyOptions({
-      layout: {
-        background: { color: paint('ground') },
-        textColor: paint('text-quiet'),
-        fontFamily: getComputedStyle(this.host).fontFamily,
-        panes: { separatorColor: paint('line'), separatorHoverColor: paint('hover') },
-      },
-      grid: { vertLines: { color: paint('grid') }, horzLines: { color: paint('grid') } },
-      crosshair: {
-        vertLine: { color: paint('text-quiet'), labelBackgroundColor: paint('label') },
-        horzLine: { color: paint('text-quiet'), labelBackgroundColor: paint('label') },
-      },
-      localization: {
-        locale: localeOf(look.lang),
-        timeFormatter: (time: Time) => formatBarTime(look.lang, epochSeconds(Number(time)), look.intraday, 'UTC'),
-      },
-      timeScale: {
-        timeVisible: look.intraday,
-        tickMarkFormatter: (time: Time, tick: TickMarkType) => formatTick(look.lang, chartSeconds(Number(time)), TICKS[tick]),
-      },
-    });
+    this.chart.applyOptions(chartOptions(look, getComputedStyle(this.host).fontFamily, paint));
     this.candles.priceScale().applyOptions({ mode: look.log && !percent ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal });
     this.candles.applyOptions({
       upColor: paint('up'),
@@ -274,7 +204,6 @@ export class ChartView {
       if (position > 0) pane.priceScale('right').applyOptions(INDICATOR_SCALE);
     });
     this.addGuides(model);
-    this.watchPanes();
   }
 
   private addGuides(model: ChartModel): void {
@@ -286,104 +215,19 @@ export class ChartView {
     });
   }
 
-  private drawLine(line: Line | undefined, series: SeriesModel, model: ChartModel, look: Look, paint: (name: string) => string): void {
+  private drawLine(line: Line | undefined, series: SeriesModel, model: ChartModel, look: Look): void {
     if (line === undefined) return;
     const common = {
-      color: paint(series.color),
+      color: this.paint(series.color),
       lastValueVisible: series.kind === 'line' && (series.pane > 0 || series.key === 'compare'),
       priceFormat: series.pane === 0 ? priceFormat(look, model) : valueFormat(look, series.digits),
     };
     if (series.kind === 'histogram') {
       line.applyOptions(common);
-      line.setData(barsOf(series, model, paint));
+      line.setData(barsOf(series, model, this.paint));
     } else {
       line.applyOptions({ ...common, lineWidth: series.width, lineStyle: DASHES[series.dash] });
-      line.setData(model.times.map((t, i) => point(t, series.values[i])));
+      line.setData(pointsOf(series, model));
     }
-  }
-
-  private watchPanes(): void {
-    this.paneObserver.disconnect();
-    this.paneObserver.observe(this.host);
-    for (const pane of this.chart.panes()) {
-      const element = pane.getHTMLElement();
-      if (element !== null) this.paneObserver.observe(element);
-    }
-  }
-
-  /** The library lays panes out in its next frame. */
-  private measurePanesSoon(): void {
-    requestAnimationFrame(() => {
-      requestAnimationFrame(() => {
-        if (!this.host.isConnected) return;
-        this.watchPanes();
-        this.measurePanes();
-      });
-    });
-  }
-
-  private measurePanes(): void {
-    this.makeRoom();
-    const origin = this.host.getBoundingClientRect().top;
-    const boxes = this.chart.panes().map((pane) => {
-      const box = pane.getHTMLElement()?.getBoundingClientRect();
-      return { top: Math.round((box?.top ?? origin) - origin), height: Math.round(box?.height ?? 0) };
-    });
-    if (JSON.stringify(boxes) !== JSON.stringify(this.panes.get())) this.panes.set(boxes);
-  }
-}
-
-function point(t: ChartSeconds, value: number | null | undefined): { time: UTCTimestamp; value: number } | WhitespaceData<UTCTimestamp> {
-  return value === null || value === undefined ? { time: stamp(t) } : { time: stamp(t), value };
-}
-
-function candleData(model: ChartModel) {
-  return model.times.map((t, i) => {
-    const [open, high, low, close] = [model.open[i], model.high[i], model.low[i], model.close[i]];
-    if (open == null || high == null || low == null || close == null) return { time: stamp(t) };
-    return { time: stamp(t), open, high, low, close };
-  });
-}
-
-function volumeData(model: ChartModel, paint: (name: string) => string): HistogramData<UTCTimestamp>[] {
-  const [up, down] = [paint('up-faint'), paint('down-faint')];
-  return model.times.map((t, i) => ({ time: stamp(t), value: model.volume[i] ?? 0, color: model.rising[i] === true ? up : down }));
-}
-
-/** Bars above 0 in the colour of rising, below in that of falling; fainter while they shrink. */
-function barsOf(series: SeriesModel, model: ChartModel, paint: (name: string) => string) {
-  const colors = { up: paint('up'), upFaint: paint('up-faint'), down: paint('down'), downFaint: paint('down-faint') };
-  return model.times.map((t, i) => {
-    const value = series.values[i];
-    if (value == null) return { time: stamp(t) };
-    const growing = Math.abs(value) >= Math.abs(series.values[i - 1] ?? 0);
-    const color = value >= 0 ? (growing ? colors.up : colors.upFaint) : growing ? colors.down : colors.downFaint;
-    return { time: stamp(t), value, color };
-  });
-}
-
-function priceFormat({ lang, currency }: Look, { percentBase, floor }: ChartModel) {
-  const percent = percentBase !== null;
-  const formatter = (value: number) => (percent ? `${formatDecimal(lang, value, 2)}%` : formatPrice(lang, currency, value));
-  const tickmarksFormatter = (values: readonly number[]) => axisLabels(values, floor, formatter);
-  const minMove = percent ? 0.01 : 10 ** -currencyDigits(currency);
-  return { type: 'custom', minMove, formatter, tickmarksFormatter } as const;
-}
-
-function valueFormat({ lang }: Look, digits: number) {
-  return { type: 'custom', minMove: 10 ** -digits, formatter: (value: number) => formatValue(lang, value, digits) } as const;
-}
-
-function markerOf(mark: MarkModel, model: ChartModel, paint: (name: string) => string): SeriesMarker<Time> {
-  const time = stamp(model.times[mark.index] ?? chartSeconds(0));
-  switch (mark.kind) {
-    case 'rise':
-      return { time, position: 'belowBar', shape: 'arrowUp', color: paint('up'), size: 0.8 };
-    case 'fall':
-      return { time, position: 'aboveBar', shape: 'arrowDown', color: paint('down'), size: 0.8 };
-    case 'split':
-      return { time, position: 'belowBar', shape: 'square', color: paint('accent'), size: 0.7, text: 'S' };
-    case 'dividend':
-      return { time, position: 'belowBar', shape: 'circle', color: paint('text-quiet'), size: 0.4 };
   }
 }

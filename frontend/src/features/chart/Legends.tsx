@@ -27,7 +27,7 @@ export interface LegendProps {
 export function Legends(props: LegendProps) {
   const { m } = useTranslation();
   const pointed = useObservable(props.view.crosshair);
-  const panes = useObservable(props.view.panes);
+  const panes = useObservable(props.view.panes.boxes);
   const last = props.data.t.length - 1;
   const index = Math.min(pointed ?? last, last);
   const headroom = useHeadroom(props.view);
@@ -61,7 +61,7 @@ function useHeadroom(view: ChartView): (legend: HTMLDivElement) => () => void {
   return useCallback(
     (legend) => {
       const observer = new ResizeObserver(() => {
-        view.setHeadroom(legend.offsetHeight);
+        view.panes.setHeadroom(legend.offsetHeight);
       });
       observer.observe(legend);
       return () => {
