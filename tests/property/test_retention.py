@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from stock_ops.errors import OpsError
@@ -272,7 +272,25 @@ def slow(examples: int) -> settings:
     return settings(deadline=None, max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
 
 
+PARENTS_COPY: Drawn = (
+    [
+        ("back up", 0, 0.3),
+        ("restore", 0, 0),
+        ("jump", -400, 1),
+        ("damage", 0, 2),
+        *[("back up", 0.0, 0.3)] * 4,
+        ("damage", 3, 3),
+    ],
+    1,
+    1,
+    0.01,
+    True,
+)
+"""The only segment of a backup is gone; its parent timeline has one of the same number."""
+
+
 @slow(200)
+@example(PARENTS_COPY)
 @given(CASES)
 def test_what_the_rules_promise_stays_and_can_be_restored_as_before(drawn: Drawn) -> None:
     case = lived(drawn)

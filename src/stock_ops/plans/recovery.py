@@ -12,7 +12,7 @@ from stock_ops.facts.restore import Archive, Branch, Target
 from stock_ops.repository.manifest import Manifest
 from stock_ops.repository.marks import NamedMark
 from stock_ops.repository.objects import base_of, moment_of
-from stock_ops.repository.timelines import Held, Leg, Way, holds, names_at, run_along, way_to
+from stock_ops.repository.timelines import Held, Leg, Way, covers, holds, names_at, run_along, way_to
 from stock_ops.repository.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
 
 SLACK_BYTES = 256 * 2**20
@@ -86,7 +86,7 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
     backup = _backup(archive, request, usable, target, lsn)
     until = _until(usable, target, lsn)
     wal = tuple(run_along(way, number_of(backup.first_segment), archive.whole, archive.partial))
-    gap = _gap(archive, way, number_of(wal[-1].name) + 1) if wal else None
+    gap = _gap(archive, way, wal[-1]) if wal else None
     choice = Choice(
         usable.chain(backup),
         way[-1].timeline,
@@ -94,7 +94,7 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
         tuple(takewhile(lambda held: until is None or number_of(held.name) <= until, wal)),
         gap,
     )
-    _refuse_gap(archive, choice, until)
+    _refuse_gap(archive, way, choice, lsn)
     return choice
 
 
@@ -196,11 +196,11 @@ class _Usable:
         return None
 
     def _flaw_of_wal(self, backup: Manifest) -> str | None:
-        archive, missing = self._archive, number_of(backup.first_segment)
+        archive, missing, end = self._archive, number_of(backup.first_segment), parse_lsn(backup.mark.lsn)
         for held in run_along(self._way, missing, archive.whole, archive.partial):
-            missing = number_of(held.name) + 1
-            if missing > number_of(backup.last_segment):
+            if covers(self._way, held, end):
                 return None
+            missing = _missing_after(self._way, held)
         return f"segment {next(names_at(self._way, missing))} of the log is missing"
 
 
@@ -345,28 +345,34 @@ def _until(usable: _Usable, target: Target, lsn: int | None) -> int | None:
     return None
 
 
-def _gap(archive: Archive, way: Way, missing: int) -> Gap | None:
+def _missing_after(way: Way, held: Held) -> int:
+    """Number of the first segment that a run lacks: of its last one, maybe the rest."""
+    number = number_of(held.name)
+    return number if held.partial or held.name != next(names_at(way, number)) else number + 1
+
+
+def _gap(archive: Archive, way: Way, last: Held) -> Gap | None:
     legs = {leg.timeline: leg for leg in way}
     later = [
         name
         for name in archive.whole | archive.partial
         if (leg := legs.get(timeline_of(name)))
-        and number_of(name) >= missing
+        and number_of(name) > number_of(last.name)
         and (leg.end is None or number_of(name) * SEGMENT_BYTES < leg.end)
     ]
     if not later:
         return None
-    return Gap(next(names_at(way, missing)), min(later, key=number_of))
+    return Gap(next(names_at(way, _missing_after(way, last))), min(later, key=number_of))
 
 
-def _refuse_gap(archive: Archive, choice: Choice, until: int | None) -> None:
-    reached = number_of(choice.wal[-1].name) if choice.wal else -1
+def _refuse_gap(archive: Archive, way: Way, choice: Choice, lsn: int | None) -> None:
+    is_there = lsn is None or (bool(choice.wal) and covers(way, choice.wal[-1], lsn))
     if choice.target.kind == "latest" and choice.gap is not None:
         raise MissingWalError(
             f"The log is missing from {choice.gap}; {choice.backup.id} leads no further than to there.",
             "Name a time before the gap (--time), or take a backup from after it (stockops backup list).",
         )
-    if choice.target.kind == "mark" and until is not None and reached < until:
+    if not is_there:
         missing = str(choice.gap) if choice.gap else f"after {choice.wal[-1].name}"
         raise MissingWalError(
             f"The log that leads to the {choice.target} is missing in {archive.where}: {missing}.",

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
-from stock_ops.repository.wal import SEGMENT_BYTES, parse_lsn, segment_name
+from stock_ops.repository.wal import SEGMENT_BYTES, number_of, parse_lsn, segment_name, timeline_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,18 @@ class Held:
 
     name: str
     partial: bool
+
+
+def covers(way: Way, held: Held, lsn: int) -> bool:
+    """Whether a segment that holds the last byte before `lsn` holds it as the way has it.
+
+    A timeline begins with a copy of its parent's segment; the parent's own goes on into what the way left.
+    """
+    last = max(lsn - 1, 0)
+    if number_of(held.name) != last // SEGMENT_BYTES:
+        return False
+    leg = next(leg for leg in reversed(way) if leg.begin <= last)
+    return timeline_of(held.name) >= leg.timeline
 
 
 def run_along(way: Way, first: int, whole: Container[str], partial: Container[str]) -> Iterator[Held]:

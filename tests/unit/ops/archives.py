@@ -86,6 +86,8 @@ class World:
     jumps: int = 0
     timeline: int = 1
     number: int = 1
+    offset: int = 0
+    """In the segment of that number: a timeline begins within one."""
     histories: dict[int, str] = field(default_factory=dict)
     backups: list[Manifest] = field(default_factory=list)
     made_at: dict[str, timedelta] = field(default_factory=dict)
@@ -107,24 +109,25 @@ class World:
         """The server writes log, and the archive ships it: whole segments, and the beginning of the next."""
         for _ in range(segments):
             self._put(segment_object(self._segment()), self.seal(b"whole"))
-            self.number += 1
+            self.number, self.offset = self.number + 1, 0
         self._put(segment_object(self._segment(), partial=True), self.seal(b"a beginning"))
 
     def back_up(self, parent: Manifest | None = None, *, spans: int = 1) -> Manifest:
         """Make a backup whose log is `spans` segments and a bit."""
-        first, self.machine = self.number, self.machine + timedelta(seconds=1)
+        self.machine += timedelta(seconds=1)
+        first, begin = self.number, self.number * SEGMENT_BYTES + self.offset
         name = self._free_id("incr" if parent else "full")
         data = self.seal(name.encode())
         self._put(base_of(name), data)
         self.write(spans + 1)
-        lsn = format_lsn((first + spans) * SEGMENT_BYTES + 8192)
+        lsn = format_lsn(begin + spans * SEGMENT_BYTES + 8192)
         manifest = Manifest(
             id=name,
             kind="incr" if parent else "full",
             parent=parent.id if parent else None,
             system_identifier=self.system_identifier,
             timeline=self.timeline,
-            start_lsn=format_lsn(first * SEGMENT_BYTES + 4096),
+            start_lsn=format_lsn(begin + 4096),
             stop_lsn=lsn,
             mark=Mark(f"backup-{name}", lsn, self.machine),
             first_segment=segment_name(self.timeline, first),
@@ -148,7 +151,7 @@ class World:
 
     def mark(self) -> NamedMark:
         """The operator names the present."""
-        lsn = format_lsn(self.number * SEGMENT_BYTES + 100)
+        lsn = format_lsn(self.number * SEGMENT_BYTES + self.offset + 100)
         mark = NamedMark(f"mark-{len(self.marks)}", lsn, self.timeline, self.machine)
         self.write(1)
         self._put(mark_object(mark.name), dump_mark(mark))
@@ -161,7 +164,8 @@ class World:
         timeline = max(self.timeline, *self.histories, 1) + 1
         before = self.histories.get(backup.timeline, "")
         self.histories[timeline] = f"{before}{backup.timeline}\t{format_lsn(end)}\tbefore\n"
-        self.timeline, self.number = timeline, end // SEGMENT_BYTES
+        self.timeline = timeline
+        self.number, self.offset = divmod(end, SEGMENT_BYTES)
         self._put(history_object(f"{timeline:08X}.history"), self.seal(self.histories[timeline].encode()))
 
     def verify(self, backup: Manifest) -> None:

@@ -156,7 +156,8 @@ def test_a_gap_in_the_log_is_named_and_nothing_is_lost_unsaid() -> None:
 
 def test_a_partial_segment_with_later_ones_is_a_gap() -> None:
     broken = replace(ALL, whole=ALL.whole - {segment_name(1, 30)}, partial=frozenset([segment_name(1, 30)]))
-    assert segment_name(1, 31) in refused(broken, Request(), MissingWalError)
+    told = f"{segment_name(1, 30)} up to {segment_name(1, 31)}"
+    assert told in refused(broken, Request(), MissingWalError)
 
 
 def test_a_gap_before_a_mark_is_named() -> None:
@@ -313,7 +314,26 @@ def test_a_missing_segment_right_after_the_branch_is_a_gap_although_the_old_time
 ):
     broken = replace(branched(), whole=branched().whole - {segment_name(2, 25)})
     said = refused(broken, Request(backup=INCREMENT.id, latest=True), MissingWalError)
-    assert segment_name(2, 26) in said
+    assert f"{segment_name(2, 25)} up to {segment_name(2, 26)}" in said
+
+
+def test_what_lies_behind_the_branch_is_not_taken_from_the_old_timelines_segment_of_that_number() -> None:
+    after, mark = backup(80, 25, timeline=2), NamedMark("late", lsn(25, 9000), 2, hour(90))
+    after = replace(
+        after,
+        mark=replace(after.mark, lsn=lsn(25, 8000)),
+        last_segment=after.first_segment,
+        start_lsn=lsn(25, 6000),
+    )
+    archive = replace(branched(), backups=(FULL, INCREMENT, after), marks=(mark,))
+    assert choose(archive, Request(backup=after.id), NOW).backup == after
+    assert choose(archive, Request(mark="late", backup=INCREMENT.id), NOW).wal[-1].name == segment_name(2, 25)
+    broken = replace(archive, whole=archive.whole - {segment_name(2, 25)})
+    told = f"segment {segment_name(2, 25)} of the log is missing"
+    for wanted in (Request(backup=after.id), Request(backup=after.id, latest=True)):
+        assert told in refused(broken, wanted, DamagedBackupError)
+    said = refused(broken, Request(mark="late", backup=INCREMENT.id), MissingWalError)
+    assert segment_name(2, 25) in said
 
 
 def test_a_way_reads_comments_and_refuses_what_does_not_lead_there() -> None:
