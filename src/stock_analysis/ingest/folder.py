@@ -6,9 +6,10 @@ from pathlib import Path
 
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.files import FileOptions, fingerprint, open_rows
+from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.listings import read_actions, read_instruments
 from stock_analysis.ingest.rows import Imported, Report
-from stock_analysis.ingest.service import ImportService, Listing
+from stock_analysis.ingest.service import ImportService
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet", ".pq")
 

@@ -1,6 +1,6 @@
 """What goes through an import: rows as read, rows of bars, and what became of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -178,3 +178,9 @@ class Selection:
     state: str | None = "open"
     after_id: int = 0
     limit: int = 1000
+
+
+def count_reasons(counted: dict[str, int], reasons: Iterable[str]) -> None:
+    """Add these reasons to the count of each."""
+    for reason in reasons:
+        counted[reason] = counted.get(reason, 0) + 1

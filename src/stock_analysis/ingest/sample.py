@@ -5,8 +5,9 @@ from collections.abc import Callable
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.files import FileOptions
 from stock_analysis.ingest.folder import import_path
+from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.rows import Imported, Report
-from stock_analysis.ingest.service import ImportService, Listing
+from stock_analysis.ingest.service import ImportService
 from stock_analysis.kit.resources import resource
 
 

@@ -14,10 +14,13 @@ from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.domain.instruments import Instrument
 from stock_analysis.ingest.files import FileOptions, open_rows
 from stock_analysis.ingest.folder import import_path
+from stock_analysis.ingest.instruments import Listing
+from stock_analysis.ingest.landing import ImportStoppedError
+from stock_analysis.ingest.observer import Unobserved
 from stock_analysis.ingest.ports import Fetched, PriceStore, PriceWriter, StoreInterruptedError
 from stock_analysis.ingest.quarantine import QuarantineService
 from stock_analysis.ingest.rows import RANGE, Counts, Report, Run, Selection
-from stock_analysis.ingest.service import ImportService, ImportStoppedError, Listing, Unobserved
+from stock_analysis.ingest.service import ImportService
 from stock_analysis.testing.builders import epoch, random_bars, sessions
 
 NOW = datetime(2024, 7, 5, 12, tzinfo=UTC)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from stock_analysis.domain.bars import Bars, FloatArray, Interval
+from stock_analysis.ingest.fetched import FetchedRows
 from stock_analysis.ingest.ports import PriceWriter
 from stock_analysis.ingest.quarantine import QuarantineService
 from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.ingest.rows import Report, Rows, Selection
-from stock_analysis.ingest.service import FetchedRows, ImportService
+from stock_analysis.ingest.service import ImportService
 from stock_analysis.testing.builders import random_bars, sessions
 
 BARS = random_bars(sessions("2015-01-02", 20))
