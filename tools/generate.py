@@ -19,7 +19,7 @@ from stock_analysis.kit.settings import describe_settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
-from stock_ops.facts.backups import BackupSettings
+from stock_ops.kit.backup_settings import BackupSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "migrations" / "schema.sql"
@@ -41,7 +41,7 @@ Written by `make generate`; do not edit.
 
 """
 BACKUPS_BEGIN = (
-    "<!-- settings: written by `make generate` from src/stock_ops/facts/backups.py; do not edit -->\n"
+    "<!-- settings: written by `make generate` from src/stock_ops/kit/backup_settings.py; do not edit -->\n"
 )
 BACKUPS_END = "<!-- end of settings -->\n"
 

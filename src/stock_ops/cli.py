@@ -1,219 +1,80 @@
-"""The command stockops: up, down, status, logs, doctor."""
-
-import os
-import time
-from collections.abc import Sequence
-from typing import Annotated
+"""The command stockops: its verbs and groups. Each is in its room, and loaded when it is called."""
 
 import typer
 
-from stock_ops.errors import FolderError
-from stock_ops.facts.archive import ask_part
-from stock_ops.facts.backups import BackupSettings
-from stock_ops.facts.condition import observe_condition
-from stock_ops.facts.host import observe_host
-from stock_ops.facts.observe import Facts, observe
-from stock_ops.facts.part import read_part_memory
-from stock_ops.facts.processes import observe_leftovers, observe_supervisor
-from stock_ops.facts.programs import pages_built, read_objection, versions
-from stock_ops.facts.safety import Safety, observe_safety
-from stock_ops.late import late_group
-from stock_ops.layout import PARTS, Layout
-from stock_ops.plans.doctor import NEEDED, closing, examine
-from stock_ops.plans.down import archive_trouble, plan_down
-from stock_ops.plans.refusals import refuse_folder, refuse_objection
-from stock_ops.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
-from stock_ops.plans.up import UpPlan, plan_up
-from stock_ops.report import Report
-from stock_ops.runners.follow import Follower, follow
-from stock_ops.runners.run import run_steps
-from stock_ops.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
+from stock_ops.kit.late import late_group
+
+_HELP = (
+    "Start, stop and look after the stock analysis platform on this machine.\n\n"
+    "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running or degraded, 130 interrupted."
+)
+_BACKUP_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
+_KEPT_HELP = "The old data that restores have replaced: look at them, delete them."
+
+_backup = typer.Typer(
+    cls=late_group(
+        {
+            "run": "stock_ops.watch.cli.run:run",
+            "create": "stock_ops.backup.cli.create:create",
+            "list": "stock_ops.backup.cli.look:list_backups",
+            "show": "stock_ops.backup.cli.look:show",
+            "verify": "stock_ops.backup.cli.verify:verify",
+            "prune": "stock_ops.backup.cli.prune:prune",
+            "schedule": "stock_ops.watch.cli.schedule:schedule",
+            "mark": "stock_ops.backup.cli.create:mark",
+        },
+        hidden={"run"},
+    ),
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+_kept = typer.Typer(
+    cls=late_group(
+        {
+            "list": "stock_ops.restore.cli.kept:list_kept",
+            "delete": "stock_ops.restore.cli.kept:delete",
+        }
+    ),
+    add_completion=False,
+    no_args_is_help=True,
+)
 
 app = typer.Typer(
     cls=late_group(
         {
-            "backup": "stock_ops.backup_cli:backup",
-            "restore": "stock_ops.restore_cli:restore",
-            "drill": "stock_ops.drill_cli:drill",
-            "kept": "stock_ops.restore_cli:kept",
+            "up": "stock_ops.local.cli:up",
+            "down": "stock_ops.local.cli:down",
+            "status": "stock_ops.local.cli:status",
+            "logs": "stock_ops.local.cli:logs",
+            "doctor": "stock_ops.local.cli:doctor",
+            "backup": _backup,
+            "restore": "stock_ops.restore.cli.restore:restore",
+            "drill": "stock_ops.drill.cli:drill",
+            "kept": _kept,
         }
     ),
-    help="Start, stop and look after the stock analysis platform on this machine.\n\n"
-    "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running or degraded, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 
-Port = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=65535, help="Port of the pages and the API; else the one of the last start, else 8080."
-    ),
-]
+
+@_backup.callback(help=_BACKUP_HELP)
+def _about_backups() -> None:
+    pass
 
 
-@app.command()
-def up(data: Data = None, port: Port = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Start everything that does not run yet, and wait until it is healthy."""
-    run_verb("up", as_json, lambda report: _up(layout_of(data), port, report, dry_run=dry_run))
+@_kept.callback(help=_KEPT_HELP)
+def _about_kept() -> None:
+    pass
 
 
-@app.command()
-def down(data: Data = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Stop everything cleanly. The data are kept."""
-    run_verb("down", as_json, lambda report: _down(layout_of(data), report, dry_run=dry_run))
-
-
-@app.command()
-def status(data: Data = None, as_json: Json = False) -> None:
-    """Show each part: state, process, memory, restarts, health and why."""
-    run_verb("status", as_json, lambda report: _status(layout_of(data), report))
-
-
-@app.command()
-def logs(
-    part: Annotated[
-        str, typer.Argument(help="postgresql, valkey, platform, backup, supervisor, setup or all.")
-    ] = "all",
-    data: Data = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
-    follow_on: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Show the last lines of the logs."""
-    known = (*PARTS, "supervisor", "setup")
-    if part not in {*known, "all"}:
-        raise typer.BadParameter(
-            f"there is no part {part!r}; there are {', '.join(known)}", param_hint="PART"
-        )
-    wanted = known if part == "all" else (part,)
-    run_verb(
-        "logs", as_json, lambda report: _logs(layout_of(data), wanted, lines, report, follow_on=follow_on)
-    )
-
-
-@app.command()
-def doctor(data: Data = None, port: Port = None, as_json: Json = False) -> None:
-    """Check this machine: what is missing, and how to get it."""
-    run_verb("doctor", as_json, lambda report: _doctor(layout_of(data), port, report))
+@app.callback(help=_HELP)
+def _about() -> None:
+    pass
 
 
 def main() -> None:
     """Entry point of the command."""
     app()
-
-
-def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> int:
-    plan, facts = _plan_up(layout, port)
-    if plan.steps:
-        refuse_objection(facts, _objection(facts))
-    if dry_run:
-        report.plan("up", listed(plan.steps))
-        return 0
-    if plan.steps:
-        with locked(layout, "up"):
-            plan, facts = _plan_up(layout, port)
-            run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
-    where = address(plan.host, plan.ports["platform"])
-    state = "started" if plan.steps else "no changes: everything runs already"
-    lines = [("Ready", f"{where}  ({state})"), *places(layout), *keys_drawn(plan.steps)]
-    lines += urgent(ask_part(layout))
-    report.result("up", lines, {"changed": bool(plan.steps), "address": where, **_paths(layout)})
-    return 0
-
-
-def _plan_up(layout: Layout, port: int | None) -> tuple[UpPlan, Facts]:
-    facts = observe(layout, port=port)
-    return plan_up(facts, port), facts
-
-
-def _down(layout: Layout, report: Report, *, dry_run: bool) -> int:
-    facts = observe(layout, port=None)
-    steps = plan_down(facts.supervisor, facts.leftovers)
-    if dry_run:
-        report.plan("down", listed(steps))
-        return 0
-    if steps:
-        refuse_folder(facts)
-        with locked(layout, "down"):
-            supervisor = observe_supervisor(layout)
-            steps = plan_down(supervisor, observe_leftovers(layout, supervisor))
-            run_steps(steps, facts, report, undo=False)
-    said = "everything is stopped, the data are kept" if steps else "no changes: nothing runs"
-    trouble = archive_trouble(steps, read_part_memory(layout))
-    lines = [("Down", said), *([("Archive", trouble)] if trouble else []), *places(layout)]
-    report.result("down", lines, {"changed": bool(steps), "archive_trouble": trouble, **_paths(layout)})
-    return 0
-
-
-def _status(layout: Layout, report: Report) -> int:
-    facts = observe(layout, port=None)
-    if facts.folder.exists:
-        refuse_folder(facts)
-    found = assess(facts, observe_condition(facts), time.time())
-    if found.rows:
-        report.table(COLUMNS, found.rows)
-    report.result("status", found.lines, found.data)
-    return found.exit_code
-
-
-def _logs(layout: Layout, parts: Sequence[str], count: int, report: Report, *, follow_on: bool) -> int:
-    if not layout.logs.is_dir():
-        raise FolderError(f"There are no logs in {layout.logs}.", "Start the platform with: stockops up")
-    if not os.access(layout.logs, os.R_OK | os.X_OK):
-        raise FolderError(
-            f"{layout.logs} may not be read by this user.", "Run this as the user who ran `up`."
-        )
-    followers = {part: Follower(layout.log(part)) for part in parts}
-    try:
-        for part, follower in followers.items():
-            for line in follower.last(count):
-                report.log(part, line, named=len(parts) > 1)
-        for part, line in follow(followers) if follow_on else ():
-            report.log(part, line, named=len(parts) > 1)
-    except KeyboardInterrupt:
-        return 0
-    return 0
-
-
-def _doctor(layout: Layout, port: int | None, report: Report) -> int:
-    facts = observe(layout, port=port)
-    findings = examine(
-        facts,
-        observe_host(),
-        versions(NEEDED),
-        port,
-        pages_built=pages_built(),
-        safety=_safety(facts),
-        objection=_objection(facts),
-    )
-    report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
-    lines = [(one.check, one.todo) for one in findings if one.todo]
-    data = {
-        "findings": [
-            {"check": f.check, "state": f.state, "detail": f.detail, "todo": f.todo} for f in findings
-        ]
-    }
-    failed = any(finding.state == "failed" for finding in findings)
-    report.result("doctor", [*lines, ("Doctor", closing(findings))], {"ok": not failed, **data})
-    return 1 if failed else 0
-
-
-def _objection(facts: Facts) -> str | None:
-    return (
-        read_objection(facts.programs, facts.layout.overrides) if isinstance(facts.overrides, dict) else None
-    )
-
-
-def _safety(facts: Facts) -> Safety | None:
-    backups = facts.backups
-    if not isinstance(backups, BackupSettings) or not backups.enabled:
-        return None
-    return observe_safety(facts.layout, backups)
-
-
-def _paths(layout: Layout) -> dict[str, str]:
-    return {"data": str(layout.root), "logs": str(layout.logs)}

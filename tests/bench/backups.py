@@ -17,17 +17,17 @@ from statistics import mean, median
 
 import psutil
 
-from stock_ops.facts.archive import observe_archive, wait_until_shipped
-from stock_ops.facts.backups import read_backup_settings
-from stock_ops.facts.creation import CreationFacts, observe_creation
-from stock_ops.facts.folder import size_bytes
-from stock_ops.facts.part import read_part_memory
-from stock_ops.layout import BACKUP_ROLE
-from stock_ops.plans.settings import leashed
-from stock_ops.repository.manifest import Manifest, load_manifest
-from stock_ops.repository.objects import backup_id, manifest_of
-from stock_ops.runners.backups.base_backup import take_base
-from stock_ops.runners.backups.leftovers import discard_backup
+from stock_ops.archive.facts.part import read_part_memory
+from stock_ops.archive.facts.state import observe_archive, wait_until_shipped
+from stock_ops.backup.facts.creation import CreationFacts, observe_creation
+from stock_ops.backup.runners.base_backup import take_base
+from stock_ops.backup.runners.leftovers import discard_backup
+from stock_ops.kit.backup_settings import read_backup_settings
+from stock_ops.kit.layout import BACKUP_ROLE
+from stock_ops.local.facts.folder import size_bytes
+from stock_ops.local.plans.settings import leashed
+from stock_ops.storage.manifest import Manifest, load_manifest
+from stock_ops.storage.objects import backup_id, manifest_of
 from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars
 from tests.bench.http import Answer, ask_all, request_bytes, timing
 from tests.bench.table import Row, show

@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
-from stock_ops.plans.overview import overview
-from stock_ops.plans.warnings import KINDS
+from stock_ops.watch.plans.overview import overview
+from stock_ops.watch.plans.warnings import KINDS
 from tests.contract.gateway.backup_part import BackupPartStub, backup_report, nothing_yet
 from tests.e2e.conftest import DESKTOP, PHONE, Visit
 from tests.e2e.test_everyone import barriers, overflow

@@ -8,16 +8,16 @@ from pathlib import Path
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from stock_ops.errors import OpsError
-from stock_ops.facts.backups import BackupSettings
-from stock_ops.facts.repository import Contents
-from stock_ops.plans.prune import PrunePlan, plan_deletions
-from stock_ops.plans.recovery import Choice, Request, choose, judge
-from stock_ops.plans.retention import STEP, retain
-from stock_ops.repository.manifest import Manifest
-from stock_ops.repository.objects import base_of, manifest_of, segment_object
-from stock_ops.repository.timelines import holds, way_to
-from stock_ops.repository.wal import parse_lsn
+from stock_ops.backup.plans.prune import PrunePlan, plan_deletions
+from stock_ops.backup.plans.retention import STEP, retain
+from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.errors import OpsError
+from stock_ops.restore.plans.recovery import Choice, Request, choose, judge
+from stock_ops.storage.facts.contents import Contents
+from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.objects import base_of, manifest_of, segment_object
+from stock_ops.storage.timelines import holds, way_to
+from stock_ops.storage.wal import parse_lsn
 from tests.unit.ops.archives import BEGIN, DAY, MemoryStorage, World, look
 
 Answer = Choice | type[OpsError]

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stock_ops.facts.backups import BackupSettings
-from stock_ops.plans.schedule import Event, History, Job, Moment, Task, Tries, next_backup_at, next_job
+from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.watch.plans.schedule import Event, History, Job, Moment, Task, Tries, next_backup_at, next_job
 
 SETTINGS = BackupSettings(storage="/b", key_file=Path("/k"))
 BEGIN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.facts.backups import BackupSettings, read_backup_settings
-from stock_ops.layout import Layout
-from stock_ops.repository.marks import mark_object
-from stock_ops.repository.objects import (
+from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
+from stock_ops.kit.layout import Layout
+from stock_ops.storage.marks import mark_object
+from stock_ops.storage.objects import (
     REPOSITORY,
     base_of,
     damage_of,

@@ -3,14 +3,14 @@
 import hashlib
 import io
 
-from stock_ops.facts.archive import ArchiveState, ask_part, observe_archive
-from stock_ops.facts.backups import read_backup_settings
-from stock_ops.repository.envelope import unseal
-from stock_ops.repository.folder import FolderStorage
-from stock_ops.repository.keys import read_identity
-from stock_ops.repository.objects import WAL, segment_of
-from stock_ops.repository.storage import MissingObjectError, Storage
-from stock_ops.repository.wal import parse_lsn, runs
+from stock_ops.archive.facts.state import ArchiveState, ask_part, observe_archive
+from stock_ops.kit.backup_settings import read_backup_settings
+from stock_ops.storage.envelope import unseal
+from stock_ops.storage.folder import FolderStorage
+from stock_ops.storage.keys import read_identity
+from stock_ops.storage.objects import WAL, segment_of
+from stock_ops.storage.storage import MissingObjectError, Storage
+from stock_ops.storage.wal import parse_lsn, runs
 from tests.integration.ops.instance import Instance, wait_for
 
 PATIENCE_S = 120.0

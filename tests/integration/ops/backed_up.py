@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 import asyncpg
 import valkey
 
-from stock_ops.facts.host import service_account
-from stock_ops.facts.programs import observe_programs, postgresql_bin
-from stock_ops.layout import Layout
-from stock_ops.plans.recovery import Request
-from stock_ops.report import JsonReport
-from stock_ops.repository.manifest import Manifest, TableContent, dump_manifest, load_manifest
-from stock_ops.repository.objects import manifest_of
-from stock_ops.restore_cli import Wish, bring_back
-from stock_ops.runners.content import measure_content
-from stock_ops.runners.restores.scratch import Place, scratch_server
+from stock_ops.backup.runners.content import measure_content
+from stock_ops.kit.layout import Layout
+from stock_ops.kit.report import JsonReport
+from stock_ops.local.facts.host import service_account
+from stock_ops.local.facts.programs import observe_programs, postgresql_bin
+from stock_ops.restore.cli.restore import Wish, bring_back
+from stock_ops.restore.plans.recovery import Request
+from stock_ops.restore.runners.scratch import Place, scratch_server
+from stock_ops.storage.manifest import Manifest, TableContent, dump_manifest, load_manifest
+from stock_ops.storage.objects import manifest_of
 from tests.integration.ops.instance import Instance
 from tests.integration.ops.template import Template
 from tests.room import a_folder

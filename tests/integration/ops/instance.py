@@ -22,12 +22,12 @@ import psutil
 import pytest
 
 from stock_analysis.testing.processes import free_port
-from stock_ops.facts.condition import observe_condition
-from stock_ops.facts.observe import observe
-from stock_ops.facts.processes import UNREACHABLE, control, observe_leftovers, observe_supervisor
-from stock_ops.facts.programs import observe_programs
-from stock_ops.layout import Layout
-from stock_ops.plans.status import assess
+from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.condition import observe_condition
+from stock_ops.local.facts.observe import observe
+from stock_ops.local.facts.processes import UNREACHABLE, control, observe_leftovers, observe_supervisor
+from stock_ops.local.facts.programs import observe_programs
+from stock_ops.local.plans.status import assess
 from tests.zygote import Zygote
 
 CHECKOUT = Path(__file__).parents[3]

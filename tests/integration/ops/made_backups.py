@@ -12,11 +12,11 @@ from typing import Any
 
 import asyncpg
 
-from stock_ops.repository.manifest import Manifest, load_manifest
-from stock_ops.repository.objects import manifest_of
-from stock_ops.repository.storage import Storage, read_bytes
-from stock_ops.repository.wal import segments_between
-from stock_ops.runners.content import measure_content, measure_structure
+from stock_ops.backup.runners.content import measure_content, measure_structure
+from stock_ops.storage.manifest import Manifest, load_manifest
+from stock_ops.storage.objects import manifest_of
+from stock_ops.storage.storage import Storage, read_bytes
+from stock_ops.storage.wal import segments_between
 from tests.integration.ops.backed_up import connect_cache, verb
 from tests.integration.ops.by_hand import Hand, recovered, superuser
 from tests.integration.ops.instance import Instance

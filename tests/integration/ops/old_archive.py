@@ -7,13 +7,13 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from stock_ops.repository.envelope import seal
-from stock_ops.repository.folder import FolderStorage
-from stock_ops.repository.keys import draw_identity
-from stock_ops.repository.manifest import Manifest
-from stock_ops.repository.owner import claim
-from stock_ops.repository.storage import Storage, write_bytes
-from tests.contract.ops.s3_server import BUCKET, S3Server
+from stock_ops.storage.envelope import seal
+from stock_ops.storage.folder import FolderStorage
+from stock_ops.storage.keys import draw_identity
+from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.owner import claim
+from stock_ops.storage.storage import Storage, write_bytes
+from tests.contract.ops.storage.s3_server import BUCKET, S3Server
 from tests.integration.ops.instance import Instance
 from tests.unit.ops.archives import World
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from stock_ops.plans.settings import SLOT
+from stock_ops.local.plans.settings import SLOT
 from tests.integration.ops.instance import Instance
 from tests.room import shared
 

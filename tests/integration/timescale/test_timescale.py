@@ -17,7 +17,7 @@ from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.testing.postgres import PostgresCluster, connect
-from stock_ops.runners.content import measure_content, read_extensions
+from stock_ops.backup.runners.content import measure_content, read_extensions
 from tests.integration.timescale.arguments import ARGUMENTS, BEFORE
 
 SEED = Path(__file__).with_name("seed.sql").read_text()

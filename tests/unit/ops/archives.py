@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
-from stock_ops.facts.repository import Contents, read_contents
-from stock_ops.repository.manifest import Manifest, Mark, StoredPart, TableContent, dump_manifest
-from stock_ops.repository.marks import NamedMark, dump_mark, mark_object
-from stock_ops.repository.objects import (
+from stock_ops.storage.facts.contents import Contents, read_contents
+from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent, dump_manifest
+from stock_ops.storage.marks import NamedMark, dump_mark, mark_object
+from stock_ops.storage.objects import (
     backup_id,
     base_of,
     damage_of,
@@ -20,9 +20,9 @@ from stock_ops.repository.objects import (
     segment_object,
     verification_of,
 )
-from stock_ops.repository.storage import MissingObjectError, StoredObject
-from stock_ops.repository.verification import Damage, Verification, dump_damage, dump_verification
-from stock_ops.repository.wal import SEGMENT_BYTES, format_lsn, segment_name
+from stock_ops.storage.storage import MissingObjectError, StoredObject
+from stock_ops.storage.verification import Damage, Verification, dump_damage, dump_verification
+from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
 
 BEGIN = datetime(2026, 1, 1, 3, 15, tzinfo=UTC)
 DAY = timedelta(days=1)

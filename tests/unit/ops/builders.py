@@ -3,18 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
-from stock_ops.facts.backups import BackupSettings
-from stock_ops.facts.folder import Folder, Mode
-from stock_ops.facts.health import Health
-from stock_ops.facts.host import Account
-from stock_ops.facts.instance import Cluster, Memory, Secrets
-from stock_ops.facts.keys import Keys
-from stock_ops.facts.observe import Facts, Spare
-from stock_ops.facts.processes import Part, Supervisor
-from stock_ops.facts.programs import Fingerprints, Programs, Wheel
-from stock_ops.layout import FORMAT, Layout
-from stock_ops.plans.steps import MakeFolders, Remember, WriteFiles, WriteSecrets
-from stock_ops.plans.up import plan_up
+from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.layout import FORMAT, Layout
+from stock_ops.local.facts.folder import Folder, Mode
+from stock_ops.local.facts.health import Health
+from stock_ops.local.facts.host import Account
+from stock_ops.local.facts.instance import Cluster, Memory, Secrets
+from stock_ops.local.facts.observe import Facts, Spare
+from stock_ops.local.facts.processes import Part, Supervisor
+from stock_ops.local.facts.programs import Fingerprints, Programs, Wheel
+from stock_ops.local.plans.steps import MakeFolders, Remember, WriteFiles, WriteSecrets
+from stock_ops.local.plans.up import plan_up
+from stock_ops.storage.facts.keys import Keys
 
 ROOT = Path("/data/stocks")
 LAYOUT = Layout(ROOT)

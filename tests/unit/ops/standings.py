@@ -6,14 +6,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stock_ops.facts.archive import ArchiveState
-from stock_ops.facts.backups import BackupSettings
-from stock_ops.facts.drills import Drill, Outcome, drill_id
-from stock_ops.facts.repository import Contents
-from stock_ops.facts.restore import Archive
-from stock_ops.facts.standing import Failure, Standing
-from stock_ops.plans.archive import SPOOL_BYTES
-from stock_ops.plans.warnings import (
+from stock_ops.archive.facts.state import ArchiveState
+from stock_ops.archive.plans.spool import SPOOL_BYTES
+from stock_ops.drill.facts.drills import Drill, Outcome, drill_id
+from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.restore.facts.progress import Archive
+from stock_ops.storage.facts.contents import Contents
+from stock_ops.storage.keys import LostKeyError
+from stock_ops.storage.manifest import Manifest, Mark, StoredPart
+from stock_ops.storage.objects import backup_id, base_of, segment_object
+from stock_ops.storage.storage import StorageError, StoredObject
+from stock_ops.storage.verification import Verification
+from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
+from stock_ops.watch.facts import Failure, Standing
+from stock_ops.watch.plans.warnings import (
     BACKUP_AGE,
     CLOCK,
     DRILL_GRACE,
@@ -23,12 +29,6 @@ from stock_ops.plans.warnings import (
     TRIES,
     Kind,
 )
-from stock_ops.repository.keys import LostKeyError
-from stock_ops.repository.manifest import Manifest, Mark, StoredPart
-from stock_ops.repository.objects import backup_id, base_of, segment_object
-from stock_ops.repository.storage import StorageError, StoredObject
-from stock_ops.repository.verification import Verification
-from stock_ops.repository.wal import SEGMENT_BYTES, format_lsn, segment_name
 
 GIB = 2**30
 FULL_BYTES = 400 * 2**20

@@ -1,0 +1,53 @@
+"""What the part `backup` remembers between its starts."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from stock_ops.kit.layout import Layout
+from stock_ops.watch.facts import Break
+
+
+@dataclass(frozen=True, slots=True)
+class PartMemory:
+    """status.json in the folder of the backups."""
+
+    storage: str = ""
+    """The storage that the log goes to; when it is found empty, it is not the one."""
+    shipped_at: datetime | None = None
+    """What was committed before this time was in the storage when this was written."""
+    broken_at: str | None = None
+    """First segment after log that was lost; None: a full backup was made since."""
+    breaks: tuple[Break, ...] = ()
+    prune_wanted: bool = False
+    """A backup was made, and old ones were not deleted since."""
+    is_whole: bool = False
+    """When it ended, the storage had all the log that the server had written."""
+
+
+def read_part_memory(layout: Layout) -> PartMemory:
+    """What was written last; nothing where that makes no sense, for all of it can be found out again."""
+    try:
+        return _memory(json.loads(layout.backup_state.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return PartMemory()
+
+
+def dump_part_memory(memory: PartMemory) -> str:
+    """The text of status.json."""
+    return json.dumps(asdict(memory), indent=1, default=datetime.isoformat) + "\n"
+
+
+def _memory(body: dict[str, Any]) -> PartMemory:
+    shipped, broken = body["shipped_at"], body["broken_at"]
+    return PartMemory(
+        storage=str(body["storage"]),
+        shipped_at=datetime.fromisoformat(shipped) if shipped else None,
+        broken_at=str(broken) if broken else None,
+        breaks=tuple(
+            Break(str(one["segment"]), datetime.fromisoformat(one["shipped_at"])) for one in body["breaks"]
+        ),
+        prune_wanted=bool(body["prune_wanted"]),
+        is_whole=bool(body.get("is_whole")),
+    )

@@ -1,0 +1,1 @@
+"""What is shipped next, and when. Pure."""

@@ -1,0 +1,1 @@
+"""Receive the log, keep it in the spool, ship it."""

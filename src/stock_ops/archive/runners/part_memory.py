@@ -1,0 +1,32 @@
+"""The memory of the part `backup`: each change is on the disk, whole or not at all, before it counts."""
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+from stock_ops.archive.facts.part import PartMemory, dump_part_memory, read_part_memory
+from stock_ops.kit.errors import FolderError
+from stock_ops.kit.files import write_whole
+from stock_ops.kit.layout import Layout
+from stock_ops.local.plans.steps import NewFile
+
+
+class Remembered:
+    """What is remembered; several threads change it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._path = layout.backup_state
+        self._turn = threading.Lock()
+        self.value: PartMemory = read_part_memory(layout)
+
+    def change(self, **changes: Any) -> None:
+        """Change and write it. Raises FolderError; what was remembered before is kept then."""
+        with self._turn:
+            changed = replace(self.value, **changes)
+            if changed == self.value:
+                return
+            try:
+                write_whole(NewFile(self._path, dump_part_memory(changed)))
+            except OSError as error:
+                raise FolderError(f"{self._path}: {error.strerror}.", "See to that disk.") from error
+            self.value = changed

@@ -1,0 +1,113 @@
+"""`stockops backup prune`: delete what the settings do not keep any more."""
+
+from dataclasses import asdict
+from typing import Any
+
+from stock_ops.backup.facts.retention import RetentionFacts, observe_retention
+from stock_ops.backup.plans.prune import PrunePlan, plan_prune
+from stock_ops.backup.runners.prune import run_prune, sweep
+from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
+from stock_ops.kit.errors import ChangedMeanwhileError, NotConfirmedError, megabytes
+from stock_ops.kit.layout import Layout
+from stock_ops.kit.report import Report
+from stock_ops.kit.verbs import (
+    Data,
+    DryRun,
+    Json,
+    Yes,
+    backups_locked,
+    confirmed,
+    layout_of,
+    listed,
+    run_verb,
+)
+
+
+def prune(data: Data = None, dry_run: DryRun = False, yes: Yes = False, as_json: Json = False) -> None:
+    """Delete old backups, and the log that only they need. The last verified one always stays."""
+    run_verb(
+        "backup prune", as_json, lambda report: _prune(layout_of(data), report, dry_run=dry_run, yes=yes)
+    )
+
+
+def _prune(layout: Layout, report: Report, *, dry_run: bool, yes: bool) -> int:
+    settings = read_backup_settings(layout)
+    agreed: frozenset[str] | None = None
+    if dry_run or not yes:
+        plan, _ = _plan(layout, settings)
+        if dry_run:
+            return _show(plan, report)
+        if plan.steps and not confirmed(_question(plan), yes=False):
+            raise NotConfirmedError("a prune")
+        agreed = frozenset(plan.names)
+    with backups_locked(layout, "backup prune", report):
+        plan, facts = _plan(layout, settings)
+        _refuse_more(plan, agreed)
+        run_prune(plan.steps, facts.storage, report)
+        swept = sweep(facts.storage)
+    report.result("backup prune", _lines(plan, facts, swept), _data(plan, swept))
+    return 0
+
+
+def _plan(layout: Layout, settings: BackupSettings) -> tuple[PrunePlan, RetentionFacts]:
+    facts = observe_retention(layout, settings)
+    return plan_prune(facts), facts
+
+
+def _show(plan: PrunePlan, report: Report) -> int:
+    """What would go, and to people also what stays, and why."""
+    report.table(("Stays", "Because"), list(plan.retention.kept.items()))
+    report.plan("backup prune", listed(plan.steps))
+    if notes := _notes(plan):
+        report.table(("But", ""), notes)
+    return 0
+
+
+def _question(plan: PrunePlan) -> str:
+    what = [f"{len(plan.going)} backups ({', '.join(plan.going)})"] if plan.going else []
+    what += [f"{step.title.lower()}: {step.detail}" for step in plan.steps if step.title != "Backup"]
+    return f"Delete for good: {'; '.join(what)}? That frees {megabytes(plan.freed_bytes)}."
+
+
+def _refuse_more(plan: PrunePlan, agreed: frozenset[str] | None) -> None:
+    """What changed since the question was answered must not widen the answer."""
+    if agreed is not None and not agreed.issuperset(plan.names):
+        raise ChangedMeanwhileError("a prune")
+
+
+def _lines(plan: PrunePlan, facts: RetentionFacts, swept: int) -> list[tuple[str, str]]:
+    done = f"{len(plan.names)} objects deleted, {megabytes(plan.freed_bytes)} freed"
+    left = facts.contents.used_bytes - plan.freed_bytes
+    lines = [
+        ("Prune", done if plan.steps else "no changes: everything that is there stays"),
+        ("Deleted", ", ".join(plan.going) or "no backup"),
+        ("Kept", f"{len(plan.retention.kept)} backups, {megabytes(left)} in {facts.storage.where}"),
+    ]
+    if swept:
+        lines.append(("Clean up", f"{swept} unfinished files of writers that were killed"))
+    return lines + _notes(plan)
+
+
+def _notes(plan: PrunePlan) -> list[tuple[str, str]]:
+    damaged, refusal = plan.retention.damaged, plan.retention.refusal
+    lines = [("Damaged", f"{name}: {why}") for name, why in damaged.items() if name in plan.retention.kept]
+    if plan.hint:
+        lines.append(("Log", plan.hint))
+    if refusal:
+        lines += [("Warning", refusal.why), ("To do", refusal.todo)]
+    return lines
+
+
+def _data(plan: PrunePlan, swept: int) -> dict[str, Any]:
+    refusal = plan.retention.refusal
+    return {
+        "changed": bool(plan.steps) or swept > 0,
+        "deleted": list(plan.going),
+        "kept": [{"backup": name, "why": why} for name, why in plan.retention.kept.items()],
+        "damaged": [{"backup": name, "why": why} for name, why in plan.retention.damaged.items()],
+        "objects": len(plan.names),
+        "freed_bytes": plan.freed_bytes,
+        "swept": swept,
+        "log_stays": plan.hint,
+        "warnings": [asdict(refusal)] if refusal else [],
+    }

@@ -1,0 +1,1 @@
+"""Which backup is made, which ones are kept. Pure."""

@@ -1,0 +1,32 @@
+"""What backups left that were cut off: objects without a manifest, and files that were never finished."""
+
+from collections.abc import Iterable
+
+from stock_ops.kit.layout import Layout
+from stock_ops.storage.facts.contents import Contents
+from stock_ops.storage.folder import FolderStorage
+from stock_ops.storage.objects import folder_of, is_backup_id, manifest_of
+from stock_ops.storage.storage import Storage
+
+
+def clear_leftovers(storage: Storage, contents: Contents) -> None:
+    """Remove the objects of every unfinished backup. Only for who holds the lock of the backups."""
+    for backup in sorted(contents.unfinished):
+        discard_backup(storage, backup)
+    if isinstance(storage, FolderStorage):
+        storage.sweep()
+
+
+def discard_backup(storage: Storage, backup: str) -> None:
+    """Remove all objects of a backup: the manifest first, so that no part of a backup is taken for one."""
+    storage.delete(manifest_of(backup))
+    for one in list(storage.list(folder_of(backup))):
+        storage.delete(one.name)
+
+
+def forget_manifests(layout: Layout, kept: Iterable[str]) -> None:
+    """Remove PostgreSQL's own manifests of backups that are no more."""
+    known = frozenset(kept)
+    for path in layout.manifests.iterdir():
+        if is_backup_id(path.name) and path.name not in known:
+            path.unlink(missing_ok=True)

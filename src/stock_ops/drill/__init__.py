@@ -1,0 +1,1 @@
+"""Rehearsed restores, and damage that must be found."""

@@ -1,0 +1,1 @@
+"""What drills found, and what a platform shows."""

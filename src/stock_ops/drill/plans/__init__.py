@@ -1,0 +1,1 @@
+"""Whether a drill passed, and how that is told. Pure."""

@@ -1,0 +1,146 @@
+"""A storage as it would be after damage: what is read is changed on its way; nothing is ever written."""
+
+import io
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from stock_ops.storage.storage import MissingObjectError, Storage, StorageError, StoredObject
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The object ends after so many bytes, as after an upload that broke off."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flipped:
+    """One bit of the object has changed; `at` is its byte."""
+
+    name: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The object is gone."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """Two objects have changed places. The listing keeps their sizes, so that only their content can tell."""
+
+    one: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The object holds another text."""
+
+    name: str
+    data: bytes
+
+
+Damage = Cut | Flipped | Lost | Swapped | Rewritten
+
+
+class TamperedStorage:
+    """Another storage, damaged in one way."""
+
+    def __init__(self, storage: Storage, damage: Damage) -> None:
+        self._storage, self._damage = storage, damage
+
+    @property
+    def where(self) -> str:
+        """Where the undamaged one lies."""
+        return self._storage.where
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """The objects as the damaged storage would list them."""
+        for found in self._storage.list(prefix):
+            if shown := self._shown(found):
+                yield shown
+
+    def head(self, name: str) -> StoredObject | None:
+        """The object without its content."""
+        found = self._storage.head(name)
+        return self._shown(found) if found else None
+
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Read the object as it is after the damage."""
+        match self._damage:
+            case Lost(lost) if lost == name:
+                raise MissingObjectError(name)
+            case Swapped(one, other) if name in (one, other):
+                return self._storage.open(other if name == one else one)
+            case Rewritten(rewritten, data) if rewritten == name:
+                return cast("AbstractContextManager[BinaryIO]", io.BytesIO(data))
+            case Cut(changed) | Flipped(changed) if changed == name:
+                return self._open_changed(name)
+        return self._storage.open(name)
+
+    def create(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Refused."""
+        raise _refusal(name)
+
+    def delete(self, name: str) -> None:
+        """Refused."""
+        raise _refusal(name)
+
+    def free_bytes(self) -> int | None:
+        """Room that is left."""
+        return self._storage.free_bytes()
+
+    def _shown(self, found: StoredObject) -> StoredObject | None:
+        match self._damage:
+            case Lost(name) if name == found.name:
+                return None
+            case Cut(name, size_bytes) if name == found.name:
+                return replace(found, size_bytes=min(size_bytes, found.size_bytes))
+            case Rewritten(name, data) if name == found.name:
+                return replace(found, size_bytes=len(data))
+        return found
+
+    @contextmanager
+    def _open_changed(self, name: str) -> Iterator[BinaryIO]:
+        with self._storage.open(name) as source, io.BufferedReader(_Changed(source, self._damage)) as changed:
+            yield changed
+
+
+class _Changed(io.RawIOBase):
+    """A stream that is cut short, or has one bit flipped."""
+
+    def __init__(self, source: BinaryIO, damage: Damage) -> None:
+        self._source, self._damage, self._position = source, damage, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view, begin = memoryview(buffer).cast("B"), self._position
+        wanted = len(view)
+        if isinstance(self._damage, Cut):
+            wanted = max(0, min(wanted, self._damage.size_bytes - begin))
+        data = bytearray(self._source.read(wanted) if wanted else b"")
+        if isinstance(self._damage, Flipped) and begin <= self._damage.at < begin + len(data):
+            data[self._damage.at - begin] ^= 1
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def _refusal(name: str) -> StorageError:
+    return StorageError(
+        f"{name} was not changed: a damaged copy of a storage is only read.",
+        "Report this as a mistake of stockops.",
+    )

@@ -1,0 +1,152 @@
+"""Files that are written whole or not at all, and the lock of the data folder."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from stock_ops.kit.errors import BusyError
+from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.host import Account
+from stock_ops.local.facts.instance import Memory, Secrets
+from stock_ops.local.facts.observe import UNFINISHED
+from stock_ops.local.plans.steps import CopyProgram, NewFile, NewFolder
+
+_NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "*.pyc", "__pycache__")
+_LOOK_AGAIN_S = 0.1
+
+
+def make_folder(folder: NewFolder) -> None:
+    """Make the folder, or set its permissions right; what is in it goes to its owner, if it has one."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    if folder.owner:
+        _give_all(folder.path, folder.owner)
+    folder.path.chmod(folder.mode)
+
+
+def write_whole(file: NewFile) -> None:
+    """Write beside it, flush to disk, then rename: a reader sees the old text or the new one."""
+    unfinished = file.path.with_name(file.path.name + UNFINISHED)
+    with contextlib.suppress(FileNotFoundError):
+        unfinished.unlink()
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        if file.owner:
+            os.fchown(out.fileno(), file.owner.uid, file.owner.gid)
+        out.write(file.text)
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.replace(file.path)
+
+
+def write_memory(path: Path, memory: Memory) -> None:
+    """Write instance.json."""
+    write_whole(NewFile(path, json.dumps(asdict(memory), indent=2) + "\n"))
+
+
+def write_secrets(path: Path, secrets: Secrets) -> None:
+    """Write secrets.json."""
+    write_whole(NewFile(path, json.dumps(asdict(secrets), indent=2) + "\n"))
+
+
+def copy_program(step: CopyProgram) -> None:
+    """Copy a server's package and its libraries; older versions of it go."""
+    unfinished = step.target.with_name(step.target.name + UNFINISHED)
+    remove(unfinished)
+    shutil.copytree(
+        step.wheel.package, unfinished / step.wheel.package.name, ignore=_NOT_NEEDED, symlinks=True
+    )
+    if step.wheel.libraries:
+        shutil.copytree(step.wheel.libraries, unfinished / step.wheel.libraries.name)
+    for folder in (unfinished, *(path for path in unfinished.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    unfinished.rename(step.target)
+    for old in step.target.parent.glob(f"{step.wheel.distribution}-*"):
+        if old != step.target:
+            remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive(
+    layout: Layout, verb: str, lock: Path | None = None, *, patience_s: float = 0.0
+) -> Iterator[None]:
+    """Hold the data folder's lock, or another one in it.
+
+    Raises BusyError when somebody else still has it after `patience_s`; 0: at once.
+    The kernel frees the lock when its holder dies, so a lock file that is left over locks nothing.
+    """
+    if not layout.root.exists():
+        make_folder(NewFolder(layout.root, 0o711 if os.geteuid() == 0 else 0o700))
+    handle = os.open(lock or layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(handle, patience_s)
+        os.truncate(handle, 0)
+        os.write(handle, f"stockops {verb}, pid {os.getpid()}, since {time.strftime('%H:%M:%S')}".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_held(lock: Path) -> bool:
+    """Whether somebody holds this lock: it is taken for an instant. One that we may not open is nobody's."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not _is_taken(handle)
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while not _is_taken(handle):
+        if time.monotonic() >= deadline:
+            holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
+            raise BusyError(holder or "it has just begun")
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _is_taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _give_all(top: Path, owner: Account) -> None:
+    """Give the folder and what is in it. Whoever owns it may plant links there, so none is followed."""
+    for _, _, names, folder in os.fwalk(top):
+        os.fchown(folder, owner.uid, owner.gid)
+        for name in names:
+            _give_file(name, folder, owner)
+
+
+def _give_file(name: str, folder: int, owner: Account) -> None:
+    """Give a file by its open handle; not a link, nor a file that has another name in some other place."""
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return
+    try:
+        found = os.fstat(handle)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            os.fchown(handle, owner.uid, owner.gid)
+    finally:
+        os.close(handle)

@@ -1,0 +1,105 @@
+"""What every verb of the command shares: its options, and how an error ends it."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import typer
+
+from stock_ops.kit.errors import BusyError, OpsError, StoppedByUserError
+from stock_ops.kit.files import exclusive
+from stock_ops.kit.layout import Layout, data_folder
+from stock_ops.kit.report import PROGRAM, ConsoleReport, JsonReport, Report
+from stock_ops.local.runners.run import explain, signals_interrupt
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        readable=False,
+        help="Data folder; else $STOCKOPS_DATA, else the user's place for data.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")]
+
+_PATIENCE_S = 10.0
+
+
+def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
+    """Run a verb; what stands in its way is told in words, with the exit code of its kind."""
+    report: Report = JsonReport() if as_json else ConsoleReport(_typed(sys.argv[0]))
+    try:
+        code = run(report)
+    except OpsError as error:
+        report.error(name, error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        report.error(name, StoppedByUserError(name, "Nothing was changed."))
+        code = StoppedByUserError.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    raise typer.Exit(code)
+
+
+def _typed(called: str) -> str:
+    """What to type for this command: its name where the shell finds it, else its path."""
+    path = Path(called).absolute()
+    if path.name != PROGRAM or shutil.which(PROGRAM) == f"{path}":
+        return PROGRAM
+    return f"{path.relative_to(Path.cwd())}" if path.is_relative_to(Path.cwd()) else f"{path}"
+
+
+def layout_of(data: Path | None) -> Layout:
+    """The files of the data folder that the operator named, or of the default one."""
+    return Layout(data_folder(data, os.environ, os.geteuid()))
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Whether the operator agrees. Without a terminal only --yes agrees."""
+    return yes or (sys.stdin.isatty() and typer.confirm(question))
+
+
+@contextlib.contextmanager
+def locked(layout: Layout, verb: str, lock: Path | None = None, *, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of the data folder, or another one in it; the system's errors come in words."""
+    try:
+        with exclusive(layout, verb, lock, patience_s=patience_s):
+            yield
+    except OSError as error:
+        raise explain(error, layout) from error
+
+
+@contextlib.contextmanager
+def backups_locked(layout: Layout, verb: str, report: Report) -> Iterator[None]:
+    """Hold the lock of the backups; the prune behind each backup has it for a second, and is waited for."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(layout, verb, layout.backup_lock))
+        except BusyError as busy:
+            with signals_interrupt(), report.step("Wait", f"for {busy.holder}", quiet=False):
+                held.enter_context(locked(layout, verb, layout.backup_lock, patience_s=_PATIENCE_S))
+        yield
+
+
+class Titled(Protocol):
+    """A step of any plan."""
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+
+    @property
+    def detail(self) -> str:
+        """To what."""
+
+
+def listed(steps: Sequence[Titled]) -> list[tuple[str, str]]:
+    """The steps as people read them."""
+    return [(step.title, step.detail) for step in steps]

@@ -1,0 +1,1 @@
+"""The platform on this machine: up, down, status, logs, doctor."""

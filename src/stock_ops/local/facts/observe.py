@@ -1,0 +1,215 @@
+"""All facts that a plan needs, read in one go."""
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stock_ops.archive.facts.state import ask_part
+from stock_ops.drill.facts.drills import read_abandoned
+from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
+from stock_ops.kit.errors import OpsError
+from stock_ops.kit.layout import LOOPBACK, PARTS, Layout
+from stock_ops.local.facts.folder import Folder, observe_folder
+from stock_ops.local.facts.health import Door, Health, ask
+from stock_ops.local.facts.host import Account, current_account, service_account
+from stock_ops.local.facts.instance import (
+    Cluster,
+    Memory,
+    Overrides,
+    Secrets,
+    Unreadable,
+    read_cluster,
+    read_memory,
+    read_overrides,
+    read_pid,
+    read_secrets,
+    read_text,
+)
+from stock_ops.local.facts.ports import Holder, free_ports, holders_of, is_taken, obstacle
+from stock_ops.local.facts.processes import Leftover, Supervisor, observe_leftovers, observe_supervisor
+from stock_ops.local.facts.programs import (
+    Fingerprints,
+    Programs,
+    Wheel,
+    fingerprints,
+    observe_programs,
+    place_of,
+    postgresql_bin,
+)
+from stock_ops.restore.facts.progress import is_putting_in_place
+from stock_ops.storage.facts.keys import Keys, observe_keys
+
+UNFINISHED = ".new"
+"""Ends the name of what is being made; it loses this when it is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """Values nobody uses yet, drawn here so that the plan stays a pure function."""
+
+    secrets: Secrets
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One data folder and what belongs to it, at one moment."""
+
+    layout: Layout
+    account: Account
+    service: Account | None
+    folder: Folder
+    memory: Memory | Unreadable | None
+    secrets: Secrets | Unreadable | None
+    overrides: Overrides | Unreadable | None
+    backups: BackupSettings | OpsError
+    """Settings of the backups, or why they cannot be used."""
+    cluster: Cluster | Unreadable
+    programs: Programs
+    copied_programs: frozenset[str]
+    """Names of the complete copies of servers in the data folder."""
+    fingerprints: Fingerprints
+    supervisor: Supervisor
+    leftovers: tuple[Leftover, ...]
+    stale_pid: int | None
+    """The supervisor that a pid file names although it is gone."""
+    taken: Mapping[int, Holder]
+    """Holders of those of our ports on which somebody listens, we ourselves included."""
+    closed: str | None
+    """Why nobody at all can listen at our public address; None when somebody can, or does."""
+    texts: Mapping[Path, str | None]
+    """Generated files as they are now."""
+    health: Mapping[str, Health]
+    """What the parts said that run."""
+    now: float
+    """Epoch seconds."""
+    environment: frozenset[str]
+    """Names of the STOCK_... variables that are set, but for one that names our own settings."""
+    spare: Spare
+    abandoned: tuple[Path, ...] = ()
+    """Scratch folders of drills that were killed."""
+    putting_in_place: bool = False
+    """A restore was cut off while it put its data in place."""
+    keys: Keys = field(default_factory=Keys)
+    overview: Mapping[str, Any] | None = None
+    """What the part `backup` says; None when it does not run."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that shall run."""
+        off = isinstance(self.backups, BackupSettings) and not self.backups.enabled
+        return tuple(name for name in PARTS if name != "backup" or not off)
+
+    def package(self, wheel: Wheel) -> Path:
+        """Where a server is run from: its wheel, or its copy when it runs as another user."""
+        return place_of(wheel, self.layout.programs, self.service)
+
+    def door(self, name: str, port: int) -> Door:
+        """How to ask a part whether it does its work."""
+        wheel = self.programs.postgresql
+        isready = postgresql_bin(self.package(wheel) if wheel else Path("/nonexistent")) / "pg_isready"
+        host = public_host(self.overrides) if name == "platform" else LOOPBACK
+        password = self.secrets.valkey if isinstance(self.secrets, Secrets) else ""
+        return Door(name, host, port, isready, password)
+
+
+def observe(layout: Layout, *, port: int | None) -> Facts:
+    """Read everything, then ask the parts that run. Changes nothing.
+
+    port: the one the operator asks for, if any.
+    """
+    facts = _read_all(layout, port)
+    ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
+    doors = [facts.door(name, number) for name, number in ports.items() if facts.supervisor.runs(name)]
+    overview = ask_part(layout) if facts.supervisor.runs("backup") else None
+    return replace(facts, health={door.name: ask(door) for door in doors}, overview=overview)
+
+
+def _read_all(layout: Layout, port: int | None) -> Facts:
+    service = service_account(layout.postgresql)
+    memory, overrides, backups = read_memory(layout), read_overrides(layout), _backups(layout)
+    supervisor = observe_supervisor(layout)
+    remembered = memory.ports if isinstance(memory, Memory) else {}
+    host, public = public_host(overrides), port or remembered.get("platform", 8080)
+    return Facts(
+        layout=layout,
+        account=current_account(),
+        service=service,
+        folder=observe_folder(layout.root, service, layout.folders),
+        memory=memory,
+        secrets=read_secrets(layout),
+        overrides=overrides,
+        backups=backups,
+        cluster=read_cluster(layout),
+        programs=observe_programs(),
+        copied_programs=_copies(layout.programs),
+        fingerprints=fingerprints(),
+        supervisor=supervisor,
+        stale_pid=read_pid(layout.supervisor_pid) if supervisor.pid is None else None,
+        leftovers=observe_leftovers(layout, supervisor),
+        taken=_taken(host, public, remembered),
+        closed=_closed(host, public),
+        texts={path: read_text(path) for path in generated_files(layout)},
+        health={},
+        now=time.time(),
+        environment=_environment(layout),
+        spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
+        abandoned=read_abandoned(layout),
+        putting_in_place=is_putting_in_place(layout),
+        keys=observe_keys(layout, backups) if isinstance(backups, BackupSettings) else Keys(),
+    )
+
+
+def _environment(layout: Layout) -> frozenset[str]:
+    others = os.environ.items() - {("STOCK_CONFIG_FILE", f"{layout.platform_config}")}
+    return frozenset(name for name, _ in others if name.startswith("STOCK_"))
+
+
+def _backups(layout: Layout) -> BackupSettings | OpsError:
+    try:
+        return read_backup_settings(layout)
+    except OpsError as error:
+        return error
+
+
+def public_host(overrides: Overrides | Unreadable | None) -> str:
+    """The address the gateway listens on."""
+    return str(overrides.get("host", LOOPBACK)) if isinstance(overrides, dict) else LOOPBACK
+
+
+def generated_files(layout: Layout) -> tuple[Path, ...]:
+    """The files that stockops writes and compares."""
+    return (
+        layout.platform_config,
+        layout.supervisor_config,
+        layout.valkey_config,
+        layout.postgresql / "postgresql.conf",
+        layout.postgresql / "pg_hba.conf",
+        layout.passfile,
+    )
+
+
+def _taken(host: str, public: int, remembered: Mapping[str, int]) -> dict[int, Holder]:
+    places = [(LOOPBACK, port) for name, port in remembered.items() if name != "platform"]
+    return holders_of({port for at, port in (*places, (host, public)) if is_taken(at, port)})
+
+
+def _closed(host: str, port: int) -> str | None:
+    found = obstacle(host, port)
+    return None if found is None or found.errno == errno.EADDRINUSE else found.strerror or str(found)
+
+
+def _copies(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(copy.name for copy in folder.iterdir() if copy.suffix != UNFINISHED)
+    except OSError:
+        return frozenset()
+
+
+def _draw_secrets() -> Secrets:
+    return Secrets(*(secrets.token_hex(24) for _ in range(4)))

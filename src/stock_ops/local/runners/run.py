@@ -1,0 +1,240 @@
+"""Run a plan step by step; when it cannot go on, leave nothing half-running."""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.errors import DiskFullError, FolderError, OpsError, PartError, StoppedByUserError
+from stock_ops.kit.files import (
+    copy_program,
+    make_folder,
+    write_memory,
+    write_secrets,
+    write_whole,
+)
+from stock_ops.kit.layout import PARTS, Layout
+from stock_ops.kit.report import Report
+from stock_ops.local.facts.instance import read_secrets
+from stock_ops.local.facts.observe import Facts
+from stock_ops.local.facts.processes import observe_leftovers, observe_supervisor
+from stock_ops.local.plans.down import plan_down
+from stock_ops.local.plans.settings import leashed
+from stock_ops.local.plans.steps import (
+    QUIET,
+    AwaitPart,
+    CopyProgram,
+    CreateCluster,
+    DrawKey,
+    EndProcess,
+    MakeFolders,
+    Remember,
+    RemoveLeftover,
+    RunPlatform,
+    SetPasswords,
+    SetUpBackups,
+    StartPart,
+    StartSupervisor,
+    Step,
+    StopPart,
+    StopSupervisor,
+    WriteFiles,
+    WriteSecrets,
+)
+from stock_ops.local.runners.keys import draw_key
+from stock_ops.local.runners.postgres import create_cluster, discard, set_passwords
+from stock_ops.local.runners.supervise import (
+    await_part,
+    end_process,
+    start_part,
+    start_supervisor,
+    stop_part,
+    stop_supervisor,
+)
+
+_SETUP_LOG_BYTES = 2**20
+_NEARLY_FULL_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the steps work on."""
+
+    facts: Facts
+    marks: Mapping[str, int]
+    """Where each log ended before this run."""
+
+    @property
+    def layout(self) -> Layout:
+        """The files of the data folder."""
+        return self.facts.layout
+
+
+def run_steps(steps: tuple[Step, ...], facts: Facts, report: Report, *, undo: bool) -> None:
+    """Do the steps in order.
+
+    undo: when a step fails or Ctrl-C comes, stop what was started. Data are kept either way.
+    Raises OpsError; an error of the system comes as one too, with what to do.
+    """
+    work, during = Work(facts, _marks(facts.layout)), "the start"
+    with signals_interrupt():
+        try:
+            for step in steps:
+                during = step.title
+                with report.step(step.title, step.detail, quiet=isinstance(step, QUIET)):
+                    do(step, work)
+        except KeyboardInterrupt as interrupt:
+            raise StoppedByUserError(during, _undo(facts, undo)) from interrupt
+        except (OpsError, OSError) as error:
+            explained = explain(error, facts.layout)
+            _undo(facts, undo)
+            raise explained from error
+
+
+def do(step: Step, work: Work) -> None:
+    """Do one step."""
+    _DOERS[type(step)](step, work)
+
+
+def explain(error: OpsError | OSError, layout: Layout) -> OpsError:
+    """The error in words for the operator: a full disk is named as such, whoever noticed it."""
+    free = _free_bytes(layout.root)
+    if isinstance(error, OpsError):
+        full = isinstance(error, PartError) and ("No space left" in error.why or free < _NEARLY_FULL_BYTES)
+        return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8) if full else error
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8)
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return FolderError(f"{what}.", "See to that file or folder, then run the same command again.")
+
+
+def _undo(facts: Facts, wanted: bool) -> str:
+    if not wanted:
+        return "What ran before still runs."
+    with contextlib.suppress(OpsError, OSError), signals_wait():
+        supervisor = observe_supervisor(facts.layout)
+        work = Work(facts, {})
+        for step in plan_down(supervisor, observe_leftovers(facts.layout, supervisor)):
+            do(step, work)
+    return "Everything that had been started was stopped again; the data are kept."
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handlers(interrupt, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let no signal break the cleaning up."""
+    with _handlers(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextlib.contextmanager
+def _handlers(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _marks(layout: Layout) -> dict[str, int]:
+    return {part: _size(layout.log(part)) for part in PARTS}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 2**63
+
+
+def _make_folders(step: MakeFolders) -> None:
+    for folder in step.folders:
+        make_folder(folder)
+
+
+def _write_files(step: WriteFiles) -> None:
+    for file in step.files:
+        write_whole(file)
+
+
+def _run_platform(step: RunPlatform, work: Work) -> None:
+    """The command's output goes to setup.log; its last words to the operator when it fails."""
+    log, programs = work.layout.log("setup"), work.facts.programs
+    if _size(log) > _SETUP_LOG_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+    start = _size(log)
+    program = [str(programs.platform), step.command]
+    command = leashed(programs.python, programs.leash, "KILL", None, program, os.getpid())
+    settings = {"STOCK_CONFIG_FILE": str(work.layout.platform_config)}
+    with log.open("ab") as out:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=work.layout.root,
+            env=environment() | settings,
+            check=False,
+        )
+    if done.returncode != 0:
+        words = last_words(log.read_bytes()[start:].decode("utf-8", "replace"))
+        raise PartError(f"stock-analysis {step.command} failed: {words}", f"Its log says more: {log}")
+
+
+def _await_part(step: AwaitPart, work: Work) -> None:
+    """The password of the cache may be one that this very run has written."""
+    secrets = read_secrets(work.layout)
+    await_part(step, work.layout, replace(work.facts, secrets=secrets).door(step.name, step.port), work.marks)
+
+
+def _set_up_backups(step: SetUpBackups) -> None:
+    from stock_ops.local.runners.roles import set_up_backups  # late: its driver takes long to load
+
+    set_up_backups(step)
+
+
+_DOERS: dict[type, Callable[[Any, Work], None]] = {
+    MakeFolders: lambda step, _: _make_folders(step),
+    CopyProgram: lambda step, _: copy_program(step),
+    WriteSecrets: lambda step, _: write_secrets(step.path, step.secrets),
+    WriteFiles: lambda step, _: _write_files(step),
+    RemoveLeftover: lambda step, _: discard(step.path),
+    CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
+    SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
+    DrawKey: lambda step, _: draw_key(step),
+    SetUpBackups: lambda step, _: _set_up_backups(step),
+    EndProcess: lambda step, _: end_process(step),
+    StartSupervisor: lambda _, work: start_supervisor(work.layout, work.facts.programs),
+    StopSupervisor: lambda _, work: stop_supervisor(work.layout),
+    StartPart: lambda step, work: start_part(work.layout, step.name),
+    StopPart: lambda step, work: stop_part(work.layout, step.name),
+    AwaitPart: _await_part,
+    RunPlatform: _run_platform,
+    Remember: lambda step, work: write_memory(work.layout.memory, step.memory),
+}

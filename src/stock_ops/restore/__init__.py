@@ -1,0 +1,1 @@
+"""Bring data back from a storage."""

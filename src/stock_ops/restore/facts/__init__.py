@@ -1,0 +1,1 @@
+"""What a restore needs to know, and how far it came."""

@@ -1,0 +1,69 @@
+"""What this machine and this release can take: the newest schema, the extensions, the cluster in place."""
+
+import importlib.util
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.folder import size_bytes
+
+_CONTROL = struct.Struct("=Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What a backup must fit."""
+
+    system_identifier: str | None
+    """Of the cluster in place; None: there is none that could be told from another."""
+    schema_version: int | None
+    """The newest that this release knows; None: the platform is not installed."""
+    extensions: Mapping[str, frozenset[str]]
+    """Versions of each extension that this PostgreSQL can make."""
+    free_bytes: int
+    used_bytes: int
+    """What an unfinished restore takes already."""
+
+
+def observe_here(layout: Layout, package: Path, free_bytes: int) -> Here:
+    """Look at everything.
+
+    package: PostgreSQL's folder.
+    """
+    return Here(
+        system_identifier=read_system_identifier(layout.postgresql),
+        schema_version=newest_migration(),
+        extensions=read_extension_versions(package / "pginstall" / "share" / "extension"),
+        free_bytes=free_bytes,
+        used_bytes=size_bytes(layout.restore),
+    )
+
+
+def read_system_identifier(cluster: Path) -> str | None:
+    """Whose cluster it is: the first number in pg_control; None where that cannot be read."""
+    try:
+        with (cluster / "global" / "pg_control").open("rb") as file:
+            return str(_CONTROL.unpack(file.read(_CONTROL.size))[0])
+    except (OSError, struct.error):
+        return None
+
+
+def read_extension_versions(folder: Path) -> dict[str, frozenset[str]]:
+    """Versions that the scripts of each extension lead to: NAME--VERSION.sql, NAME--OLD--VERSION.sql."""
+    found: dict[str, set[str]] = {}
+    for path in folder.glob("*--*.sql"):
+        name, *versions = path.stem.split("--")
+        found.setdefault(name, set()).add(versions[-1])
+    return {name: frozenset(versions) for name, versions in found.items()}
+
+
+def newest_migration() -> int | None:
+    """Number of the last migration of the installed platform, packaged or in its checkout."""
+    spec = importlib.util.find_spec("stock_analysis")
+    for package in map(Path, spec.submodule_search_locations or () if spec else ()):
+        for folder in (package / "_resources" / "migrations", package.parent.parent / "migrations"):
+            if numbers := [int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql")]:
+                return max(numbers)
+    return None

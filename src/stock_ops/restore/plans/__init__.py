@@ -1,0 +1,1 @@
+"""Which backup and which log a restore takes, and in which steps. Pure."""

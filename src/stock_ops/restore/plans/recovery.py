@@ -1,0 +1,384 @@
+"""What to recover, and from what: the newest whole backup before the target, and the log since. Pure."""
+
+import contextlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
+from typing import NoReturn
+
+from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
+from stock_ops.restore.facts.progress import Archive, Branch, Target
+from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.marks import NamedMark
+from stock_ops.storage.objects import base_of, moment_of
+from stock_ops.storage.timelines import Held, Leg, Way, covers, holds, names_at, run_along, way_to
+from stock_ops.storage.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
+
+SLACK_BYTES = 256 * 2**20
+"""What a recovery takes besides the files: the log of its end, temporary files."""
+
+_CLOCKS = timedelta(minutes=1)
+"""How far the clocks of two machines may lie apart before a time counts as one to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the operator asks for. Nothing at all: the latest point."""
+
+    time: datetime | None = None
+    mark: str | None = None
+    backup: str | None = None
+    """The backup to begin with; alone: the point that it was taken for."""
+    latest: bool = False
+    """With `backup`: everything that came after it, too."""
+    timeline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Segments that are missing although later ones are there."""
+
+    first: str
+    before: str
+    """The first segment that is there again."""
+
+    def __str__(self) -> str:
+        return f"{self.first} up to {self.before}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What will be recovered, and from what."""
+
+    chain: tuple[Manifest, ...]
+    """The full backup and the increments to it, oldest first."""
+    timeline: int
+    target: Target
+    wal: tuple[Held, ...]
+    gap: Gap | None
+    """What is missing after the log that is there; only a target in time may lie before it."""
+
+    @property
+    def backup(self) -> Manifest:
+        """The backup itself."""
+        return self.chain[-1]
+
+    @property
+    def need_bytes(self) -> int:
+        """Room that the restore takes until the swap."""
+        bases = [part.plain_bytes for backup in self.chain if (part := backup.part("base"))]
+        combined = bases[0] if len(bases) > 1 else 0
+        return sum(bases) + combined + len(self.wal) * SEGMENT_BYTES + SLACK_BYTES
+
+
+def choose(archive: Archive, request: Request, now: datetime) -> Choice:
+    """What to recover.
+
+    now: of this machine's clock, which need not be that of the machine which was backed up.
+    Raises OpsError naming what is possible when the request is not.
+    """
+    way = way_of(archive, request.timeline)
+    usable = _Usable(archive, way)
+    if not archive.backups and not archive.damaged:
+        raise NoBackupError(archive.where)
+    target, lsn = _target(archive, request, way, usable, now)
+    backup = _backup(archive, request, usable, target, lsn)
+    until = _until(usable, target, lsn)
+    wal = tuple(run_along(way, number_of(backup.first_segment), archive.whole, archive.partial))
+    gap = _gap(archive, way, wal[-1]) if wal else None
+    choice = Choice(
+        usable.chain(backup),
+        way[-1].timeline,
+        target,
+        tuple(takewhile(lambda held: until is None or number_of(held.name) <= until, wal)),
+        gap,
+    )
+    _refuse_gap(archive, way, choice, lsn)
+    return choice
+
+
+def left_behind(archive: Archive, choice: Choice, now: datetime) -> int | None:
+    """The newest timeline, when its end is not what is brought back, but could be; else None."""
+    newest = archive.timeline
+    if (choice.target.kind, choice.timeline) == ("latest", newest):
+        return None
+    try:
+        choose(archive, Request(timeline=newest), now)
+    except OpsError:
+        return None
+    return newest
+
+
+def find_branch(archive: Archive, time: datetime) -> Branch | None:
+    """The last restore on the way to the present that went back to before a time.
+
+    Until the timeline that it began has a first commit, the time is one of the timeline that it left.
+    Raises OutOfReachError, DamagedBackupError.
+    """
+    for left, begun in reversed(list(pairwise(way_of(archive, None)))):
+        if (at := _left_at(archive, left)) and at <= time:
+            return Branch(left, begun, at)
+    return None
+
+
+def _left_at(archive: Archive, leg: Leg) -> datetime | None:
+    """When a leg was left by a restore to a time or a mark; None when it was left at its end."""
+    if found := _AT_MARK.fullmatch(leg.why):
+        own = ((one.mark.name, one.mark.at) for one in archive.backups)
+        return dict((*((mark.name, mark.at) for mark in archive.marks), *own)).get(found[1])
+    if found := _BEFORE.fullmatch(leg.why):
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(found[1])
+    return None
+
+
+_BEFORE = re.compile(r"before (.+[+-][\d:]+)")
+_AT_MARK = re.compile(r'at restore point "(.+)"')
+
+
+def judge(archive: Archive, way: Way) -> tuple[tuple[Manifest, str | None], ...]:
+    """The backups along a way, oldest first, each with why it cannot be restored; None where it can."""
+    usable = _Usable(archive, way)
+    return tuple((backup, usable.flaw(backup)) for backup in usable.backups)
+
+
+def way_of(archive: Archive, timeline: int | None) -> Way:
+    """The way to the timeline that was asked for, or to the newest."""
+    wanted = timeline or archive.timeline
+    known = {archive.timeline, *archive.histories, *(backup.timeline for backup in archive.backups)}
+    if wanted not in known:
+        raise OutOfReachError(
+            f"{archive.where} knows no timeline {wanted}.",
+            f"Name one of: {', '.join(map(str, sorted(known)))}.",
+        )
+    try:
+        return way_to(wanted, archive.histories.get(wanted))
+    except ValueError as error:
+        raise DamagedBackupError(
+            f"The history of timeline {wanted} in {archive.where} is damaged: {error}.",
+            "Name an older timeline with --timeline.",
+        ) from error
+
+
+class _Usable:
+    """Which backups of an archive lead along a way, and which of those are whole."""
+
+    def __init__(self, archive: Archive, way: Way) -> None:
+        self._archive, self._way = archive, way
+        self._by_id = {backup.id: backup for backup in archive.backups}
+        on_way = [one for one in archive.backups if holds(way, one.timeline, parse_lsn(one.mark.lsn))]
+        self.backups = sorted(on_way, key=lambda one: parse_lsn(one.mark.lsn))
+        self.whole = [one for one in self.backups if self.flaw(one) is None]
+
+    def chain(self, backup: Manifest) -> tuple[Manifest, ...]:
+        """The backups it is made of, the full one first. Raises KeyError naming one that is missing."""
+        if backup.parent is None:
+            return (backup,)
+        return (*self.chain(self._by_id[backup.parent]), backup)
+
+    def flaw(self, backup: Manifest) -> str | None:
+        """Why the backup cannot be restored; None when it can, as far as names and sizes tell."""
+        try:
+            chain = self.chain(backup)
+        except KeyError as error:
+            missing = str(error.args[0])
+            return f"{missing}, which it builds on, is {self._archive.damaged.get(missing, 'missing')}"
+        return next(filter(None, map(self._flaw_of_files, chain)), None) or self._flaw_of_wal(backup)
+
+    def _flaw_of_files(self, backup: Manifest) -> str | None:
+        base, name = backup.part("base"), base_of(backup.id)
+        found = self._archive.sizes.get(name)
+        if base is None or found is None:
+            return f"{name} is missing"
+        if found != base.stored_bytes:
+            return f"{name} has {found:,} bytes, not {base.stored_bytes:,}"
+        return None
+
+    def _flaw_of_wal(self, backup: Manifest) -> str | None:
+        archive, missing, end = self._archive, number_of(backup.first_segment), parse_lsn(backup.mark.lsn)
+        for held in run_along(self._way, missing, archive.whole, archive.partial):
+            if covers(self._way, held, end):
+                return None
+            missing = _missing_after(self._way, held)
+        return f"segment {next(names_at(self._way, missing))} of the log is missing"
+
+
+def _target(
+    archive: Archive, request: Request, way: Way, usable: _Usable, now: datetime
+) -> tuple[Target, int | None]:
+    """Where recovery ends, and the position of it where that is known."""
+    if request.time is not None:
+        _refuse_time(archive, request.time, usable, now)
+        return Target("time", request.time.isoformat()), None
+    if request.mark is not None:
+        return _mark(archive, request.mark, way)
+    if request.backup is not None and not request.latest:
+        backup = _named(archive, usable, request.backup)
+        return Target("mark", backup.mark.name), parse_lsn(backup.mark.lsn)
+    return Target("latest"), None
+
+
+def _mark(archive: Archive, name: str, way: Way) -> tuple[Target, int]:
+    own = [NamedMark(one.mark.name, one.mark.lsn, one.timeline, one.mark.at) for one in archive.backups]
+    ids = {one.id: one.mark.name for one in archive.backups}
+    known = {mark.name: mark for mark in (*archive.marks, *own)}
+    mark = known.get(ids.get(name, name))
+    if mark is None:
+        names = ", ".join(sorted(mark.name for mark in archive.marks)) or "none"
+        raise OutOfReachError(
+            f"There is no mark {name} in {archive.where}.",
+            f"Known marks: {names}; every backup is one, too (stockops backup list).",
+        )
+    if not holds(way, mark.timeline, parse_lsn(mark.lsn)):
+        raise OutOfReachError(
+            f"The mark {name} lies on timeline {mark.timeline}, which an earlier restore left before it.",
+            f"Go back to it with: stockops restore --mark {name} --timeline {mark.timeline}",
+        )
+    return Target("mark", mark.name), parse_lsn(mark.lsn)
+
+
+def _refuse_time(archive: Archive, time: datetime, usable: _Usable, now: datetime) -> None:
+    first = usable.whole[0].mark.at if usable.whole else None
+    if first is None:
+        return
+    last = archive.last_commit
+    possible = f"Possible: {_told(first)} to {_told(last) if last else 'the last commit that was shipped'}."
+    if time > now + _CLOCKS:
+        raise OutOfReachError(f"{_told(time)} lies in the future.", possible)
+    if time < first:
+        raise OutOfReachError(f"{_told(time)} lies before the first point that can be restored.", possible)
+    if last is not None and time > last:
+        raise OutOfReachError(
+            f"{_told(time)} lies after the last commit that was shipped.",
+            f"{possible} For everything there is: stockops restore",
+        )
+    branch = archive.branch
+    if branch and branch.first_commit and branch.at <= time < branch.first_commit:
+        left, begun = branch.left.timeline, branch.begun.timeline
+        raise OutOfReachError(
+            f"Nothing was committed at {_told(time)} on timeline {begun}: the restore that began it left "
+            f"timeline {left} at {_told(branch.at)}.",
+            f'What timeline {left} held then: stockops restore --timeline {left} --time "{_told(time)}"',
+        )
+
+
+def _backup(archive: Archive, request: Request, usable: _Usable, target: Target, lsn: int | None) -> Manifest:
+    """The backup that was named, or the newest before the target; one that is damaged is not passed over."""
+    if request.backup is not None:
+        backup = _named(archive, usable, request.backup)
+        if not _is_before(backup, request.time, lsn):
+            raise OutOfReachError(
+                f"Backup {backup.id} was taken for {_told(backup.mark.at)}, which is after the {target}.",
+                "Leave --backup out: the right one is found.",
+            )
+    else:
+        before = [one for one in usable.backups if _is_before(one, request.time, lsn)]
+        backup = before[-1] if before else _nothing(archive, target)
+        for name, why in archive.damaged.items():
+            if (at := moment_of(name)) > backup.mark.at and (request.time is None or at <= request.time):
+                _refuse_damaged(usable, name, why, request, lsn)
+    flaw = usable.flaw(backup)
+    if flaw:
+        _refuse_damaged(usable, backup.id, flaw, request, lsn)
+    return backup
+
+
+def _is_before(backup: Manifest, time: datetime | None, lsn: int | None) -> bool:
+    if time is not None and backup.mark.at > time:
+        return False
+    return lsn is None or parse_lsn(backup.mark.lsn) <= lsn
+
+
+def _named(archive: Archive, usable: _Usable, name: str) -> Manifest:
+    found = next((one for one in usable.backups if one.id == name), None)
+    if found is not None:
+        return found
+    if name in archive.damaged:
+        _refuse_damaged(usable, name, archive.damaged[name], Request(), None)
+    elsewhere = next((one for one in archive.backups if one.id == name), None)
+    if elsewhere is not None:
+        raise OutOfReachError(
+            f"Backup {name} lies on timeline {elsewhere.timeline}, which an earlier restore left before it.",
+            f"Go back to it with: stockops restore --backup {name} --timeline {elsewhere.timeline}",
+        )
+    raise OutOfReachError(
+        f"There is no backup {name} in {archive.where}.", "stockops backup list names them."
+    )
+
+
+def _nothing(archive: Archive, target: Target) -> NoReturn:
+    if archive.damaged:
+        told = "; ".join(f"{name}: {why}" for name, why in sorted(archive.damaged.items()))
+        raise DamagedBackupError(f"No backup in {archive.where} can be read: {told}.", _OTHER_COPY)
+    raise OutOfReachError(
+        f"{archive.where} holds no backup from before the {target}.",
+        "stockops backup list names what there is.",
+    )
+
+
+def _refuse_damaged(usable: _Usable, name: str, why: str, request: Request, lsn: int | None) -> NoReturn:
+    others = [one for one in usable.whole if one.id != name and _is_before(one, request.time, lsn)]
+    todo = _OTHER_COPY
+    if others:
+        wish = f"--time {request.time.isoformat()}" if request.time else "--latest"
+        wish = f"--mark {request.mark}" if request.mark else wish
+        older = f"stockops restore --backup {others[-1].id} {wish}"
+        todo = f"An older one is whole and, with the log since, leads there: {older}"
+    raise DamagedBackupError(f"Backup {name} is damaged: {why}.", todo)
+
+
+_OTHER_COPY = "Use another copy of the storage, if you have one (--storage)."
+
+
+def _until(usable: _Usable, target: Target, lsn: int | None) -> int | None:
+    """Number of the last segment that can matter; None when all may.
+
+    No segment's name tells its time; but what follows the first later backup's mark is later than the target.
+    """
+    if lsn is not None:
+        return max(lsn - 1, 0) // SEGMENT_BYTES
+    if target.kind == "time":
+        time = datetime.fromisoformat(target.value)
+        later = (one for one in usable.backups if one.mark.at > time)
+        return next((number_of(one.last_segment) for one in later), None)
+    return None
+
+
+def _missing_after(way: Way, held: Held) -> int:
+    """Number of the first segment that a run lacks: of its last one, maybe the rest."""
+    number = number_of(held.name)
+    return number if held.partial or held.name != next(names_at(way, number)) else number + 1
+
+
+def _gap(archive: Archive, way: Way, last: Held) -> Gap | None:
+    legs = {leg.timeline: leg for leg in way}
+    later = [
+        name
+        for name in archive.whole | archive.partial
+        if (leg := legs.get(timeline_of(name)))
+        and number_of(name) > number_of(last.name)
+        and (leg.end is None or number_of(name) * SEGMENT_BYTES < leg.end)
+    ]
+    if not later:
+        return None
+    return Gap(next(names_at(way, _missing_after(way, last))), min(later, key=number_of))
+
+
+def _refuse_gap(archive: Archive, way: Way, choice: Choice, lsn: int | None) -> None:
+    is_there = lsn is None or (bool(choice.wal) and covers(way, choice.wal[-1], lsn))
+    if choice.target.kind == "latest" and choice.gap is not None:
+        raise MissingWalError(
+            f"The log is missing from {choice.gap}; {choice.backup.id} leads no further than to there.",
+            "Name a time before the gap (--time), or take a backup from after it (stockops backup list).",
+        )
+    if not is_there:
+        missing = str(choice.gap) if choice.gap else f"after {choice.wal[-1].name}"
+        raise MissingWalError(
+            f"The log that leads to the {choice.target} is missing in {archive.where}: {missing}.",
+            "Name an earlier mark, or a time before that (--time).",
+        )
+
+
+def _told(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z"

@@ -1,0 +1,200 @@
+"""A temporary PostgreSQL on a folder of its own: nobody else can reach it, and it dies with us."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.errors import FolderError, PartError
+from stock_ops.kit.files import remove, write_whole
+from stock_ops.kit.layout import DATABASE, LONGEST_SOCKET_PATH
+from stock_ops.local.facts.host import Account
+from stock_ops.local.facts.programs import Programs
+from stock_ops.local.plans.settings import SUPERUSER, leashed
+from stock_ops.local.plans.steps import NewFile
+from stock_ops.local.runners.postgres import end_writers
+
+PORT = 5432
+"""Of the socket's name alone; no port is opened."""
+_SOCKET = f".s.PGSQL.{PORT}"
+_ACCESS = "local all all trust\n"
+"""Only whoever may enter the socket's folder, of mode 0700, can try."""
+_OPTIONS = {
+    "port": f"{PORT}",
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "ssl": "off",
+    "archive_mode": "off",
+    "primary_conninfo": "",
+    "summarize_wal": "off",
+    "autovacuum": "off",
+    "fsync": "off",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_line_prefix": "",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+}
+"""Over what the cluster's own settings say, which may be those of another machine."""
+_NOT_NOW = (
+    ConnectionError,
+    FileNotFoundError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
+"""While it starts, and when it ends in the middle of a question."""
+_CONNECT_S = 20.0
+_STOP_S = 120.0
+_POLL_S = 0.05
+
+
+class ScratchError(PartError):
+    """The temporary server ended by itself; `log` is what it said."""
+
+    def __init__(self, why: str, log: str) -> None:
+        super().__init__(
+            f"PostgreSQL ended on the restored data: {why}",
+            "Run this again; if it stays so, use an older backup (stockops backup list).",
+        )
+        self.log = log
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a temporary server works, with which programs, and as whom."""
+
+    cluster: Path
+    work: Path
+    """Takes its access rules and its log."""
+    programs: Programs
+    binaries: Path
+    """The folder of PostgreSQL's programs."""
+    account: Account | None
+    """Whom it runs as; None: as we do."""
+
+
+class ScratchServer:
+    """The server while it runs."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", socket_folder: Path, log: Path) -> None:
+        self._process, self._log, self.host = process, log, str(socket_folder)
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    async def connect(self, database: str = DATABASE, user: str = SUPERUSER) -> asyncpg.Connection:
+        """A connection, as the superuser if nobody else is named."""
+        return await asyncpg.connect(
+            host=self.host, port=PORT, user=user, database=database, timeout=_CONNECT_S, ssl=False
+        )
+
+    def ask(self, question: str, *values: object) -> Any:
+        """The one value that answers a question; None while it takes no connections."""
+        return asyncio.run(self._ask(question, *values))
+
+    def wait_until(self, true: Callable[[], object]) -> None:
+        """Return when it is true. Raises ScratchError when the server ends before."""
+        while not true():
+            if self._process.poll() is not None:
+                raise ScratchError(_cause(self.log), self.log)
+            time.sleep(_POLL_S)
+
+    async def _ask(self, question: str, *values: object) -> Any:
+        with contextlib.suppress(*_NOT_NOW):
+            connection = await self.connect()
+            try:
+                return await connection.fetchval(question, *values)
+            finally:
+                await connection.close()
+        return None
+
+
+@contextlib.contextmanager
+def scratch_server(place: Place, options: Mapping[str, str]) -> Iterator[ScratchServer]:
+    """Run a server as long as the context lasts; it is stopped in order at the end.
+
+    It reads the cluster's own settings, and `options` over them. It flushes nothing to the disk: when the
+    machine goes down, the cluster is lost. Wait for what you need with `wait_until`: it may still recover.
+    """
+    end_writers(place.cluster)
+    (place.cluster / "postmaster.pid").unlink(missing_ok=True)
+    with socket_folder(place) as folder:
+        access, log = place.work / "access.conf", place.work / "server.log"
+        write_whole(NewFile(access, _ACCESS, place.account))
+        own = {"unix_socket_directories": str(folder), "hba_file": str(access)}
+        process = _start(place, {**_OPTIONS, **own, **options}, log)
+        try:
+            yield ScratchServer(process, folder, log)
+        finally:
+            _stop(process)
+
+
+def _cause(log: str) -> str:
+    """Why it ended; not that it turned us away meanwhile, nor that a file is missing where the log ends."""
+    lines = log.splitlines()
+    return last_words(
+        "\n".join(line for line in lines if "the database system is" not in line and line[:4] != "cp: ")
+    )
+
+
+def _start(place: Place, options: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    """On a leash that ends it at once: what a dead restore wanted of it nobody wants any more."""
+    programs = place.programs
+    program: list[str | Path] = [place.binaries / "postgres", "-D", place.cluster]
+    program += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    command = leashed(programs.python, programs.leash, "QUIT", place.account, program, os.getpid())
+    with log.open("wb") as out:
+        log.chmod(0o600)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", env=environment()
+        )
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_S)
+            return
+    process.kill()
+    process.wait()
+
+
+@contextlib.contextmanager
+def socket_folder(place: Place) -> Iterator[Path]:
+    """A folder that only the server's user and root can enter, with a path short enough for a socket."""
+    folder = place.work / "socket"
+    if len(os.fsencode(folder / _SOCKET)) > LONGEST_SOCKET_PATH:
+        digest = hashlib.sha256(os.fsencode(place.work)).hexdigest()[:16]
+        folder = Path("/tmp") / f"stockops-{os.getuid()}-{digest}"  # noqa: S108 - mode 0700, owner checked
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    _refuse_strange(folder, place.account)
+    if place.account:
+        os.chown(folder, place.account.uid, place.account.gid)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def _refuse_strange(folder: Path, account: Account | None) -> None:
+    """One that a killed server left will do; nobody else's."""
+    status = folder.lstat()
+    ours = {os.getuid(), account.uid if account else os.getuid()}
+    if folder.is_symlink() or status.st_uid not in ours or status.st_mode & 0o077:
+        raise FolderError(f"{folder}, the place of a socket, is not ours alone.", "Remove it.")

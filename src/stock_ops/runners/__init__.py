@@ -1,1 +1,0 @@
-"""What changes the world: each kind of step, and the commands they call."""

@@ -1,0 +1,144 @@
+"""Everything that a storage holds: backups, write-ahead log, timelines, marks, and what was verified."""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from stock_ops.kit.errors import DamagedBackupError
+from stock_ops.restore.facts.progress import Archive
+from stock_ops.storage.envelope import fetch
+from stock_ops.storage.manifest import Manifest, ManifestError, load_manifest
+from stock_ops.storage.marks import MARKS, NamedMark, load_mark
+from stock_ops.storage.objects import (
+    BACKUPS,
+    backup_of,
+    damage_of,
+    history_of,
+    manifest_of,
+    segment_of,
+    verification_of,
+)
+from stock_ops.storage.owner import read_owner
+from stock_ops.storage.storage import MissingObjectError, Storage, StoredObject, read_bytes
+from stock_ops.storage.verification import Damage, Verification, load_damage, load_verification
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A storage at one moment."""
+
+    archive: Archive
+    objects: tuple[StoredObject, ...]
+    """All of them, by name."""
+    verifications: Mapping[str, Verification]
+    """Of the backups that were ever found whole."""
+    found_damaged: Mapping[str, Damage] = field(default_factory=dict)
+    """Backups whose last verification found something wrong."""
+
+    @property
+    def used_bytes(self) -> int:
+        """What everything takes."""
+        return sum(one.size_bytes for one in self.objects)
+
+    @property
+    def unfinished(self) -> frozenset[str]:
+        """Backups that have objects and no manifest: they were cut off, or are being made."""
+        begun = {backup for one in self.objects if (backup := backup_of(one.name))}
+        return frozenset(begun - {backup.id for backup in self.archive.backups} - self.archive.damaged.keys())
+
+
+def read_contents(storage: Storage, identity: str | None = None) -> Contents:
+    """Look at every object, and read the small ones.
+
+    identity: the private key; without it the histories of timelines stay unread, for they are sealed.
+    Raises StorageError, ForeignStorageError, and WrongKeyError for a history.
+    """
+    owner = read_owner(storage)
+    objects = tuple(storage.list())
+    names = {one.name for one in objects}
+    backups, damaged = _read_manifests(storage, names)
+    segments = [found for name in names if (found := segment_of(name))]
+    archive = Archive(
+        where=storage.where,
+        system_identifier=owner.system_identifier if owner else "",
+        backups=backups,
+        damaged=damaged,
+        sizes={one.name: one.size_bytes for one in objects if one.name.startswith(BACKUPS)},
+        whole=frozenset(name for name, partial in segments if not partial),
+        partial=frozenset(name for name, partial in segments if partial),
+        histories=_read_histories(storage, names, identity) if identity else {},
+        marks=tuple(_read_marks(storage, names)),
+    )
+    verifications, found_damaged = _read_findings(storage, names, backups)
+    return Contents(archive, objects, verifications, found_damaged)
+
+
+def read_archive(storage: Storage, identity: str | None = None) -> Archive:
+    """What a restore needs to know of a storage; as read_contents."""
+    return read_contents(storage, identity).archive
+
+
+def _read_manifests(storage: Storage, names: set[str]) -> tuple[tuple[Manifest, ...], dict[str, str]]:
+    found: list[Manifest] = []
+    damaged: dict[str, str] = {}
+    for backup in sorted({backup for name in names if (backup := backup_of(name))}):
+        if manifest_of(backup) not in names:
+            continue
+        try:
+            manifest = load_manifest(read_bytes(storage, manifest_of(backup)))
+            if manifest.id == backup:
+                found.append(manifest)
+            else:
+                damaged[backup] = f"its manifest is that of {manifest.id}"
+        except MissingObjectError:
+            continue
+        except ManifestError as error:
+            damaged[backup] = str(error)
+    return tuple(sorted(found, key=_begun)), damaged
+
+
+def _begun(manifest: Manifest) -> tuple[datetime, str]:
+    return manifest.started_at, manifest.id
+
+
+def _read_histories(storage: Storage, names: set[str], identity: str) -> dict[int, str]:
+    """One that is damaged has no text: it leads nowhere, and its timeline is taken all the same."""
+    histories = ((history, name) for name in sorted(names) if (history := history_of(name)))
+    return {int(history[:8], 16): _read_history(storage, name, identity) for history, name in histories}
+
+
+def _read_history(storage: Storage, name: str, identity: str) -> str:
+    text = io.BytesIO()
+    try:
+        fetch(storage, name, text, identity)
+    except DamagedBackupError:
+        return ""
+    return text.getvalue().decode("ascii", "replace")
+
+
+def _read_marks(storage: Storage, names: set[str]) -> Iterator[NamedMark]:
+    for name in sorted(names):
+        if name.startswith(MARKS) and (mark := load_mark(_read(storage, name))):
+            yield mark
+
+
+def _read_findings(
+    storage: Storage, names: set[str], backups: Iterable[Manifest]
+) -> tuple[dict[str, Verification], dict[str, Damage]]:
+    whole, damaged = {}, {}
+    for backup in backups:
+        good, bad = verification_of(backup.id), damage_of(backup.id)
+        if good in names and (verification := load_verification(_read(storage, good))):
+            whole[backup.id] = verification
+        if bad in names and (damage := load_damage(_read(storage, bad))):
+            damaged[backup.id] = damage
+    return whole, damaged
+
+
+def _read(storage: Storage, name: str) -> bytes:
+    """A small object; one that was deleted since it was listed is empty."""
+    try:
+        return read_bytes(storage, name)
+    except MissingObjectError:
+        return b""

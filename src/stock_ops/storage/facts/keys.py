@@ -1,0 +1,35 @@
+"""The key pair of the backups, as far as it is on this machine."""
+
+from dataclasses import dataclass
+
+from stock_ops.kit.backup_settings import BackupSettings, read_recipient
+from stock_ops.kit.errors import OpsError
+from stock_ops.kit.layout import Layout
+from stock_ops.storage.keys import LostKeyError, read_identity, recipient_of
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The public half of both files."""
+
+    recipient: str | None = None
+    """Whom the backups are sealed for; None before the first start that makes some."""
+    opens: str | OpsError | None = None
+    """What the private key opens, or why it cannot be read; None: there is no such file."""
+
+
+def observe_keys(layout: Layout, settings: BackupSettings) -> Keys:
+    """Look at both files."""
+    try:
+        recipient = read_recipient(layout)
+    except OSError:
+        recipient = None
+    try:
+        if not settings.key_file.exists():
+            return Keys(recipient, None)
+        return Keys(recipient, recipient_of(read_identity(settings.key_file)))
+    except LostKeyError as error:
+        return Keys(recipient, error)
+    except OSError as error:
+        why = f"The key {settings.key_file} cannot be looked at: {error.strerror}."
+        return Keys(recipient, LostKeyError(why, "Run this as the user who ran `up`."))

@@ -1,0 +1,73 @@
+"""The key pair of the backups, in the format of age-keygen: the public half seals, the private half opens."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyrage
+
+from stock_ops.kit.errors import OpsError
+
+
+class LostKeyError(OpsError):
+    """The private key is not where it should be, or is no key."""
+
+
+class WrongKeyError(OpsError):
+    """The backups were sealed for another key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The key does not open these backups: they were sealed for another one.",
+            "Name the right key file with --key-file, or as key_file in backup.toml.",
+        )
+
+
+def draw_identity(path: Path) -> str:
+    """Make a key pair, write the private half to a file of mode 0600, return the public one.
+
+    Raises FileExistsError: a key is never overwritten.
+    """
+    identity = pyrage.x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    text = f"# created: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n# public key: {recipient}\n{identity}\n"
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        os.link(unfinished, path)
+    finally:
+        unfinished.unlink()
+    return recipient
+
+
+def read_identity(path: Path) -> str:
+    """The private key in a file. Raises LostKeyError."""
+    try:
+        lines = path.read_text(encoding="ascii").split("\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
+        raise LostKeyError(f"The key {path} cannot be read: {reason}.", _TODO) from error
+    keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if len(keys) != 1 or _parsed(keys[0]) is None:
+        raise LostKeyError(f"{path} does not hold just one private key (AGE-SECRET-KEY-1...).", _TODO)
+    return keys[0]
+
+
+def recipient_of(identity: str) -> str:
+    """The public half of a private key that read_identity gave."""
+    return str(pyrage.x25519.Identity.from_str(identity).to_public())
+
+
+def _parsed(text: str) -> pyrage.x25519.Identity | None:
+    try:
+        return pyrage.x25519.Identity.from_str(text)
+    except pyrage.IdentityError:
+        return None
+
+
+_TODO = "Bring the key back from where you keep its copy (--key-file); without it nothing opens the backups."

@@ -1,0 +1,1 @@
+"""What is read from Valkey for a storage, and put back from it."""

@@ -1,0 +1,76 @@
+"""Where backups lie, seen as named objects. The adapters are folder.py and s3.py."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from stock_ops.kit.errors import OpsError
+
+_LARGEST_TEXT = 64 * 2**20
+"""Of an object that is read whole: manifests and the like."""
+
+
+class StorageError(OpsError):
+    """The storage cannot be used: it is away, full, read-only, or refuses our credentials."""
+
+
+class MissingObjectError(Exception):
+    """There is no whole object of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A whole object. `modified` is by the clock of the storage (UTC)."""
+
+    name: str
+    size_bytes: int
+    modified: datetime
+
+
+class Storage(Protocol):
+    """A flat store of objects, each of which is seen whole or not at all.
+
+    Every method raises StorageError, with what to do, when the storage itself fails.
+    """
+
+    @property
+    def where(self) -> str:
+        """Its address for people; no secrets in it."""
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """The objects whose names begin with `prefix`, by name."""
+
+    def head(self, name: str) -> StoredObject | None:
+        """An object without its content; None when there is none."""
+
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Read an object as a stream. Raises MissingObjectError."""
+
+    def create(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Write an object as a stream; it replaces an older one.
+
+        It is there, safe from a power cut, when the context ends well; an exception leaves what was there.
+        """
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is gone already is no error."""
+
+    def free_bytes(self) -> int | None:
+        """Room that is left; None where it cannot be told."""
+
+
+def read_bytes(storage: Storage, name: str) -> bytes:
+    """A small object. Raises MissingObjectError, and StorageError for one of a senseless size."""
+    with storage.open(name) as source:
+        data = source.read(_LARGEST_TEXT + 1)
+    if len(data) > _LARGEST_TEXT:
+        raise StorageError(f"{name} in {storage.where} is far too large.", "Look at what wrote it.")
+    return data
+
+
+def write_bytes(storage: Storage, name: str, data: bytes) -> None:
+    """Write a small object."""
+    with storage.create(name) as sink:
+        sink.write(data)

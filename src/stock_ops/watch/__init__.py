@@ -1,0 +1,1 @@
+"""The supervised part `backup`: the archive and the schedule at work, and how the backups stand."""

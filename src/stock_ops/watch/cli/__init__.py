@@ -1,0 +1,1 @@
+"""The verbs of `stockops backup` about the part that the supervisor keeps running."""

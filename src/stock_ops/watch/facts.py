@@ -1,0 +1,100 @@
+"""How the backups stand: everything that the overview, its warnings and its metrics are made from."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from stock_ops.archive.facts.state import ArchiveState
+from stock_ops.drill.facts.drills import Drill
+from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.errors import OpsError
+from stock_ops.kit.layout import Layout
+from stock_ops.storage.facts.contents import Contents
+from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity, recipient_of
+
+_HISTORY = re.compile(r"([0-9A-F]{8})\.history")
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the log was lost before it was in the storage."""
+
+    segment: str
+    """The first one that is missing."""
+    shipped_at: datetime
+    """What was committed before this time is in the storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed so many times in a row, and why it did the last time."""
+
+    count: int
+    why: str
+    todo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The backups at one moment, as the part sees them that makes them."""
+
+    settings: BackupSettings
+    where: str
+    """The storage's address for people."""
+    contents: Contents | None
+    """As the storage was looked at last; None: not yet since the part began."""
+    free_bytes: int | None
+    """Room in the storage; None where it cannot be told."""
+    unreachable: OpsError | None
+    """Why the storage cannot be used now."""
+    histories: Mapping[int, str]
+    """Of the server's own timelines (server_histories): those in the storage are sealed."""
+    archive: ArchiveState
+    broken: bool
+    """Log was lost, and no full backup was made since."""
+    breaks: tuple[Break, ...]
+    drills: tuple[Drill, ...]
+    failures: Mapping[str, Failure]
+    """By task: backup, prune, drill; one that went well last is not among them."""
+    next_backup_at: datetime | None
+    next_drill_at: datetime | None
+    uptime_s: float
+    """Since the part began, by the steady clock."""
+    clock_jump_s: float
+    """How far the wall clock jumped within the last day, forwards or backwards; 0: it did not."""
+    key_flaw: OpsError | None
+    """Why the private key does not open the backups."""
+    shares_disk: bool
+    """The storage lies on the file system of the data."""
+
+
+def server_histories(layout: Layout) -> dict[int, str]:
+    """The text of each timeline's history that the server knows."""
+    found = {}
+    for path in (layout.postgresql / "pg_wal").glob("*.history"):
+        if name := _HISTORY.fullmatch(path.name):
+            found[int(name[1], 16)] = path.read_text(encoding="ascii", errors="replace")
+    return found
+
+
+def find_key_flaw(key_file: Path, recipient: str | None) -> OpsError | None:
+    """Why a key does not open what is sealed for the recipient; None when it does."""
+    try:
+        fits = recipient is None or recipient_of(read_identity(key_file)) == recipient
+    except LostKeyError as error:
+        return error
+    return None if fits else WrongKeyError()
+
+
+def shares_disk(layout: Layout, settings: BackupSettings) -> bool:
+    """Whether the storage lies on the file system of the data; False, too, where it cannot be told."""
+    if settings.is_s3:
+        return False
+    storage = Path(settings.storage)
+    try:
+        folder = storage if storage.exists() else storage.parent
+        return folder.stat().st_dev == layout.root.stat().st_dev
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""What is due, what needs somebody, what can be restored. Pure."""

@@ -1,0 +1,1 @@
+"""The part itself: its jobs, its memory, its pages."""
