@@ -1,62 +1,39 @@
-"""Cells as they stand in files, to numbers and times; what cannot be read is marked, never guessed."""
+"""Cells as they stand in files, to dates and instants; what cannot be read is marked, never guessed."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from stock_analysis.domain.bars import BoolArray, FloatArray, IntArray
+from stock_analysis.domain.bars import IntArray
+from stock_analysis.domain.calendars import DAY_S
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import parse_symbol
+from stock_analysis.ingest.numbers import distinct_cells, is_text, read_numbers
 from stock_analysis.ingest.rows import NO_TIME
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
-DecimalMark = Literal["point", "comma"]
-
-NOTHING = frozenset({"", "-", "--", ".", "na", "n/a", "#n/a", "nan", "null", "none"})
-"""How files write that a value is missing, in lower case."""
 
 _FIRST_YEAR, _LAST_YEAR = 1800, 2200
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-_SWAPPED = str.maketrans(",.", ".,")
-_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 _YMD = re.compile(r"(\d{4})\s*[-/.년]\s*(\d{1,2})\s*[-/.월]\s*(\d{1,2})\s*[일.]?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?!\d)")
 _NUMERIC = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _DAY_FIRST_NAME = re.compile(r"(\d{1,2})[- ]([A-Za-z]{3})[a-z]*[- ,]+(\d{4})")
 _NAME_FIRST = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}),? (\d{4})")
-_EPOCH = re.compile(r"-?\d{9,10}(\.\d+)?|-?\d{12,13}")
+_EPOCH = re.compile(r"(-?\d{9,10}|-?\d{12,13}|-?\d{15,16}|-?\d{18,19})(\.\d+)?")
+_COMPACT_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?")
+_SERIAL = re.compile(r"\d{5}([.,]\d+)?")
+_SERIAL_ZERO_S = -2_209_161_600
+"""Day 0 of spreadsheets, 1899-12-30, as epoch seconds."""
 _CLOCK = re.compile(
     r"[ T]*(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?\s*([AaPp][Mm])?\s*(Z|UTC|[+-]\d{2}:?\d{2})?"
 )
 _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
-
-
-def read_numbers(cells: Any, mark: DecimalMark | None = "point") -> tuple[FloatArray, BoolArray]:
-    """The numbers in an Arrow column, NaN where there is none, and which cells are unreadable.
-
-    mark: what stands before the decimals in text; the other mark parts thousands. None = a point, but one
-    comma that may be either is unreadable.
-    """
-    import pyarrow as pa
-
-    if not _is_text(cells.type):
-        values = cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return np.asarray(values, np.float64), np.zeros(len(cells), np.bool_)
-    if mark == "comma":  # to the cast, 12.345 would be a number
-        return _by_distinct(cells, lambda text: parse_number(text, mark))
-    try:
-        values = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        return _by_distinct(cells, lambda text: parse_number(text, mark))
-    return np.asarray(values, np.float64), np.zeros(len(cells), np.bool_)
 
 
 def read_times(cells: Any, order: DateOrder = "ymd") -> tuple[IntArray, IntArray]:
@@ -71,7 +48,7 @@ def read_times(cells: Any, order: DateOrder = "ymd") -> tuple[IntArray, IntArray
         return _arrow_seconds(cells.cast(pa.timestamp("s")))
     if pa.types.is_timestamp(cells.type):
         return _arrow_instants(cells)
-    if not _is_text(cells.type):
+    if not is_text(cells.type):
         return _epoch_numbers(cells)
     try:
         return _arrow_seconds(cells.cast(pa.timestamp("us")))
@@ -94,9 +71,9 @@ def to_wall_clock(t: IntArray, timezone: str) -> IntArray:
 def parse_when(text: str, order: DateOrder = "ymd") -> tuple[int, int] | None:
     """Wall clock and offset (NO_TIME if it has none) of a date or an instant in words; None if it is none."""
     text = text.strip()
-    if _EPOCH.fullmatch(text):
-        number = float(text)
-        return int(number / 1000 if abs(number) >= 1e11 else number), 0
+    number = _from_digits(text) if text[:1].isdigit() or text[:1] == "-" else None
+    if number is not None:
+        return number
     found = _date(text, order)
     if found is None:
         return None
@@ -105,24 +82,28 @@ def parse_when(text: str, order: DateOrder = "ymd") -> tuple[int, int] | None:
     return None if clock is None else (day + clock[0], clock[1])
 
 
-def parse_number(text: str, mark: DecimalMark | None = "point") -> float | None:
-    """The number in a cell, NaN for nothing, None if it is neither."""
-    text = text.strip()
-    if mark is None and "," in text and parse_number(text, "comma") is not None:
-        return None
-    if mark == "comma" and text.lower() not in NOTHING:
-        text = text.translate(_SWAPPED)
-    return parse_plain_number(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
+def _from_digits(text: str) -> tuple[int, int] | None:
+    """A time written as one number: YYYYMMDDHHMM, a spreadsheet's days, or an epoch time; None if it is none.
 
-
-def parse_plain_number(text: str) -> float | None:
-    """The number in a text like 1234.5, NaN for nothing, None if it is neither."""
-    text = text.strip()
-    if text.lower() in NOTHING:
-        return np.nan
-    if _NUMBER.fullmatch(text) or _INFINITE.fullmatch(text):
-        return float(text)
+    Digits that read as a date and a time of day are never an epoch time.
+    """
+    compact = _COMPACT_TIME.fullmatch(text)
+    if compact is not None:
+        year, month, date, hour, minute, second = compact.groups()
+        day, clock = _day(year, month, date), _clock(f"{hour}:{minute}:{second or '00'}")
+        if day is not None and clock is not None:
+            return day + clock[0], NO_TIME
+    if _SERIAL.fullmatch(text):
+        return _SERIAL_ZERO_S + round(float(text.replace(",", ".")) * DAY_S), NO_TIME
+    if _EPOCH.fullmatch(text):
+        whole = int(text.partition(".")[0])
+        return int(whole / _ticks_a_second(abs(whole))), 0
     return None
+
+
+def _ticks_a_second(size: float) -> int:
+    """Of an epoch time of this size: whether it counts seconds, milli-, micro- or nanoseconds."""
+    return next((10**power for power, end in ((0, 1e11), (3, 1e14), (6, 1e17)) if size < end), 10**9)
 
 
 def order_of_dates(texts: Sequence[str]) -> DateOrder | None:
@@ -133,33 +114,6 @@ def order_of_dates(texts: Sequence[str]) -> DateOrder | None:
     if any(int(match[1]) > 12 for match in found):
         return "dmy"
     return "mdy" if any(int(match[2]) > 12 for match in found) else None
-
-
-@dataclass(frozen=True, slots=True)
-class MarksSeen:
-    """Of the numbers in some texts, one that is none without the decimal mark named, None if all could be.
-
-    either: one like 1,234, which may be 1234 or 1.234; with a point instead it is not asked about.
-    """
-
-    point: str | None
-    comma: str | None
-    either: str | None
-
-
-def marks_seen(texts: Iterable[str]) -> MarksSeen:
-    """What these cells tell of the decimal mark of their file."""
-    found: dict[str, str] = {}
-    for text in set(texts):
-        if text.isdigit() or not ("," in text or "." in text):
-            continue
-        readable = parse_number(text, "point") is not None, parse_number(text, "comma") is not None
-        if readable == (True, True) and "," in text:
-            found["either"] = min(text, found.get("either", text))
-        elif readable in {(True, False), (False, True)}:
-            mark = "point" if readable[0] else "comma"
-            found[mark] = min(text, found.get(mark, text))
-    return MarksSeen(found.get("point"), found.get("comma"), found.get("either"))
 
 
 @lru_cache(maxsize=50_000)
@@ -213,27 +167,11 @@ def _offset(zone: str | None) -> int:
     return -seconds if zone[0] == "-" else seconds
 
 
-def _by_distinct(cells: Any, read: Any) -> tuple[FloatArray, BoolArray]:
-    """Read each different text once; None becomes NaN and is marked, a null is NaN only."""
-    distinct, place, null = _distinct(cells)
-    found = [read(text) for text in distinct]
-    values = np.array([*(np.nan if one is None else one for one in found), np.nan])[place]
-    unreadable = np.array([*(one is None for one in found), False])[place]
-    return values, unreadable & ~null
-
-
 def _by_distinct_pairs(cells: Any, read: Any) -> tuple[IntArray, IntArray]:
-    distinct, place, _ = _distinct(cells)
+    distinct, place, _ = distinct_cells(cells)
     found = [read(text) or (NO_TIME, NO_TIME) for text in distinct] + [(NO_TIME, NO_TIME)]
     pairs = np.array(found, np.int64)[place]
     return pairs[:, 0], pairs[:, 1]
-
-
-def _distinct(cells: Any) -> tuple[list[str], IntArray, BoolArray]:
-    encoded = cells.dictionary_encode()
-    encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return encoded.dictionary.to_pylist(), codes, codes < 0
 
 
 def _arrow_seconds(cells: Any) -> tuple[IntArray, IntArray]:
@@ -258,21 +196,23 @@ def _arrow_instants(cells: Any) -> tuple[IntArray, IntArray]:
 
 
 def _epoch_numbers(cells: Any) -> tuple[IntArray, IntArray]:
-    """Epoch numbers by their size: seconds, milli-, micro- or nanoseconds; or 20200102 for a date."""
+    """Numbers as times: of text where that reads them (20200102, 202001020930, 43832), else epoch times."""
+    import pyarrow as pa
+
     values, _ = read_numbers(cells)
-    if np.nanmax(np.abs(values), initial=0) < 1e8:
-        return read_times(cells.cast("string"))
-    size = np.abs(values)
-    scale = np.select([size < 1e11, size < 1e14, size < 1e17], [1.0, 1e3, 1e6], 1e9)
     readable = np.isfinite(values)
+    first = values[readable][:1]
+    if not len(first):
+        return np.full(len(values), NO_TIME), np.full(len(values), NO_TIME)
+    if first[0] < _SHORTEST_EPOCH or _COMPACT_TIME.fullmatch(str(int(first[0]))):
+        is_whole = not (values[readable] % 1).any()
+        return read_times((cells.cast(pa.int64()) if is_whole else cells).cast("string"))
+    scale = np.select([np.abs(values) < end for end in (1e11, 1e14, 1e17)], [1.0, 1e3, 1e6], 1e9)
     wall = np.where(readable, np.where(readable, values, 0) / scale, NO_TIME).astype(np.int64)
     return wall, np.where(readable, 0, NO_TIME).astype(np.int64)
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+_SHORTEST_EPOCH = 1e8
 
 
 def parsed_symbol(text: str | None) -> str | None:

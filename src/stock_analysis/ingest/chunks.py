@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stock_analysis.domain.bars import PRICE_COLUMNS, BoolArray, IntArray, Interval
-from stock_analysis.ingest.cells import DecimalMark
+from stock_analysis.ingest.numbers import DecimalMark
 from stock_analysis.ingest.rows import time_cell
 
 BATCH_ROWS = 100_000

@@ -1,12 +1,12 @@
 """CSV files: their encoding, delimiter and header, and their rows as text."""
 
 import codecs
-import csv
 import gzip
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.chunks import SAMPLE_ROWS, Chunk
+from stock_analysis.ingest.headers import LINES_LOOKED_AT, Header, find_header
 
 _BLOCK_BYTES = 4 << 20
 _SCAN_BYTES = 1 << 20
@@ -23,16 +24,21 @@ _ENCODINGS = ("utf-8", "cp949", "latin-1")
 
 
 class CsvTable:
-    """A CSV file. Looked through once: fingerprint, lines, encoding, header."""
+    """A CSV file. Looked through once: fingerprint, lines, encoding, header.
 
-    def __init__(self, path: Path, *, decompress: bool) -> None:
+    is_header: whether a line's cells are those of a header. skipped: what stands before it.
+    """
+
+    def __init__(
+        self, path: Path, *, decompress: bool, is_header: Callable[[Sequence[str]], bool] = lambda _: True
+    ) -> None:
         self.path = path
         self._decompress = decompress
         scan = _scan(self._open, path)
         self.sha256, self.encoding, self._quoted = scan.sha256, scan.encoding, scan.quoted
-        self._header_line, header = self._find_header()
-        self.delimiter = _delimiter(header, path)
-        self.names = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter))]
+        header = self._find_header(is_header)
+        self._header_line, self.delimiter, self.names = header.last_line, header.delimiter, header.names
+        self.skipped = header.skipped
         self.rows = max(scan.lines - self._header_line - 1, 0)
 
     def sample(self, columns: dict[str, int]) -> dict[str, list[str]]:
@@ -97,12 +103,17 @@ class CsvTable:
     def _open(self) -> IO[bytes]:
         return cast("IO[bytes]", gzip.open(self.path)) if self._decompress else self.path.open("rb")
 
-    def _find_header(self) -> tuple[int, str]:
+    def _find_header(self, is_header: Callable[[Sequence[str]], bool]) -> Header:
         with io.TextIOWrapper(self._open(), self.encoding, errors="replace") as text:
-            for number, line in enumerate(text):
-                if line.strip():
-                    return number, line.strip("\r\n\ufeff")
-        raise InvalidInputError(f"{self.path.name} is empty")
+            lines = [line.strip("\r\n\ufeff") for line in islice(text, LINES_LOOKED_AT)]
+        if not any(line.strip() for line in lines):
+            raise InvalidInputError(f"{self.path.name} is empty")
+        found = find_header(lines, is_header)
+        if found is None:
+            raise InvalidInputError(
+                f"{self.path.name} is not a table: no comma, semicolon, tab or bar in its first lines"
+            )
+        return found
 
 
 def _numbered(batch: Any, wanted: dict[str, str], first: int, broken: dict[int, str]) -> Chunk:
@@ -165,13 +176,3 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _delimiter(header: str, path: Path) -> str:
-    counts = {one: header.count(one) for one in ",;\t|"}
-    best = max(counts, key=lambda one: counts[one])
-    if not counts[best]:
-        raise InvalidInputError(
-            f"{path.name} is not a table: no comma, semicolon, tab or bar in its first line"
-        )
-    return best

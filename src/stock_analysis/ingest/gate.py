@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stock_analysis.domain.bars import PRICE_COLUMNS, BoolArray, FloatArray, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S, load_calendar
 from stock_analysis.domain.instruments import Exchange
+from stock_analysis.ingest.cells import to_wall_clock
 from stock_analysis.ingest.rows import BAR, NO_TIME, RANGE, Listed, RowBatch, Rows
 from stock_analysis.kernels.quality import (
     SPIKE_BARS,
@@ -107,6 +108,8 @@ def prepare(
     defects = batch.defects | inspect_values(*(bars[name] for name in PRICE_COLUMNS))
     for mic in {one.exchange for one in known}:
         at_exchange = np.array([*(one.exchange == mic for one in known), False])[batch.symbol]
+        if batch.instants is not None:
+            _to_sessions(bars, at_exchange & batch.instants, exchanges[mic].timezone)
         _place(bars, defects, at_exchange, interval, exchanges[mic], now, naive=batch.naive)
     defects = _unparsable_alone(defects)
     order = np.lexsort((batch.number, bars["t"], bars["instrument"]))
@@ -255,6 +258,13 @@ def _place(
         t = np.where(t == NO_TIME, NO_TIME, to_utc(t, exchange.timezone))
         bars["t"][rows] = t
     defects[rows] |= inspect_minutes(t, calendar.opens, calendar.closes, int(now.timestamp()))
+
+
+def _to_sessions(bars: Rows, rows: BoolArray, timezone: str) -> None:
+    """Turn instants into the dates that they fall on by a zone's clock."""
+    t = bars["t"][rows]
+    local = t + to_wall_clock(t, timezone)
+    bars["t"][rows] = local - local % DAY_S
 
 
 def to_utc(wall_clock: IntArray, timezone: str) -> IntArray:

@@ -16,6 +16,7 @@ class ParquetTable:
     delimiter = None
 
     def __init__(self, path: Path) -> None:
+        self.skipped: list[str] = []
         import pyarrow as pa
         import pyarrow.parquet as pq
 

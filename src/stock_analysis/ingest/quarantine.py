@@ -12,10 +12,11 @@ from stock_analysis.domain.calendars import DAY_S
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.ingest.actions import UNKNOWN_INSTRUMENT
-from stock_analysis.ingest.cells import NOTHING, parse_plain_number, parse_when
+from stock_analysis.ingest.cells import parse_when
 from stock_analysis.ingest.gate import BESIDE, Prepared, Verdict, judge, prepare, spans
 from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.listings import parse_action
+from stock_analysis.ingest.numbers import NOTHING, parse_plain_number
 from stock_analysis.ingest.ports import PriceStore, PriceWriter
 from stock_analysis.ingest.rows import (
     BAR,

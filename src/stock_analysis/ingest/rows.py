@@ -39,6 +39,8 @@ class RowBatch:
     of UTC (1-minute bars only). defects: (n,) Defect.UNPARSABLE or 0.
     rows_as_read: the given rows (indices into this batch) as the source had them, for the quarantine.
     has_volume: whether the source has volumes at all; where it has not, they are 0 here.
+    instants: (n,) which daily bars have an instant (epoch seconds UTC) in t instead of a date: theirs is the
+    session of that day by the exchange's clock. None = none has.
     """
 
     number: IntArray
@@ -49,6 +51,7 @@ class RowBatch:
     rows_as_read: Callable[[IntArray], list[dict[str, object]]]
     naive: bool = False
     has_volume: bool = True
+    instants: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.number)

@@ -1,6 +1,7 @@
 """A file as a table, CSV or Parquet, and where its known columns stand."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,9 @@ SYMBOL_WORDS = ("symbol", "ticker", "code", "instrument", "종목코드", "단�
 _WORDS = {"when": "the date", "ex_date": "the ex-date"}
 
 
-def open_table(path: Path, said: Format | None) -> Table:
+def open_table(
+    path: Path, said: Format | None, is_header: Callable[[Sequence[str]], bool] = lambda _: True
+) -> Table:
     """The file in the format the user said, or its first bytes tell. Raises InvalidInputError."""
     if not path.is_file():
         raise InvalidInputError(f"{path}: no such file")
@@ -29,17 +32,17 @@ def open_table(path: Path, said: Format | None) -> Table:
         raise InvalidInputError(f"{path.name} is empty")
     if (said or ("parquet" if start == b"PAR1" else "csv")) == "parquet":
         return ParquetTable(path)
-    return CsvTable(path, decompress=start[:2] == b"\x1f\x8b")
+    return CsvTable(path, decompress=start[:2] == b"\x1f\x8b", is_header=is_header)
 
 
 def find_columns(
     names: Sequence[str], synonyms: dict[str, tuple[str, ...]], required: Sequence[str], path: Path
 ) -> dict[str, int]:
     """Where each known column stands. Raises InvalidInputError naming those that are missing."""
-    plain = [name.strip().strip('"').lower().lstrip("<").rstrip(">") for name in names]
+    plain = [plain_heading(name) for name in names]
     found = {}
     for column, words in synonyms.items():
-        places = [plain.index(word) for word in words if word in plain]
+        places = [plain.index(word) for word in map(plain_heading, words) if word in plain]
         if places:
             found[column] = places[0]
     missing = [_WORDS.get(column, column) for column in required if column not in found]
@@ -49,3 +52,9 @@ def find_columns(
             f"{path.name} has no column for {', '.join(missing)}; its first line says: {listed}"
         )
     return found
+
+
+def plain_heading(text: str) -> str:
+    """A heading without what programs put around it: <CLOSE>, "Close", 4. close, adj_close."""
+    bare = text.strip().strip('"\ufeff').strip().lower().lstrip("<").rstrip(">").replace("_", " ")
+    return re.sub(r"^\d+\.\s*", "", " ".join(bare.split()))

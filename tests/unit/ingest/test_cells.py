@@ -6,14 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stock_analysis.ingest.cells import (
-    DateOrder,
-    marks_seen,
-    order_of_dates,
-    parse_when,
-    read_numbers,
-    read_times,
-)
+from stock_analysis.ingest.cells import DateOrder, order_of_dates, parse_when, read_times
+from stock_analysis.ingest.numbers import marks_seen, read_numbers
 from stock_analysis.ingest.rows import NO_TIME
 from stock_analysis.testing.builders import epoch
 
