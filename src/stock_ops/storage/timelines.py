@@ -59,6 +59,8 @@ class Held:
 
     name: str
     partial: bool
+    length: int | None = None
+    """Bytes of it that lie on the way, where that leaves its timeline in it; None: all."""
 
 
 def covers(way: Way, held: Held, lsn: int) -> bool:
@@ -87,9 +89,15 @@ def run_along(way: Way, first: int, whole: Container[str], partial: Container[st
             continue
         for name in (newest, *older):
             if name in whole or name in partial:
-                yield Held(name, partial=name not in whole)
+                yield Held(name, partial=name not in whole, length=_length(way, name))
                 break
         return
+
+
+def _length(way: Way, name: str) -> int | None:
+    leg = next(leg for leg in way if leg.timeline == timeline_of(name))
+    begin = number_of(name) * SEGMENT_BYTES
+    return leg.end - begin if leg.end is not None and leg.end < begin + SEGMENT_BYTES else None
 
 
 def _switches(history: str) -> Iterator[tuple[int, int, str]]:

@@ -79,6 +79,7 @@ class Chosen:
             wal=choice.wal,
             gap=str(choice.gap or ""),
             boot=boot_of_machine(),
+            end_is_target=choice.end_is_target,
         )
 
 

@@ -12,7 +12,6 @@ from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import (
     LiveDataError,
     NotConfirmedError,
-    OpsError,
     megabytes,
 )
 from stock_ops.kit.layout import FORMAT, Layout
@@ -50,9 +49,9 @@ from stock_ops.restore.plans.fitness import (
     refuse_target,
     refuse_unfit,
 )
-from stock_ops.restore.plans.recovery import Choice, Request, choose, find_branch, left_behind
+from stock_ops.restore.plans.recovery import Choice, Request, choose, left_behind
 from stock_ops.restore.plans.steps import Step, plan_place, plan_restore, resumable
-from stock_ops.restore.runners.commits import find_first_commit, find_last_commit
+from stock_ops.restore.runners.commits import find_passage, reader
 from stock_ops.restore.runners.fetch import Workshop
 from stock_ops.restore.runners.restore import Job, run_restore
 from stock_ops.restore.runners.scratch import Place
@@ -208,20 +207,14 @@ def _look(layout: Layout, facts: Facts, wish: Wish) -> Source:
 def _with_commits(
     facts: Facts, storage: Storage, identity: str, archive: Archive, request: Request, now: datetime
 ) -> Archive:
-    """Which times are possible is told by the log itself; not where it has a gap."""
+    """Which times are possible is told by the log itself."""
     if request.time is None or not archive.backups:
         return archive
     binaries = postgresql_bin(installed(facts.programs).postgresql.package)
     place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
     shop = Workshop(storage, identity, archive.backups[-1:], archive.histories, place)
-    if request.timeline is None and (branch := find_branch(archive, request.time)):
-        first = find_first_commit(shop, branch.begun, archive)
-        archive = replace(archive, branch=replace(branch, first_commit=first))
-    try:
-        latest = choose(archive, Request(latest=True, timeline=request.timeline), now)
-    except OpsError:
-        return archive
-    return replace(archive, last_commit=find_last_commit(shop, latest.wal))
+    with reader(shop) as read:
+        return find_passage(archive, request, request.time, now, read)
 
 
 def _progress(layout: Layout, source: Source, wish: Wish) -> Progress:
@@ -236,6 +229,7 @@ def _progress(layout: Layout, source: Source, wish: Wish) -> Progress:
         boot=boot_of_machine(),
         keep=_free_name(layout),
         streams=choice.backup.valkey_keys > 0,
+        end_is_target=choice.end_is_target,
         back=_way_back(layout, wish, left) if left else "",
     )
 

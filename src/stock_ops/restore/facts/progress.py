@@ -32,6 +32,18 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """How the log that leads to a time passes it, as the log itself tells."""
+
+    last_commit: datetime | None
+    """The last one in that log."""
+    number: int | None
+    """Of a segment with a commit after the time; None: it holds none."""
+    marks: frozenset[str] = frozenset()
+    """Names of those in its last segment, which may end before one that was set there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """What a storage holds, as far as a restore needs to know."""
 
@@ -48,8 +60,8 @@ class Archive:
     histories: Mapping[int, str]
     """Text of each timeline's history; empty where it is damaged."""
     marks: tuple[NamedMark, ...]
-    last_commit: datetime | None = None
-    """Of the newest timeline; None where it was not looked for."""
+    passage: Passage | None = None
+    """At the time that is asked for; None where nobody asks for one."""
     branch: Branch | None = None
     """The last one before a time that is asked for; None where there is none, or nobody asks."""
 
@@ -99,6 +111,8 @@ class Progress:
     """Name of the folder that takes the old data."""
     streams: bool = False
     """The backup holds what Valkey cannot compute again, so that a new folder of Valkey comes, too."""
+    end_is_target: bool = False
+    """No commit lies after the target in time: where the log ends, the recovery has reached it."""
     back: str = ""
     """What to type for the end of the newest timeline; empty where that comes now, or is out of reach."""
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import NoReturn
 
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
-from stock_ops.restore.facts.progress import Archive, Branch, Target
+from stock_ops.restore.facts.progress import Archive, Branch, Passage, Target
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.marks import NamedMark
 from stock_ops.storage.objects import base_of, moment_of
@@ -58,6 +59,8 @@ class Choice:
     wal: tuple[Held, ...]
     gap: Gap | None
     """What is missing after the log that is there; only a target in time may lie before it."""
+    end_is_target: bool = False
+    """The log holds no commit after the target in time, and everything up to it."""
 
     @property
     def backup(self) -> Manifest:
@@ -84,7 +87,7 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
         raise NoBackupError(archive.where)
     target, lsn = _target(archive, request, way, usable, now)
     backup = _backup(archive, request, usable, target, lsn)
-    until = _until(usable, target, lsn)
+    until = _until(archive, target, lsn)
     wal = tuple(run_along(way, number_of(backup.first_segment), archive.whole, archive.partial))
     gap = _gap(archive, way, wal[-1]) if wal else None
     choice = Choice(
@@ -93,8 +96,11 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
         target,
         tuple(takewhile(lambda held: until is None or number_of(held.name) <= until, wal)),
         gap,
+        end_is_target=bool(request.time and archive.passage and archive.passage.number is None),
     )
     _refuse_gap(archive, way, choice, lsn)
+    if request.time and choice.end_is_target:
+        _refuse_beyond(archive, way, choice, usable, request.time)
     return choice
 
 
@@ -242,17 +248,11 @@ def _refuse_time(archive: Archive, time: datetime, usable: _Usable, now: datetim
     first = usable.whole[0].mark.at if usable.whole else None
     if first is None:
         return
-    last = archive.last_commit
-    possible = f"Possible: {_told(first)} to {_told(last) if last else 'the last commit that was shipped'}."
+    possible = f"Possible: {_told(first)} to the last commit that was shipped."
     if time > now + _CLOCKS:
         raise OutOfReachError(f"{_told(time)} lies in the future.", possible)
     if time < first:
         raise OutOfReachError(f"{_told(time)} lies before the first point that can be restored.", possible)
-    if last is not None and time > last:
-        raise OutOfReachError(
-            f"{_told(time)} lies after the last commit that was shipped.",
-            f"{possible} For everything there is: stockops restore",
-        )
     branch = archive.branch
     if branch and branch.first_commit and branch.at <= time < branch.first_commit:
         left, begun = branch.left.timeline, branch.begun.timeline
@@ -331,18 +331,53 @@ def _refuse_damaged(usable: _Usable, name: str, why: str, request: Request, lsn:
 _OTHER_COPY = "Use another copy of the storage, if you have one (--storage)."
 
 
-def _until(usable: _Usable, target: Target, lsn: int | None) -> int | None:
-    """Number of the last segment that can matter; None when all may.
-
-    No segment's name tells its time; but what follows the first later backup's mark is later than the target.
-    """
+def _until(archive: Archive, target: Target, lsn: int | None) -> int | None:
+    """Number of the last segment that can matter; None when all may."""
     if lsn is not None:
         return max(lsn - 1, 0) // SEGMENT_BYTES
-    if target.kind == "time":
-        time = datetime.fromisoformat(target.value)
-        later = (one for one in usable.backups if one.mark.at > time)
-        return next((number_of(one.last_segment) for one in later), None)
-    return None
+    return archive.passage.number if target.kind == "time" and archive.passage else None
+
+
+def first_mark_after(archive: Archive, timeline: int | None, time: datetime) -> int | None:
+    """Number of the segment with the first mark after a time; None: there is none.
+
+    A commit after the time, by which a recovery knows that it has reached it, is likely to be near.
+    """
+    way = way_of(archive, timeline)
+    return min((_number(mark) for mark in _marks(archive, way) if mark.at > time), default=None)
+
+
+def _marks(archive: Archive, way: Way) -> Iterator[NamedMark]:
+    """The marks along the way, those of the backups, too."""
+    own = (NamedMark(one.mark.name, one.mark.lsn, one.timeline, one.mark.at) for one in archive.backups)
+    return (mark for mark in (*archive.marks, *own) if holds(way, mark.timeline, parse_lsn(mark.lsn)))
+
+
+def _number(mark: NamedMark) -> int:
+    return max(parse_lsn(mark.lsn) - 1, 0) // SEGMENT_BYTES
+
+
+def _refuse_beyond(archive: Archive, way: Way, choice: Choice, usable: "_Usable", time: datetime) -> None:
+    """A time after the last commit: what is certain up to it, a later mark in the log tells."""
+    passage, newest = archive.passage or Passage(None, None), choice.wal[-1]
+    certain = [
+        mark.at
+        for mark in _marks(archive, way)
+        if mark.name in passage.marks or _number(mark) < number_of(newest.name)
+    ]
+    last = max([*certain, *([passage.last_commit] if passage.last_commit else []), choice.backup.mark.at])
+    if time <= last:
+        return
+    if choice.gap:
+        raise MissingWalError(
+            f"The log that leads to {_told(time)} is missing in {archive.where}: {choice.gap}.",
+            f'The last moment before that: stockops restore --time "{_told(last)}"',
+        )
+    raise OutOfReachError(
+        f"{_told(time)} lies after the last commit that was shipped.",
+        f"Possible: {_told(usable.whole[0].mark.at)} to {_told(last)}. "
+        "For everything there is: stockops restore",
+    )
 
 
 def _missing_after(way: Way, held: Held) -> int:

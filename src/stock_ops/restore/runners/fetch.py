@@ -88,8 +88,9 @@ def fetch_part(shop: Workshop, part: StoredPart, sink: BinaryIO) -> None:
 def fetch_log(shop: Workshop, wal: tuple[Held, ...], advance: Advance) -> None:
     """Fetch the write-ahead log, and the history of every timeline.
 
-    Each segment gets its name once it is whole. One that was not full yet is filled with zeros: there the log
-    ends. Raises DamagedBackupError, WrongKeyError, StorageError.
+    Each segment gets its name once it is whole. One that was not full yet, or in which the way leaves its
+    timeline, is filled with zeros: there the log ends.
+    Raises DamagedBackupError, WrongKeyError, StorageError.
     """
     folder = log_folder(shop.work)
     for timeline, text in shop.histories.items():
@@ -119,6 +120,7 @@ def _fetch_segment(shop: Workshop, held: Held, folder: Path) -> Path:
         size = fetch(shop.storage, name, file, shop.identity).plain_bytes
         if size > SEGMENT_BYTES or (size < SEGMENT_BYTES and not held.partial):
             raise DamagedBackupError(f"{name} holds {size:,} bytes, not {SEGMENT_BYTES:,}.", OTHER)
+        file.truncate(size if held.length is None else min(size, held.length))
         file.truncate(SEGMENT_BYTES)
         file.seek(0)
         try:

@@ -38,6 +38,7 @@ _LIMITS = {
 """What a server that reads while it recovers must have as the one had that wrote the log; and where
 pg_controldata tells it."""
 _ENDED = "recovery ended before configured recovery target was reached"
+_TO_THE_END = "no recovery target specified"
 _LAST = re.compile(r"last completed transaction was at log time (.+)")
 
 
@@ -85,21 +86,25 @@ def compare(manifest: Manifest, measured: Measured) -> None:
 def recover(shop: Workshop, progress: Progress, advance: Advance) -> None:
     """Go on to the target and become writable, on a new timeline. One that is there already stays as it is.
 
+    Where the log has no commit after a time, its end is that time.
     Raises OutOfReachError when the log ends before the target, MissingWalError when it cannot be read on.
     """
-    if _timeline(shop.place) <= progress.timeline:
-        _reach(shop, progress, advance)
-    if progress.target.kind == "latest":
-        _refuse_short(shop.place, progress.wal)
+    if _timeline(shop.place) <= progress.timeline and not _reach(shop, progress, progress.target, advance):
+        _reach(shop, progress, Target("latest"), advance)
+    _refuse_short(shop.place, progress.wal)
 
 
-def _reach(shop: Workshop, progress: Progress, advance: Advance) -> None:
-    options = {"hot_standby": "off", **_target(progress.target)}
+def _reach(shop: Workshop, progress: Progress, target: Target, advance: Advance) -> bool:
+    """False: the log ended before a target that its end will do for."""
+    options = {"hot_standby": "off", **_target(target)}
     with _recovering(shop, progress.timeline, options) as server:
         try:
             _follow(server, _IS_WRITABLE, progress.wal, advance)
         except ScratchError as error:
-            raise _explained(error, progress.target) from error
+            if _ENDED in error.log and progress.end_is_target:
+                return False
+            raise _explained(error, target) from error
+    return True
 
 
 def _combine(shop: Workshop, output: Path) -> None:
@@ -179,19 +184,21 @@ def _explained(error: ScratchError, target: Target) -> OpsError:
     possible = (
         f"The last transaction before it is of {last[-1]}." if last else "No transaction lies before it."
     )
-    return OutOfReachError(
-        f"The log that there is ends before the {target}. {possible}",
-        "For everything that there is: stockops restore",
-    )
+    todo = f'The last moment that can be reached: stockops restore --time "{last[-1]}"' if last else OTHER
+    return OutOfReachError(f"The log cannot be read up to the {target}. {possible}", todo)
 
 
 def _refuse_short(place: Place, wal: tuple[Held, ...]) -> None:
-    """Nothing tells that a log ends, or that it cannot be read on; but whole segments are not its end."""
+    """Nothing tells that a log ends, or that it cannot be read on; but whole segments are not its end.
+
+    Only where the recovery was to go to that end, as the history of the new timeline says.
+    """
     whole = [number_of(held.name) for held in wal if not held.partial]
     timeline = _timeline(place)
     history = (place.cluster / "pg_wal" / f"{timeline:08X}.history").read_text(encoding="ascii")
-    reached = way_to(timeline, history)[-1].begin
-    if whole and reached // SEGMENT_BYTES < whole[-1]:
+    *_, left, begun = way_to(timeline, history)
+    reached = begun.begin
+    if left.why == _TO_THE_END and whole and reached // SEGMENT_BYTES < whole[-1]:
         raise MissingWalError(
             f"The log cannot be read beyond {format_lsn(reached)}, although there is more of it.",
             "Use another copy of the storage (--storage), or name a time before that (--time).",

@@ -155,10 +155,11 @@ def test_a_time_after_the_last_commit_is_found_by_the_recovery_itself(
     base: Path, origin: BackedUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the end of the log tells no time."""
-    monkeypatch.setattr(restore_cli, "find_last_commit", lambda *_: None)
+    monkeypatch.setattr(restore_cli, "find_passage", lambda archive, *_: archive)
     layout = origin.target(base / "data")
     told = refused(OutOfReachError, layout, origin, Request(time=datetime.now(UTC)))
-    assert "ends before the time" in told
+    assert "cannot be read up to the time" in told
+    assert 'stockops restore --time "20' in told
     assert "The last transaction before it is of 20" in told
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
-from stock_ops.restore.facts.progress import Archive, Branch, Target
+from stock_ops.restore.facts.progress import Archive, Branch, Passage, Target
 from stock_ops.restore.plans.recovery import Choice, Request, choose, find_branch, left_behind
 from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.storage.marks import NamedMark
@@ -95,9 +95,11 @@ def test_latest_takes_the_newest_chain_and_all_log_since_with_the_unfinished_seg
     assert [held.partial for held in choice.wal] == [False] * 20 + [True]
 
 
-def test_a_time_takes_the_newest_backup_before_it_and_no_log_after_the_next_one() -> None:
-    choice = choose(ALL, Request(time=hour(30)), NOW)
+def test_a_time_takes_the_newest_backup_before_it_and_no_log_after_a_commit_that_is_later() -> None:
+    passed = replace(ALL, passage=Passage(hour(70), 21))
+    choice = choose(passed, Request(time=hour(30)), NOW)
     assert choice.backup == INCREMENT
+    assert not choice.end_is_target
     assert names(choice) == [segment_name(1, number) for number in range(10, 22)]
     assert choice.target == Target("time", "2026-11-25T06:00:00+00:00")
 
@@ -132,11 +134,31 @@ def test_a_named_mark_takes_the_newest_backup_before_it() -> None:
 
 
 def test_a_time_that_is_out_of_reach_is_refused_with_what_is_possible() -> None:
-    known = replace(ALL, last_commit=hour(70))
-    for time, word in ((hour(-1), "before"), (NOW + timedelta(days=1), "future"), (hour(71), "after")):
+    known = replace(ALL, passage=Passage(hour(70), None))
+    for time, word in ((hour(-1), "before"), (NOW + timedelta(days=1), "future")):
         said = refused(known, Request(time=time), OutOfReachError)
         assert word in said
-        assert "2026-11-24 00:06:00Z to 2026-11-26 22:00:00Z" in said
+        assert "2026-11-24 00:06:00Z to the last commit that was shipped" in said
+    said = refused(known, Request(time=hour(71)), OutOfReachError)
+    assert "after the last commit" in said
+    assert "2026-11-24 00:06:00Z to 2026-11-26 22:00:00Z" in said
+
+
+def test_a_time_after_the_last_commit_is_reached_where_a_later_mark_was_shipped() -> None:
+    quiet = replace(ALL, passage=Passage(hour(26), None))
+    choice = choose(quiet, Request(time=hour(47)), NOW)
+    assert choice.backup == INCREMENT
+    assert choice.end_is_target
+    assert names(choice)[-1] == segment_name(1, 40)
+    unfinished = NamedMark("later", lsn(40), 1, hour(60))
+    said = refused(replace(quiet, marks=(unfinished,)), Request(time=hour(50)), OutOfReachError)
+    assert "to 2026-11-26 00:06:00Z" in said
+    read = replace(quiet, marks=(unfinished,), passage=Passage(hour(26), None, frozenset(["later"])))
+    assert choose(read, Request(time=hour(50)), NOW).end_is_target
+    broken = replace(quiet, backups=(FULL, INCREMENT), whole=ALL.whole - {segment_name(1, 30)})
+    said = refused(broken, Request(time=hour(47)), MissingWalError)
+    assert segment_name(1, 30) in said
+    assert '--time "2026-11-25 02:00:00Z"' in said
 
 
 def test_an_empty_storage_is_named() -> None:
@@ -315,6 +337,8 @@ def test_a_missing_segment_right_after_the_branch_is_a_gap_although_the_old_time
     broken = replace(branched(), whole=branched().whole - {segment_name(2, 25)})
     said = refused(broken, Request(backup=INCREMENT.id, latest=True), MissingWalError)
     assert f"{segment_name(2, 25)} up to {segment_name(2, 26)}" in said
+    by_time = choose(broken, Request(time=hour(60), backup=INCREMENT.id), NOW)
+    assert by_time.wal[-1] == Held(segment_name(1, 25), partial=False, length=5000)
 
 
 def test_what_lies_behind_the_branch_is_not_taken_from_the_old_timelines_segment_of_that_number() -> None:
