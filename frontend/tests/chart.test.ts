@@ -37,7 +37,7 @@ const definition = (name: string, more: Partial<IndicatorDefinition> = {}): Indi
   overlay: true,
   inputs: {},
   parameters: [],
-  outputs: [{ name: 'real', style: 'line' }],
+  outputs: [{ name: 'real', style: 'line', overlay: more.overlay ?? true }],
   warm_up: 0,
   ...more,
 });
@@ -172,7 +172,11 @@ describe('the chart model', () => {
       ['SMA', definition('SMA')],
       ['MACD', definition('MACD', {
         overlay: false,
-        outputs: [{ name: 'macd', style: 'line' }, { name: 'signal', style: 'dashed' }, { name: 'hist', style: 'histogram' }],
+        outputs: [
+          { name: 'macd', style: 'line', overlay: false },
+          { name: 'signal', style: 'dashed', overlay: false },
+          { name: 'hist', style: 'histogram', overlay: false },
+        ],
       })],
       ['RSI', definition('RSI', { overlay: false })],
     ]);
@@ -197,8 +201,32 @@ describe('the chart model', () => {
     expect(new Set(model.series.filter((one) => one.kind === 'line').map((one) => one.color)).size).toBe(4);
   });
 
+  test('keeps an output of another scale off the prices, with its row and its values in a pane below', () => {
+    const outputs = [
+      { name: 'supertrend', style: 'line' as const, overlay: true },
+      { name: 'trend', style: 'line' as const, overlay: false },
+    ];
+    const indicators = [{ spec: 'supertrend(10,3)', name: 'SUPERTREND', outputs: { supertrend: [3, 4, 5, 6], trend: [1, 1, -1, 1] } }];
+    const catalogue = new Map([['SUPERTREND', definition('SUPERTREND', { outputs })]]);
+    const model = buildModel(input({ data: { ...input().data, indicators }, catalogue }));
+    expect(model.series.map((one) => [one.key, one.pane])).toEqual([['supertrend(10,3)/supertrend', 0], ['supertrend(10,3)/trend', 1]]);
+    expect(model.legends.map((rows) => rows.map((row) => row.values.map((value) => value.unit)))).toEqual([[['price']], [['value']]]);
+    expect(model.floor).toBe(0);
+  });
+
+  test('keeps an average of the volume off the prices, for its range says what it is', () => {
+    const average = (values: (number | null)[]) => [{ spec: 'sma(2,price=volume)', name: 'SMA', outputs: { real: values } }];
+    const paneOf = (values: (number | null)[]) =>
+      buildModel(input({ data: { ...input().data, indicators: average(values) } })).series[0]?.pane;
+    expect(paneOf([null, 1e6, 2e6, 3e6])).toBe(1);
+    expect(paneOf([null, 0.01, 0.02, 0.02])).toBe(1);
+    expect(paneOf([null, -6, -6, -7])).toBe(1);
+    expect(paneOf([null, 1, 12, 9])).toBe(0);
+    expect(paneOf([null, null, null, null])).toBe(0);
+  });
+
   test('gives both sides of a band one colour', () => {
-    const outputs = (['band_upper', 'line', 'band_lower'] as const).map((style, i) => ({ name: String(i), style }));
+    const outputs = (['band_upper', 'line', 'band_lower'] as const).map((style, i) => ({ name: String(i), style, overlay: true }));
     const data = { ...input().data, indicators: [{ spec: 'b', name: 'B', outputs: { 0: [3], 1: [2], 2: [1] } }] };
     const model = buildModel(input({ data, catalogue: new Map([['B', definition('B', { outputs })]]) }));
     const colors = model.series.map((one) => one.color);
@@ -208,7 +236,7 @@ describe('the chart model', () => {
 
   test('marks the bars of a candle pattern by its sign', () => {
     const data = { ...input().data, actions: [], indicators: [{ spec: 'cdl', name: 'CDL', outputs: { integer: [0, 100, null, -100] } }] };
-    const pattern = definition('CDL', { group: 'Pattern Recognition', outputs: [{ name: 'integer', style: 'pattern' }] });
+    const pattern = definition('CDL', { group: 'Pattern Recognition', outputs: [{ name: 'integer', style: 'pattern', overlay: false }] });
     const model = buildModel(input({ data, catalogue: new Map([['CDL', pattern]]) }));
     expect(model.marks).toEqual([{ index: 1, kind: 'rise' }, { index: 3, kind: 'fall' }]);
     expect(model.series).toEqual([]);

@@ -629,7 +629,7 @@ export interface components {
             outputs: components["schemas"]["OutputItem"][];
             /**
              * Overlay
-             * @description Whether its values are prices, to be drawn over the bars.
+             * @description Whether any of its outputs is a price.
              */
             overlay: boolean;
             /** Parameters */
@@ -727,6 +727,11 @@ export interface components {
         OutputItem: {
             /** Name */
             name: string;
+            /**
+             * Overlay
+             * @description Whether it is a price, to be drawn over the bars.
+             */
+            overlay: boolean;
             /**
              * Style
              * @enum {string}

@@ -6,7 +6,7 @@ wrapper leaves out. No function is named here.
 
 import ctypes
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,8 @@ import talib
 import talib._ta_lib
 from numpy.typing import NDArray
 from talib import abstract
+
+from stock_analysis.kernels.price_scale import follow_prices
 
 FloatArray = NDArray[np.float64]
 
@@ -66,15 +68,19 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output column and how it is usually drawn."""
+    """One output column, how it is usually drawn, and whether it belongs on the axis of the prices."""
 
     name: str
     style: str
+    overlay: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One function of TA-Lib. inputs: which column each array argument takes unless told otherwise."""
+    """One function of TA-Lib. inputs: which column each array argument takes unless told otherwise.
+
+    overlay: whether any output is drawn over the prices; each output says so for itself.
+    """
 
     name: str
     display_name: str
@@ -205,15 +211,16 @@ def _describe(name: str) -> Indicator:
     function = abstract.Function(name)
     info = function.info
     inputs, fixed = _inputs(info["input_names"])
+    outputs = tuple(_outputs(info, inputs))
     return Indicator(
         name=name,
         display_name=info["display_name"],
         group=info["group"],
-        overlay="Output scale same as input" in (info["function_flags"] or ()),
+        overlay=any(output.overlay for output in outputs),
         inputs=inputs,
         fixed_inputs=fixed,
         parameters=_parameters(name, len(info["parameters"])),
-        outputs=tuple(_output(info["group"], *item) for item in info["output_flags"].items()),
+        outputs=outputs,
         warm_up=int(function.lookback),
     )
 
@@ -229,10 +236,19 @@ def _inputs(described: Mapping[str, str | list[str]]) -> tuple[dict[str, str], b
     return columns, not any(isinstance(series, str) for series in described.values())
 
 
-def _output(group: str, name: str, flags: list[str]) -> Output:
+def _outputs(info: Mapping[str, Any], inputs: Mapping[str, str]) -> Iterator[Output]:
+    """TA-Lib flags the function as a whole as drawn over its input; some of its outputs may be no prices."""
+    flagged = "Output scale same as input" in (info["function_flags"] or ())
+    flags = info["output_flags"].items()
+    on_prices = follow_prices(info["name"], inputs) if flagged else (False,) * len(flags)
+    for (name, described), overlay in zip(flags, on_prices, strict=True):
+        yield Output(name, _style(info["group"], described), overlay)
+
+
+def _style(group: str, flags: list[str]) -> str:
     if group == "Pattern Recognition":
-        return Output(name, "pattern")
-    return Output(name, next((_STYLES[flag] for flag in flags if flag in _STYLES), "line"))
+        return "pattern"
+    return next((_STYLES[flag] for flag in flags if flag in _STYLES), "line")
 
 
 class _IntegerRange(ctypes.Structure):

@@ -116,6 +116,7 @@ class OutputItem(BaseModel):
 
     name: str
     style: Literal["line", "dashed", "dotted", "histogram", "band_upper", "band_lower", "pattern"]
+    overlay: Annotated[bool, Field(description="Whether it is a price, to be drawn over the bars.")]
 
 
 class IndicatorItem(BaseModel):
@@ -124,7 +125,7 @@ class IndicatorItem(BaseModel):
     name: str
     display_name: str
     group: str
-    overlay: Annotated[bool, Field(description="Whether its values are prices, to be drawn over the bars.")]
+    overlay: Annotated[bool, Field(description="Whether any of its outputs is a price.")]
     inputs: dict[str, str]
     parameters: list[ParameterItem]
     outputs: list[OutputItem]

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -154,7 +154,7 @@ def describe(item: indicators.Indicator) -> dict[str, Any]:
         "overlay": item.overlay,
         "inputs": dict(item.inputs),
         "parameters": [_describe_parameter(parameter) for parameter in item.parameters],
-        "outputs": [{"name": output.name, "style": output.style} for output in item.outputs],
+        "outputs": [asdict(output) for output in item.outputs],
         "warm_up": item.warm_up,
     }
 

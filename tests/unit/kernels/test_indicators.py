@@ -106,3 +106,35 @@ def test_a_request_has_one_canonical_form_which_means_the_same(text: str, canoni
 def test_a_wrong_request_says_what_is_wrong(text: str, says: str) -> None:
     with pytest.raises(IndicatorError, match=says.replace("(", r"\(")):
         parse(text)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("price", [1e-9, 1.0, 1e6])
+def test_what_shares_the_price_axis_lies_where_the_prices_lie_whatever_they_cost(
+    name: str, price: float
+) -> None:
+    columns = walk(400)
+    columns |= {column: columns[column] / 100 * price for column in ("open", "high", "low", "close")}
+    found = compute(parse(name), columns)
+    for output in catalogue()[name].outputs:
+        if output.overlay:
+            share = (found[output.name] / columns["close"])[catalogue()[name].warm_up :]
+            assert ((share > 0.5) & (share < 2)).all(), output.name
+
+
+def test_prices_and_other_scales_of_one_function_are_told_apart() -> None:
+    told = {name: [output.overlay for output in catalogue()[name].outputs] for name in ALL}
+    assert told["SUPERTREND"] == [True, False]
+    assert told["BBANDS"] == told["ACCBANDS"] == told["KC"] == [True, True, True]
+    assert told["AVGDEV"] == told["SAREXT"] == told["RSI"] == told["STDDEV"] == [False]
+    assert all(any(outputs) == catalogue()[name].overlay for name, outputs in told.items())
+    flagged = {
+        name
+        for name in ALL
+        if "Output scale same as input" in (abstract.Function(name).info["function_flags"] or ())
+    }
+    assert {name for name, outputs in told.items() if not all(outputs)} & flagged == {
+        "SUPERTREND",
+        "AVGDEV",
+        "SAREXT",
+    }

@@ -93,7 +93,7 @@ export interface ModelInput {
 
 export function buildModel(input: ModelInput): ChartModel {
   const { data, interval, timeZone, catalogue, compare } = input;
-  const drawn = drawIndicators(data.indicators, catalogue);
+  const drawn = drawIndicators(data.indicators, catalogue, data.c);
   const base = compare && commonStart([data.c, compare.closes], input.visibleStart);
   const baseClose = base === null ? null : (data.c[base] ?? null);
   const scale = (column: Column): Column =>
@@ -139,15 +139,15 @@ interface Drawn {
   legends: LegendRow[][];
 }
 
-/** Overlays and patterns share the price pane, every other indicator has a pane of its own below. */
-function drawIndicators(indicators: readonly IndicatorColumns[], catalogue: ModelInput['catalogue']): Drawn {
+/** Prices and patterns share the price pane, the rest of every indicator has a pane of its own below. */
+function drawIndicators(indicators: readonly IndicatorColumns[], catalogue: ModelInput['catalogue'], closes: Column): Drawn {
   const drawn: Drawn = { series: [], marks: [], legends: [[]] };
   let color = 0;
   for (const columns of indicators) {
     const definition = catalogue.get(columns.name);
     if (definition === undefined) continue;
     if (isPattern(definition)) addPattern(drawn, columns);
-    else color = addLines(drawn, columns, definition, color);
+    else color = addLines(drawn, columns, definition, closes, color);
   }
   return drawn;
 }
@@ -163,13 +163,16 @@ function addPattern(drawn: Drawn, columns: IndicatorColumns): void {
   drawn.legends[0]?.push(legendRow(columns, [{ color: null, column, unit: 'pattern', digits: 0 }]));
 }
 
-function addLines(drawn: Drawn, columns: IndicatorColumns, definition: IndicatorDefinition, firstColor: number): number {
-  const pane = definition.overlay ? 0 : drawn.legends.push([]) - 1;
+/** Outputs that are prices go over the bars; the others of the indicator share a pane of their own. */
+function addLines(drawn: Drawn, columns: IndicatorColumns, definition: IndicatorDefinition, closes: Column, firstColor: number): number {
   const colors = colorsOf(definition, firstColor);
-  const values: LegendValue[] = [];
   const digits = digitsOf(Object.values(columns.outputs));
+  const rows = new Map<number, LegendValue[]>();
+  let ownPane: number | null = null;
   definition.outputs.forEach((output, position) => {
     const column = columns.outputs[output.name] ?? [];
+    const onPrices = output.overlay && sizedLike(closes, column);
+    const pane = onPrices ? 0 : (ownPane ??= drawn.legends.push([]) - 1);
     const color = colors.names[position] ?? 'series-1';
     const histogram = output.style === 'histogram';
     drawn.series.push({
@@ -179,14 +182,29 @@ function addLines(drawn: Drawn, columns: IndicatorColumns, definition: Indicator
       values: column,
       color,
       dash: output.style === 'dashed' ? 'dashed' : output.style === 'dotted' ? 'dotted' : 'solid',
-      width: definition.overlay && definition.outputs.length > 1 ? 1 : 2,
+      width: onPrices && definition.outputs.length > 1 ? 1 : 2,
       guides: position === 0 ? (GUIDES[definition.name] ?? []) : [],
       digits,
     });
-    values.push({ color: histogram ? null : color, column, unit: definition.overlay ? 'price' : 'value', digits });
+    const value: LegendValue = { color: histogram ? null : color, column, unit: onPrices ? 'price' : 'value', digits };
+    rows.set(pane, [...(rows.get(pane) ?? []), value]);
   });
-  drawn.legends[pane]?.push(legendRow(columns, values));
+  for (const [pane, values] of rows) drawn.legends[pane]?.push(legendRow(columns, values));
   return colors.next;
+}
+
+/** How far the median of an average or a band may be from the price beside it; a volume is further. */
+const FARTHEST = 20;
+
+/** Whether values lie about where the prices do: an average of the volume is an average, but no price. */
+export function sizedLike(closes: Column, values: Column): boolean {
+  const ratios = values.flatMap((value, i) => {
+    const close = closes[i] ?? null;
+    return value === null || close === null || close === 0 ? [] : [value / close];
+  });
+  if (ratios.length === 0) return true;
+  const median = ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)] ?? 1;
+  return median > 1 / FARTHEST && median < FARTHEST;
 }
 
 /** Four decimals where no value reaches 1, else two: all outputs of an indicator are written alike. */
