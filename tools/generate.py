@@ -33,7 +33,8 @@ SETTINGS_HEAD = """\
 
 Every setting of `stock-analysis`, with its default. Sources, the later the stronger: the default, the TOML
 file that `--config` or `STOCK_CONFIG_FILE` names (keys as in the first column), the environment (second
-column; several values are separated by commas). An unknown key or `STOCK_...` variable is an error.
+column; several values are separated by commas). A secret may stand in a file, which its variable with `_FILE`
+names: one line, a line's end after it is left out. An unknown key or `STOCK_...` variable is an error.
 `stock-analysis config show --source` prints the values in force and where each came from. `stockops up`
 writes such a file, with the passwords it made, to `config/platform.toml` in its data folder.
 

@@ -6,6 +6,7 @@ import errno
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -114,10 +115,31 @@ async def serve(app: ASGIApp, health: Health, settings: Settings, *, port: int) 
     """
     listener = listen(settings.host, port)
     server = _Server(_config(_Draining(app, health), settings))
+    host, port = listener.getsockname()[:2]
     async with _on_signals(server, health, settings.drain_s):
-        log.info("serving", address=settings.host, port=listener.getsockname()[1])
-        await server.serve(sockets=[listener])
+        with announced(settings.serving_file, host, port):
+            log.info("serving", address=settings.host, port=port)
+            await server.serve(sockets=[listener])
     log.info("stopped")
+
+
+@contextlib.contextmanager
+def announced(file: Path | None, host: str, port: int) -> Iterator[None]:
+    """Keep the address in the file meanwhile, for `stock_analysis.kit.probe`. None: nothing is written.
+
+    Raises ListenError when the file cannot be written.
+    """
+    if file is None:
+        yield
+        return
+    try:
+        file.write_text(f"{host}\n{port}\n")
+    except OSError as error:
+        raise ListenError(f"serving_file {file} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -4,7 +4,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -12,6 +12,8 @@ from stock_analysis.kit.errors import KitError
 
 ENV_PREFIX = "STOCK_"
 CONFIG_FILE_VARIABLE = "STOCK_CONFIG_FILE"
+FILE_SUFFIX = "_FILE"
+LONGEST_SECRET_BYTES = 4096
 
 
 class SettingsError(KitError):
@@ -99,6 +101,12 @@ class Settings(BaseModel):
         20.0, gt=0, le=600, description="How long requests under way may take once the door is closed."
     )
 
+    serving_file: Path | None = Field(
+        None,
+        description="File that holds the address served at while the process serves; the health check of a "
+        "container reads it.",
+    )
+
     log_format: Literal["console", "json"] = Field(
         "json", description="console for people, json (ECS) for machines."
     )
@@ -118,7 +126,8 @@ class LoadedSettings:
 def load_settings(config_file: Path | None = None, environ: dict[str, str] | None = None) -> LoadedSettings:
     """Settings from defaults, then the TOML file, then STOCK_... variables, the later the stronger.
 
-    config_file: else the one that STOCK_CONFIG_FILE names, else none.
+    config_file: else the one that STOCK_CONFIG_FILE names, else none. A secret may stand in a file of its
+    own, which its variable with _FILE names: the environment of a process is read more easily than a file.
     Raises SettingsError naming every unknown or unusable value.
     """
     environ = dict(os.environ) if environ is None else environ
@@ -128,6 +137,9 @@ def load_settings(config_file: Path | None = None, environ: dict[str, str] | Non
     for source, found in ((str(named), _from_file(named)), ("environment", _from_environment(environ))):
         values |= found
         sources |= dict.fromkeys(found, source)
+    for field, path in _secret_files(environ).items():
+        values[field] = _read_secret(field, path)
+        sources[field] = str(path)
     try:
         return LoadedSettings(Settings(**values), sources)
     except ValidationError as error:
@@ -149,8 +161,46 @@ def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
     return {
         name.removeprefix(ENV_PREFIX).lower(): _split(name, value)
         for name, value in environ.items()
-        if name.startswith(ENV_PREFIX) and name != CONFIG_FILE_VARIABLE
+        if name.startswith(ENV_PREFIX) and name not in {CONFIG_FILE_VARIABLE, *_FILE_VARIABLES}
     }
+
+
+def _variable(field: str) -> str:
+    return f"{ENV_PREFIX}{field.upper()}"
+
+
+SECRETS = tuple(
+    name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)
+)
+_FILE_VARIABLES = {f"{_variable(name)}{FILE_SUFFIX}": name for name in SECRETS}
+
+
+def _secret_files(environ: dict[str, str]) -> dict[str, Path]:
+    """The file of each secret that has one. Raises SettingsError when its variable is set, too."""
+    found = {field: Path(environ[name]) for name, field in _FILE_VARIABLES.items() if name in environ}
+    twice = [_variable(field) for field in found if _variable(field) in environ]
+    if twice:
+        raise SettingsError(
+            "\n".join(f"{name} and {name}{FILE_SUFFIX} are both set; keep one" for name in twice)
+        )
+    return found
+
+
+def _read_secret(field: str, path: Path) -> str:
+    """The one line of a secret's file, without the line's end."""
+    name = f"{_variable(field)}{FILE_SUFFIX}"
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST_SECRET_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{name}: {path} cannot be read: {error.strerror}") from error
+    try:
+        secret = content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{name}: {path} is not text in UTF-8") from error
+    if not secret or len(content) > LONGEST_SECRET_BYTES or len(secret.splitlines()) > 1:
+        raise SettingsError(f"{name}: {path} must hold one line of 1 to {LONGEST_SECRET_BYTES} bytes")
+    return secret
 
 
 def _split(name: str, value: str) -> str | tuple[str, ...]:
@@ -166,7 +216,7 @@ def _explain(error: ValidationError, sources: dict[str, str]) -> str:
         field = str(problem["loc"][0])
         origin = sources.get(field, "?")
         if problem["type"] == "extra_forbidden":
-            name = f"{ENV_PREFIX}{field.upper()}" if origin == "environment" else field
+            name = _variable(field) if origin == "environment" else field
             lines.append(f"{name} ({origin}): no such setting; docs/settings.md lists them")
         else:
             lines.append(f"{field} ({origin}): {problem['msg']}")
@@ -180,5 +230,8 @@ def describe_settings() -> str:
         default = "" if field.default is None else field.default
         shown = ",".join(default) if isinstance(default, tuple) else default
         cell = "" if shown == "" else f"`{shown}`"
-        rows.append(f"| `{name}` | `{ENV_PREFIX}{name.upper()}` | {cell} | {field.description} |")
+        variable = f"`{_variable(name)}`"
+        if name in SECRETS:
+            variable += f" or `{_variable(name)}{FILE_SUFFIX}`"
+        rows.append(f"| `{name}` | {variable} | {cell} | {field.description} |")
     return "\n".join(rows) + "\n"
