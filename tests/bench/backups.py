@@ -17,15 +17,15 @@ from statistics import mean, median
 
 import psutil
 
-from stock_ops.archive.facts.part import read_part_memory
 from stock_ops.archive.facts.state import observe_archive, wait_until_shipped
 from stock_ops.backup.facts.creation import CreationFacts, observe_creation
 from stock_ops.backup.runners.base_backup import take_base
 from stock_ops.backup.runners.leftovers import discard_backup
 from stock_ops.kit.backup_settings import read_backup_settings
 from stock_ops.kit.layout import BACKUP_ROLE
+from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.folder import size_bytes
-from stock_ops.local.plans.settings import leashed
+from stock_ops.local.facts.part import read_part_memory
 from stock_ops.storage.manifest import Manifest, load_manifest
 from stock_ops.storage.objects import backup_id, manifest_of
 from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from stock_ops.kit.errors import MissingWalError, OpsError, OutOfReachError
-from stock_ops.restore.facts.progress import Archive
 from stock_ops.restore.plans.recovery import Choice, Request, choose
 from stock_ops.restore.runners.commits import Read, find_passage
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.objects import segment_object
 from stock_ops.storage.timelines import Held, Way, way_to
 from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, number_of, parse_lsn, timeline_of

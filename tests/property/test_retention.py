@@ -12,10 +12,11 @@ from stock_ops.backup.plans.prune import PrunePlan, plan_deletions
 from stock_ops.backup.plans.retention import STEP, retain
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError
-from stock_ops.restore.plans.recovery import Choice, Request, choose, judge
+from stock_ops.restore.plans.recovery import Choice, Request, choose
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import base_of, manifest_of, segment_object
+from stock_ops.storage.plans import judge
 from stock_ops.storage.timelines import holds, way_to
 from stock_ops.storage.wal import parse_lsn
 from tests.unit.ops.archives import BEGIN, DAY, MemoryStorage, World, look

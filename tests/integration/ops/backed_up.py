@@ -14,9 +14,9 @@ import asyncpg
 import valkey
 
 from stock_ops.backup.runners.content import measure_content
+from stock_ops.kit.accounts import service_account
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import JsonReport
-from stock_ops.local.facts.host import service_account
 from stock_ops.local.facts.programs import observe_programs, postgresql_bin
 from stock_ops.restore.cli.restore import Wish, bring_back
 from stock_ops.restore.plans.recovery import Request

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+from stock_ops.kit.accounts import Account
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.layout import FORMAT, Layout
 from stock_ops.local.facts.folder import Folder, Mode
 from stock_ops.local.facts.health import Health
-from stock_ops.local.facts.host import Account
 from stock_ops.local.facts.instance import Cluster, Memory, Secrets
 from stock_ops.local.facts.observe import Facts, Spare
 from stock_ops.local.facts.processes import Part, Supervisor

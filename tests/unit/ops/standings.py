@@ -8,9 +8,10 @@ from typing import Any
 
 from stock_ops.archive.facts.state import ArchiveState
 from stock_ops.archive.plans.spool import SPOOL_BYTES
+from stock_ops.backup.plans.retention import CLOCK
 from stock_ops.drill.facts.drills import Drill, Outcome, drill_id
 from stock_ops.kit.backup_settings import BackupSettings
-from stock_ops.restore.facts.progress import Archive
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.keys import LostKeyError
 from stock_ops.storage.manifest import Manifest, Mark, StoredPart
@@ -21,7 +22,6 @@ from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
 from stock_ops.watch.facts import Failure, Standing
 from stock_ops.watch.plans.warnings import (
     BACKUP_AGE,
-    CLOCK,
     DRILL_GRACE,
     FULLS_FREE,
     LAG_S,

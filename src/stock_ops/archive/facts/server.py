@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ import asyncpg
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
+
+_HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 
 _TIMEOUT_S = 20.0
 _CLOSING_S = 5.0
@@ -137,3 +140,12 @@ FROM pg_available_wal_summaries()
 WHERE tli = $1
 ORDER BY start_lsn
 """
+
+
+def server_histories(layout: Layout) -> dict[int, str]:
+    """The text of each timeline's history that the server knows."""
+    found = {}
+    for path in (layout.postgresql / "pg_wal").glob("*.history"):
+        if name := _HISTORY.fullmatch(path.name):
+            found[int(name[1], 16)] = path.read_text(encoding="ascii", errors="replace")
+    return found

@@ -1,20 +1,15 @@
 """How the continuous archive stands: asked of the part that keeps it, and seen in the storage."""
 
-import http.client
-import json
 import time
-from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from stock_ops.kit.errors import ArchiveError
-from stock_ops.kit.layout import LOOPBACK, Layout
-from stock_ops.local.facts.instance import Memory, read_memory
+from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.part import ask_part
 from stock_ops.storage.objects import segment_object
 from stock_ops.storage.storage import Storage
 from stock_ops.storage.wal import segment_at, segment_before, segments_between
 
-_TIMEOUT_S = 5.0
 _POLL_S = 0.2
 
 
@@ -40,21 +35,6 @@ class ArchiveState:
     failures: int = 0
     """Since the start of the part."""
     last_error: str | None = None
-
-
-def ask_part(layout: Layout) -> dict[str, Any] | None:
-    """What the part `backup` says of itself; None when it does not run."""
-    memory = read_memory(layout)
-    port = memory.ports.get("backup") if isinstance(memory, Memory) else None
-    if port is None:
-        return None
-    try:
-        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_S)) as connection:
-            connection.request("GET", "/status")
-            found: dict[str, Any] = json.loads(connection.getresponse().read())
-            return found
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
 
 
 def observe_archive(layout: Layout, patience_s: float = 0.0) -> ArchiveState | None:

@@ -4,11 +4,11 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from stock_ops.archive.facts.part import PartMemory, dump_part_memory, read_part_memory
 from stock_ops.kit.errors import FolderError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import Layout
-from stock_ops.local.plans.steps import NewFile
+from stock_ops.kit.wanted import NewFile
+from stock_ops.local.facts.part import PartMemory, dump_part_memory, read_part_memory
 
 
 class Remembered:

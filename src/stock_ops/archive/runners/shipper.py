@@ -13,6 +13,7 @@ from stock_ops.archive.runners.wal_source import Reading
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import ArchiveError
 from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.part import Break
 from stock_ops.storage.envelope import store
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.objects import REPOSITORY, WAL, segment_object, segment_of
@@ -21,7 +22,6 @@ from stock_ops.storage.storage import Storage, StorageError
 from stock_ops.storage.timelines import way_to
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, segment_at, timeline_of
 from stock_ops.storage.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
-from stock_ops.watch.facts import Break
 
 log = logging.getLogger("stockops.backup")
 

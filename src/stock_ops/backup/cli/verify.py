@@ -13,8 +13,8 @@ from stock_ops.backup.runners.verify import REPLACE, verify_entries
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.priority import give_way, lead_session
 from stock_ops.kit.report import Report
+from stock_ops.kit.signals import signals_interrupt
 from stock_ops.kit.verbs import Data, Json, backups_locked, layout_of, run_verb
-from stock_ops.local.runners.run import signals_interrupt
 from stock_ops.storage.facts.contents import read_contents
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from stock_ops.archive.facts.server import Address, Server, observe_server, read_address
 from stock_ops.archive.facts.state import ArchiveState, observe_archive
+from stock_ops.kit.accounts import Account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, read_recipient
 from stock_ops.kit.errors import MissingProgramError, PartError
 from stock_ops.kit.layout import LOOPBACK, Layout
-from stock_ops.local.facts.host import Account, service_account
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
 from stock_ops.local.facts.programs import Programs, observe_programs, place_of, postgresql_bin
 from stock_ops.storage.facts.contents import Contents, read_contents

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from stock_ops.archive.facts.server import server_histories
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.layout import Layout
-from stock_ops.restore.facts.fitness import read_system_identifier
+from stock_ops.local.facts.instance import read_system_identifier
 from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.facts.keys import observe_keys
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.keys import read_identity
 from stock_ops.storage.owner import Owner, read_owner
 from stock_ops.storage.storage import Storage
-from stock_ops.watch.facts import server_histories
 
 
 @dataclass(frozen=True, slots=True)

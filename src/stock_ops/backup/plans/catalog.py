@@ -6,10 +6,10 @@ from typing import Any
 
 from stock_ops.kit.errors import NoBackupError, OutOfReachError, megabytes
 from stock_ops.local.plans.status import duration
-from stock_ops.restore.plans.recovery import judge
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import moment_of
+from stock_ops.storage.plans import judge
 from stock_ops.storage.timelines import way_to
 from stock_ops.storage.verification import Verification
 

@@ -18,8 +18,9 @@ from stock_ops.storage.objects import Kind, backup_id
 from stock_ops.storage.owner import refuse_other
 from stock_ops.storage.storage import StorageError
 from stock_ops.storage.wal import number_of, parse_lsn, runs, timeline_of
-from stock_ops.watch.plans.schedule import EARLY_S
 
+EARLY_S = 43_200.0
+"""A full backup that is due in the course of the day is made with the backup of that day."""
 LONGEST_CHAIN = 14
 """Backups in a chain, the full one included: each more makes a restore longer, and is one more to lose."""
 

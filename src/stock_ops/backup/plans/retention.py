@@ -14,6 +14,7 @@ it, nothing is deleted by age.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from stock_ops.backup.plans.catalog import Entry, catalog
 from stock_ops.kit.backup_settings import BackupSettings
@@ -22,10 +23,24 @@ from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import history_of, manifest_of, moment_of
 from stock_ops.storage.timelines import Way, holds, way_to
 from stock_ops.storage.wal import parse_lsn
-from stock_ops.watch.plans.warnings import CLOCK, BackupWarning
 
+CLOCK = timedelta(minutes=1)
+"""Clocks of two machines may lie so far apart."""
 STEP = timedelta(days=2)
 """Backups are made daily, so this allows for one that was missed."""
+
+
+Hindrance = Literal["backup-damaged", "clock-jumped", "key-missing"]
+"""Each is the name of a warning, and so of a runbook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no backup is deleted by age, and what to do about it."""
+
+    kind: Hindrance
+    why: str
+    todo: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +53,7 @@ class Retention:
     """The chains that go, the oldest one first; each from its youngest backup to the full one."""
     damaged: Mapping[str, str]
     """Those that cannot be restored, and why."""
-    refusal: BackupWarning | None
+    refusal: Refusal | None
     """Why nothing at all is deleted by age; no mark and no log either."""
 
 
@@ -181,12 +196,12 @@ def _kept(chain: list[_Aged], reasons: Mapping[str, str]) -> Iterator[tuple[str,
 
 def _refusal(
     contents: Contents, line: list[_Aged], settings: BackupSettings, now: datetime
-) -> BackupWarning | None:
+) -> Refusal | None:
     whole = [one for one in line if not one.entry.flaw]
     return _refusal_of_clock(line, settings, now) or _refusal_of_present(whole, contents)
 
 
-def _refusal_of_clock(line: list[_Aged], settings: BackupSettings, now: datetime) -> BackupWarning | None:
+def _refusal_of_clock(line: list[_Aged], settings: BackupSettings, now: datetime) -> Refusal | None:
     newest = next((one for one in reversed(line) if one.entry.manifest), None)
     if newest is None:
         return None
@@ -194,24 +209,24 @@ def _refusal_of_clock(line: list[_Aged], settings: BackupSettings, now: datetime
     if -CLOCK <= age <= timedelta(days=settings.keep_days):
         return None
     told = "is from the future" if age < -CLOCK else f"is {age.days} days old"
-    return BackupWarning(
+    return Refusal(
         "clock-jumped",
         f"By the clock of this machine, the newest backup, {newest.id}, {told}. {_NOTHING}",
         "See that the clock is right, make a backup (stockops backup create), and prune again.",
     )
 
 
-def _refusal_of_present(whole: list[_Aged], contents: Contents) -> BackupWarning | None:
+def _refusal_of_present(whole: list[_Aged], contents: Contents) -> Refusal | None:
     leading, present = [_leads_to_present(one, contents) for one in whole], _present(contents)
     if any(leading):
         return None
     if None in leading:
-        return BackupWarning(
+        return Refusal(
             "key-missing",
             f"The history of timeline {present} is sealed or lost; what leads to it is unknown. {_NOTHING}",
             "Bring back the private key (key_file in backup.toml), or make a backup; then prune again.",
         )
-    return BackupWarning(
+    return Refusal(
         "backup-damaged",
         f"No whole backup leads to the present (timeline {present}). {_NOTHING}",
         "Make one: stockops backup create --full",

@@ -8,7 +8,7 @@ from stock_ops.backup.runners.pipes import Advance, Count, output_of
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import BACKUP_ROLE, LOOPBACK
-from stock_ops.local.plans.steps import NewFile
+from stock_ops.kit.wanted import NewFile
 from stock_ops.storage.basetar import BaseTar
 from stock_ops.storage.envelope import store
 from stock_ops.storage.manifest import Manifest, StoredPart, stored_part

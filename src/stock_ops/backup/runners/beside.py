@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from stock_ops.local.runners.run import signals_wait
+from stock_ops.kit.signals import signals_wait
 
 T = TypeVar("T")
 

@@ -24,15 +24,15 @@ from stock_ops.backup.runners.content import (
 from stock_ops.backup.runners.dump import take_dump
 from stock_ops.backup.runners.leftovers import clear_leftovers, discard_backup, forget_manifests
 from stock_ops.backup.runners.mark import HeldMark, hold_mark
+from stock_ops.backup.runners.streams import Positions, opened, read_keys, read_positions
 from stock_ops.kit.errors import OpsError, PartError, StoppedByUserError
 from stock_ops.kit.priority import first_again, give_way
 from stock_ops.kit.report import Report
-from stock_ops.local.runners.run import signals_interrupt, signals_wait
+from stock_ops.kit.signals import signals_interrupt, signals_wait
 from stock_ops.storage.envelope import LEVEL, store
 from stock_ops.storage.manifest import Manifest, StoredPart, TableContent, dump_manifest, stored_part
 from stock_ops.storage.objects import manifest_of, valkey_of
 from stock_ops.storage.owner import claim
-from stock_ops.storage.runners.streams import Positions, opened, read_keys, read_positions
 from stock_ops.storage.storage import write_bytes
 from stock_ops.storage.streams import dump_streams
 from stock_ops.storage.wal import parse_lsn, segment_at, segment_before

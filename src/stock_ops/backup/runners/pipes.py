@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from stock_ops.backup.facts.creation import Tools
 from stock_ops.kit.commands import environment, last_words
 from stock_ops.kit.errors import PartError
-from stock_ops.local.plans.settings import leashed
+from stock_ops.kit.leashing import leashed
 
 Advance = Callable[[int], object]
 """Told how many bytes have come so far."""

@@ -3,7 +3,7 @@
 from stock_ops.backup.plans.prune import Deletion
 from stock_ops.kit.errors import OpsError, StoppedByUserError
 from stock_ops.kit.report import Report
-from stock_ops.local.runners.run import signals_interrupt
+from stock_ops.kit.signals import signals_interrupt
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.storage import Storage, StorageError
 

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import psutil
-
 from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.unfinished import journal_file
 
 Outcome = Literal["passed", "failed", "not_run"]
 
@@ -50,11 +49,6 @@ def is_drill_id(text: str) -> bool:
     return True
 
 
-def journal_file(folder: Path) -> Path:
-    """The journal in a drill's folder."""
-    return folder / "journal.json"
-
-
 def report_file(folder: Path) -> Path:
     """What people read, in a drill's folder."""
     return folder / "report.html"
@@ -75,36 +69,6 @@ def read_drill(folder: Path) -> Drill:
         return _drill(folder.name, json.loads(journal_file(folder).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return Drill(folder.name, _moment_of(folder.name), None, "not_run", None, None, sabotage=False)
-
-
-def scratch_name(drill: str) -> str:
-    """Name of the folder that a drill restores into."""
-    return f"drill-{drill}"
-
-
-def read_abandoned(layout: Layout) -> tuple[Path, ...]:
-    """The scratch folders that drills left which were killed."""
-    found = (_abandoned(layout.drills / drill.id) for drill in read_drills(layout) if not drill.finished_at)
-    return tuple(folder for folder in found if folder)
-
-
-def _abandoned(drill: Path) -> Path | None:
-    try:
-        body = json.loads(journal_file(drill).read_text(encoding="utf-8"))
-        scratch, pid, since = Path(body["scratch"]), int(body["pid"]), float(body["pid_since"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if scratch.name != scratch_name(drill.name) or not scratch.is_dir() or _runs(pid, since):
-        return None
-    return scratch
-
-
-def _runs(pid: int, since: float) -> bool:
-    """Whether that very process still runs; another one may have got its number."""
-    try:
-        return bool(psutil.Process(pid).create_time() == since)
-    except psutil.Error:
-        return False
 
 
 def _drill(name: str, body: dict[str, Any]) -> Drill:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from stock_ops.drill.plans.damages import Cut, Damage, Flipped, Lost, Rewritten, Swapped
 from stock_ops.drill.plans.journal import Check
-from stock_ops.drill.plans.tampered import Cut, Damage, Flipped, Lost, Rewritten, Swapped
-from stock_ops.restore.facts.progress import Archive
 from stock_ops.restore.plans.recovery import Choice
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.manifest import Manifest, dump_manifest
 from stock_ops.storage.objects import base_of, dump_of, manifest_of, segment_object
 from stock_ops.storage.timelines import Held

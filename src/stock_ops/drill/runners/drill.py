@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from stock_ops.archive.facts.state import observe_archive
-from stock_ops.drill.facts.drills import drill_id, scratch_name
+from stock_ops.drill.facts.drills import drill_id
 from stock_ops.drill.plans.journal import AFTER, BEFORE, CHECKS, RESTORE, Check, Journal, hindered, without
 from stock_ops.drill.plans.sabotage import newest_dump
 from stock_ops.drill.runners.dump import load_dump
@@ -37,9 +37,10 @@ from stock_ops.kit.errors import (
 )
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
+from stock_ops.kit.signals import signals_interrupt, signals_wait
 from stock_ops.local.facts.processes import Supervisor, observe_leftovers
+from stock_ops.local.facts.unfinished import scratch_name
 from stock_ops.local.runners.postgres import discard
-from stock_ops.local.runners.run import signals_interrupt, signals_wait
 from stock_ops.restore.plans.recovery import Request
 from stock_ops.restore.runners.fetch import OTHER, fetch_backup, fetch_log, fetch_part, make_work_folders
 from stock_ops.restore.runners.rebuild import build_cluster, prove, recover

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stock_ops.backup.facts.creation import Tools, observe_tools
-from stock_ops.drill.facts.drills import read_abandoned
 from stock_ops.drill.runners.journal import now
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DiskFullError, FolderError, NoBackupError, PartError
 from stock_ops.kit.files import make_folder
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.wanted import NewFolder
 from stock_ops.local.facts.folder import observe_folder
 from stock_ops.local.facts.instance import Memory
 from stock_ops.local.facts.observe import Facts, observe
+from stock_ops.local.facts.unfinished import read_abandoned
 from stock_ops.local.plans.refusals import installed, refuse_folder, refuse_service, refuse_settings
-from stock_ops.local.plans.steps import NewFolder
 from stock_ops.local.runners.postgres import discard
 from stock_ops.restore.facts.fitness import Here, observe_here
 from stock_ops.restore.facts.progress import Progress, boot_of_machine, cluster_folder

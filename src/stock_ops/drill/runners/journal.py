@@ -9,13 +9,14 @@ from pathlib import Path
 
 import asyncpg
 
-from stock_ops.drill.facts.drills import is_drill_id, journal_file, report_file
+from stock_ops.drill.facts.drills import is_drill_id, report_file
 from stock_ops.drill.plans.journal import KEPT, Figure, Journal, begun, dump_journal, failed, finished, passed
 from stock_ops.drill.plans.report import drill_report
 from stock_ops.kit.errors import OpsError, PartError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.report import Report
-from stock_ops.local.plans.steps import NewFile
+from stock_ops.kit.wanted import NewFile
+from stock_ops.local.facts.unfinished import journal_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from stock_ops.drill.facts.charts import Address
 from stock_ops.kit.commands import environment, last_words, run_to_end
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import DATABASE, LOOPBACK
+from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.health import Health, ask_platform
 from stock_ops.local.facts.programs import Programs
-from stock_ops.local.plans.settings import leashed
 
 _START_S = 90.0
 _POLL_S = 0.05

@@ -20,9 +20,9 @@ from stock_ops.drill.runners.soundness import prove_constraints, prove_indexes
 from stock_ops.kit.errors import UnsoundDataError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import LOOPBACK
+from stock_ops.kit.wanted import NewFile
 from stock_ops.local.facts.observe import public_host
 from stock_ops.local.facts.ports import free_ports
-from stock_ops.local.plans.steps import NewFile
 from stock_ops.restore.runners.scratch import PORT, ScratchServer
 from stock_ops.storage.manifest import Manifest
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from stock_ops.drill.plans.journal import AFTER, Check
 from stock_ops.drill.plans.sabotage import Reach, Sabotage, newest_dump, sabotages
-from stock_ops.drill.plans.tampered import TamperedStorage
 from stock_ops.drill.runners.damage import change_value, empty_table
 from stock_ops.drill.runners.drill import choose_for, restore, serve
 from stock_ops.drill.runners.dump import read_dump
 from stock_ops.drill.runners.ground import Chosen, Ground, take_newest
 from stock_ops.drill.runners.journal import Found, Recorder
 from stock_ops.drill.runners.restored import ask
+from stock_ops.drill.runners.tampered import TamperedStorage
 from stock_ops.kit.errors import OpsError, UndetectedDamageError
 from stock_ops.kit.files import remove
 from stock_ops.kit.report import Report

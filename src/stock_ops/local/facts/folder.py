@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stock_ops.local.facts.host import Account, can_enter
+from stock_ops.kit.accounts import Account, can_enter
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import pwd
 import resource
 import subprocess
 import sys
@@ -12,17 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-
-_UNPRIVILEGED = ("postgres", "nobody")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A user of this machine."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +30,6 @@ class Host:
     zones_known: bool
 
 
-def current_account() -> Account:
-    """The user that runs this program."""
-    return _account(os.geteuid(), os.getegid())
-
-
-def service_account(cluster: Path) -> Account | None:
-    """Whom the servers run as when we are root: the owner of the cluster, else a user without rights.
-
-    None when we are not root, or when there is no such user.
-    """
-    if os.geteuid() != 0:
-        return None
-    owner = _owner(cluster)
-    return owner or next((found for name in _UNPRIVILEGED if (found := _named(name))), None)
-
-
-def can_enter(account: Account, folder: Path) -> bool:
-    """Whether the user can go into the folder. Asked of the kernel, as that user."""
-    try:
-        done = subprocess.run(
-            ["/usr/bin/env", "test", "-x", str(folder)],
-            user=account.uid,
-            group=account.gid,
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
-
-
 def observe_host() -> Host:
     """Versions, limits, memory and clock."""
     memory = psutil.virtual_memory()
@@ -90,29 +45,6 @@ def observe_host() -> Host:
         clock=time.time(),
         zones_known=_zones_known(),
     )
-
-
-def _account(uid: int, gid: int) -> Account:
-    try:
-        return Account(pwd.getpwuid(uid).pw_name, uid, gid)
-    except KeyError:
-        return Account(str(uid), uid, gid)
-
-
-def _named(name: str) -> Account | None:
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        return None
-    return Account(name, entry.pw_uid, entry.pw_gid)
-
-
-def _owner(folder: Path) -> Account | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return _account(status.st_uid, status.st_gid) if status.st_uid != 0 else None
 
 
 def _version(command: str) -> str | None:

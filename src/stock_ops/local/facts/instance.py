@@ -1,6 +1,7 @@
 """What the data folder remembers: ports, passwords, the database cluster, the generated settings."""
 
 import json
+import struct
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 import psutil
 
 from stock_ops.kit.layout import Layout
+
+_CONTROL = struct.Struct("=Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +167,12 @@ def _empty(folder: Path) -> bool:
 def _one_line(error: Exception) -> str:
     text = f"{error} is missing" if isinstance(error, KeyError) else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def read_system_identifier(cluster: Path) -> str | None:
+    """Whose cluster it is: the first number in pg_control; None where that cannot be read."""
+    try:
+        with (cluster / "global" / "pg_control").open("rb") as file:
+            return str(_CONTROL.unpack(file.read(_CONTROL.size))[0])
+    except (OSError, struct.error):
+        return None

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stock_ops.archive.facts.state import ask_part
-from stock_ops.drill.facts.drills import read_abandoned
+from stock_ops.kit.accounts import Account, current_account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import LOOPBACK, PARTS, Layout
+from stock_ops.kit.wanted import UNFINISHED
 from stock_ops.local.facts.folder import Folder, observe_folder
 from stock_ops.local.facts.health import Door, Health, ask
-from stock_ops.local.facts.host import Account, current_account, service_account
 from stock_ops.local.facts.instance import (
     Cluster,
     Memory,
@@ -30,6 +29,7 @@ from stock_ops.local.facts.instance import (
     read_secrets,
     read_text,
 )
+from stock_ops.local.facts.part import ask_part
 from stock_ops.local.facts.ports import Holder, free_ports, holders_of, is_taken, obstacle
 from stock_ops.local.facts.processes import Leftover, Supervisor, observe_leftovers, observe_supervisor
 from stock_ops.local.facts.programs import (
@@ -41,11 +41,8 @@ from stock_ops.local.facts.programs import (
     place_of,
     postgresql_bin,
 )
-from stock_ops.restore.facts.progress import is_putting_in_place
+from stock_ops.local.facts.unfinished import is_putting_in_place, read_abandoned
 from stock_ops.storage.facts.keys import Keys, observe_keys
-
-UNFINISHED = ".new"
-"""Ends the name of what is being made; it loses this when it is whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stock_ops.local.facts.host import Account
+from stock_ops.kit.accounts import Account
 
 _ANSWER_S = 30.0
 

@@ -7,9 +7,8 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import Layout
 from stock_ops.storage.facts.contents import read_contents
-from stock_ops.storage.facts.keys import observe_keys
+from stock_ops.storage.facts.keys import find_key_flaw, observe_keys
 from stock_ops.storage.facts.place import open_storage
-from stock_ops.watch.facts import find_key_flaw
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from stock_ops.archive.facts.part import PartMemory
 from stock_ops.kit.layout import STOPPING
+from stock_ops.local.facts.part import PartMemory
 from stock_ops.local.facts.processes import Leftover, Supervisor
 from stock_ops.local.plans.steps import EndProcess, Step, StopPart, StopSupervisor
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stock_ops.kit.accounts import Account
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
-from stock_ops.local.facts.host import Account
+from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.instance import Secrets
 
 SUPERUSER = "postgres"
@@ -219,22 +220,6 @@ def _platform(layout: Layout, servers: Servers) -> list[str]:
     """On a leash that kills: it has no data of its own, and its log ends in the dead supervisor's pipe."""
     program = [str(servers.platform), "serve", "--target", "all", "--config", str(layout.platform_config)]
     return leashed(servers.python, servers.leash, "KILL", None, program)
-
-
-def leashed(
-    python: Path,
-    leash: Path,
-    signal: str,
-    user: Account | None,
-    program: Iterable[str | Path],
-    parent: int | None = None,
-) -> list[str]:
-    """The command line that runs a program so that it dies with its parent, as another user if need be.
-
-    parent: the process that runs this line, where it knows its own number.
-    """
-    who = f"{user.name}:{user.uid}:{user.gid}" if user else "-"
-    return [str(python), "-I", "-S", str(leash), signal, who, str(parent or "-"), *map(str, program)]
 
 
 def _backup_part(layout: Layout, servers: Servers) -> list[str]:

@@ -1,29 +1,12 @@
 """The steps a plan is made of. Each is a value; a runner knows how to do it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from stock_ops.local.facts.host import Account
+from stock_ops.kit.accounts import Account
+from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.local.facts.instance import Memory, Secrets
 from stock_ops.local.facts.programs import Wheel
-
-
-@dataclass(frozen=True, slots=True)
-class NewFolder:
-    """A folder with its permissions; no owner means ourselves."""
-
-    path: Path
-    mode: int
-    owner: Account | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file with its text. The text may hold secrets and is never shown."""
-
-    path: Path
-    text: str = field(repr=False)
-    owner: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DiskFullError, OpsError, PortTakenError
 from stock_ops.kit.layout import FORMAT, LOOPBACK, PARTS, STOPPING
+from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.local.facts.instance import Cluster, Memory, Secrets, Unreadable
 from stock_ops.local.facts.observe import Facts, public_host
 from stock_ops.local.facts.programs import postgresql_bin, valkey_server
@@ -37,8 +38,6 @@ from stock_ops.local.plans.steps import (
     DrawKey,
     EndProcess,
     MakeFolders,
-    NewFile,
-    NewFolder,
     Remember,
     RemoveLeftover,
     RunPlatform,

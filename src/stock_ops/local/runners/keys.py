@@ -2,7 +2,8 @@
 
 from stock_ops.kit.errors import FolderError
 from stock_ops.kit.files import write_whole
-from stock_ops.local.plans.steps import DrawKey, NewFile
+from stock_ops.kit.wanted import NewFile
+from stock_ops.local.plans.steps import DrawKey
 from stock_ops.storage.keys import draw_identity
 
 

@@ -1,33 +1,24 @@
 """Run a plan step by step; when it cannot go on, leave nothing half-running."""
 
 import contextlib
-import errno
 import os
-import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from stock_ops.kit.commands import environment, last_words
-from stock_ops.kit.errors import DiskFullError, FolderError, OpsError, PartError, StoppedByUserError
-from stock_ops.kit.files import (
-    copy_program,
-    make_folder,
-    write_memory,
-    write_secrets,
-    write_whole,
-)
+from stock_ops.kit.errors import OpsError, PartError, StoppedByUserError
+from stock_ops.kit.files import explain, make_folder, write_whole
 from stock_ops.kit.layout import PARTS, Layout
+from stock_ops.kit.leashing import leashed
 from stock_ops.kit.report import Report
+from stock_ops.kit.signals import signals_interrupt, signals_wait
 from stock_ops.local.facts.instance import read_secrets
 from stock_ops.local.facts.observe import Facts
 from stock_ops.local.facts.processes import observe_leftovers, observe_supervisor
 from stock_ops.local.plans.down import plan_down
-from stock_ops.local.plans.settings import leashed
 from stock_ops.local.plans.steps import (
     QUIET,
     AwaitPart,
@@ -49,6 +40,7 @@ from stock_ops.local.plans.steps import (
     WriteFiles,
     WriteSecrets,
 )
+from stock_ops.local.runners.instance import copy_program, write_memory, write_secrets
 from stock_ops.local.runners.keys import draw_key
 from stock_ops.local.runners.postgres import create_cluster, discard, set_passwords
 from stock_ops.local.runners.supervise import (
@@ -61,7 +53,6 @@ from stock_ops.local.runners.supervise import (
 )
 
 _SETUP_LOG_BYTES = 2**20
-_NEARLY_FULL_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +95,6 @@ def do(step: Step, work: Work) -> None:
     _DOERS[type(step)](step, work)
 
 
-def explain(error: OpsError | OSError, layout: Layout) -> OpsError:
-    """The error in words for the operator: a full disk is named as such, whoever noticed it."""
-    free = _free_bytes(layout.root)
-    if isinstance(error, OpsError):
-        full = isinstance(error, PartError) and ("No space left" in error.why or free < _NEARLY_FULL_BYTES)
-        return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8) if full else error
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8)
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return FolderError(f"{what}.", "See to that file or folder, then run the same command again.")
-
-
 def _undo(facts: Facts, wanted: bool) -> str:
     if not wanted:
         return "What ran before still runs."
@@ -127,34 +106,6 @@ def _undo(facts: Facts, wanted: bool) -> str:
     return "Everything that had been started was stopped again; the data are kept."
 
 
-@contextlib.contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _handlers(interrupt, signal.SIGTERM, signal.SIGHUP):
-        yield
-
-
-@contextlib.contextmanager
-def signals_wait() -> Iterator[None]:
-    """Let no signal break the cleaning up."""
-    with _handlers(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        yield
-
-
-@contextlib.contextmanager
-def _handlers(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
 def _marks(layout: Layout) -> dict[str, int]:
     return {part: _size(layout.log(part)) for part in PARTS}
 
@@ -164,13 +115,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _free_bytes(folder: Path) -> int:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 2**63
 
 
 def _make_folders(step: MakeFolders) -> None:

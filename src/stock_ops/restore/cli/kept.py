@@ -10,7 +10,7 @@ from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, Json, Yes, confirmed, layout_of, locked, run_verb
 from stock_ops.local.facts.kept import read_kept
-from stock_ops.restore.facts.progress import is_putting_in_place
+from stock_ops.local.facts.unfinished import is_putting_in_place
 
 
 def list_kept(data: Data = None, as_json: Json = False) -> None:

@@ -35,13 +35,7 @@ from stock_ops.local.facts.programs import postgresql_bin, valkey_server
 from stock_ops.local.plans.refusals import installed, refuse_folder
 from stock_ops.local.runners.run import run_steps
 from stock_ops.restore.facts.fitness import observe_here
-from stock_ops.restore.facts.progress import (
-    Archive,
-    Progress,
-    boot_of_machine,
-    cluster_folder,
-    observe_works,
-)
+from stock_ops.restore.facts.progress import Progress, boot_of_machine, cluster_folder, observe_works
 from stock_ops.restore.plans.fitness import (
     plan_preparations,
     refuse_live,
@@ -55,6 +49,7 @@ from stock_ops.restore.runners.commits import find_passage, reader
 from stock_ops.restore.runners.fetch import Workshop
 from stock_ops.restore.runners.restore import Job, run_restore
 from stock_ops.restore.runners.scratch import Place
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import read_archive
 from stock_ops.storage.facts.place import absolute, open_storage
 from stock_ops.storage.keys import WrongKeyError, read_identity, recipient_of

@@ -1,15 +1,13 @@
 """What this machine and this release can take: the newest schema, the extensions, the cluster in place."""
 
 import importlib.util
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.folder import size_bytes
-
-_CONTROL = struct.Struct("=Q")
+from stock_ops.local.facts.instance import read_system_identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +37,6 @@ def observe_here(layout: Layout, package: Path, free_bytes: int) -> Here:
         free_bytes=free_bytes,
         used_bytes=size_bytes(layout.restore),
     )
-
-
-def read_system_identifier(cluster: Path) -> str | None:
-    """Whose cluster it is: the first number in pg_control; None where that cannot be read."""
-    try:
-        with (cluster / "global" / "pg_control").open("rb") as file:
-            return str(_CONTROL.unpack(file.read(_CONTROL.size))[0])
-    except (OSError, struct.error):
-        return None
 
 
 def read_extension_versions(folder: Path) -> dict[str, frozenset[str]]:

@@ -2,75 +2,16 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import psutil
 
-from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.instance import Unreadable
-from stock_ops.storage.manifest import Manifest
-from stock_ops.storage.marks import NamedMark
+from stock_ops.local.facts.unfinished import STAGES, Stage, progress_file
 from stock_ops.storage.objects import is_backup_id
-from stock_ops.storage.timelines import Held, Leg
-from stock_ops.storage.wal import timeline_of
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Where an earlier restore left a timeline although that goes on, and began another one."""
-
-    left: Leg
-    begun: Leg
-    at: datetime
-    """Of what was not brought back, the first commit, or the mark before it."""
-    first_commit: datetime | None = None
-    """On the timeline that was begun; None where it was not looked for, or there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """How the log that leads to a time passes it, as the log itself tells."""
-
-    last_commit: datetime | None
-    """The last one in that log."""
-    number: int | None
-    """Of a segment with a commit after the time; None: it holds none."""
-    marks: frozenset[str] = frozenset()
-    """Names of those in its last segment, which may end before one that was set there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """What a storage holds, as far as a restore needs to know."""
-
-    where: str
-    system_identifier: str
-    backups: tuple[Manifest, ...]
-    damaged: Mapping[str, str]
-    """Backups whose manifest cannot be trusted, and why."""
-    sizes: Mapping[str, int]
-    """Stored bytes of every object that belongs to a backup."""
-    whole: frozenset[str]
-    """Names of the segments that are there to their end."""
-    partial: frozenset[str]
-    histories: Mapping[int, str]
-    """Text of each timeline's history; empty where it is damaged."""
-    marks: tuple[NamedMark, ...]
-    passage: Passage | None = None
-    """At the time that is asked for; None where nobody asks for one."""
-    branch: Branch | None = None
-    """The last one before a time that is asked for; None where there is none, or nobody asks."""
-
-    @property
-    def timeline(self) -> int:
-        """The newest timeline."""
-        of_segments = (timeline_of(segment) for segment in self.whole | self.partial)
-        of_backups = (backup.timeline for backup in self.backups)
-        return max((*self.histories, *of_segments, *of_backups), default=1)
+from stock_ops.storage.timelines import Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +24,6 @@ class Target:
 
     def __str__(self) -> str:
         return "latest point" if self.kind == "latest" else f"{self.kind} {self.value}"
-
-
-Stage = Literal["fetch", "build", "log", "prove", "recover", "settle", "place"]
-"""What a restore is about to do; everything before it is done."""
-STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +96,6 @@ def cache_folder(work: Path) -> Path:
     return work / "valkey"
 
 
-def progress_file(work: Path) -> Path:
-    """How far the restore came; without it nothing in the work folder counts."""
-    return work / "restore.json"
-
-
 def read_progress(work: Path) -> Progress | Unreadable | None:
     """restore.json, or None when no restore is unfinished."""
     path = progress_file(work)
@@ -181,12 +112,6 @@ def read_progress(work: Path) -> Progress | Unreadable | None:
 def dump_progress(progress: Progress) -> str:
     """The text of restore.json."""
     return json.dumps(asdict(progress), indent=1) + "\n"
-
-
-def is_putting_in_place(layout: Layout) -> bool:
-    """Whether a restore was cut off while it put its data in place; nothing may start then."""
-    progress = read_progress(layout.restore)
-    return isinstance(progress, Unreadable) or (progress is not None and progress.stage == "place")
 
 
 def boot_of_machine() -> str:

@@ -9,13 +9,14 @@ from stock_ops.kit.errors import (
     UnfitError,
 )
 from stock_ops.kit.layout import POSTGRES_MAJOR
+from stock_ops.kit.wanted import NewFolder
 from stock_ops.local.facts.instance import Cluster, Unreadable
 from stock_ops.local.facts.observe import Facts
 from stock_ops.local.plans.refusals import installed, refuse_folder, refuse_service
-from stock_ops.local.plans.steps import CopyProgram, MakeFolders, NewFolder
+from stock_ops.local.plans.steps import CopyProgram, MakeFolders
 from stock_ops.restore.facts.fitness import Here
-from stock_ops.restore.facts.progress import Archive
 from stock_ops.restore.plans.recovery import Choice
+from stock_ops.storage.facts.archive import Archive
 
 
 def refuse_target(facts: Facts) -> None:

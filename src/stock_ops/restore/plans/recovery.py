@@ -4,23 +4,23 @@ import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise, takewhile
 from typing import NoReturn
 
+from stock_ops.backup.plans.retention import CLOCK
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
-from stock_ops.restore.facts.progress import Archive, Branch, Passage, Target
+from stock_ops.restore.facts.progress import Target
+from stock_ops.storage.facts.archive import Archive, Branch, Passage
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.marks import NamedMark
-from stock_ops.storage.objects import base_of, moment_of
-from stock_ops.storage.timelines import Held, Leg, Way, covers, holds, names_at, run_along, way_to
+from stock_ops.storage.objects import moment_of
+from stock_ops.storage.plans import Usable, missing_after, way_of
+from stock_ops.storage.timelines import Held, Leg, Way, covers, holds, names_at, run_along
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
 
 SLACK_BYTES = 256 * 2**20
 """What a recovery takes besides the files: the log of its end, temporary files."""
-
-_CLOCKS = timedelta(minutes=1)
-"""How far the clocks of two machines may lie apart before a time counts as one to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
     Raises OpsError naming what is possible when the request is not.
     """
     way = way_of(archive, request.timeline)
-    usable = _Usable(archive, way)
+    usable = Usable(archive, way)
     if not archive.backups and not archive.damaged:
         raise NoBackupError(archive.where)
     target, lsn = _target(archive, request, way, usable, now)
@@ -143,75 +143,8 @@ _BEFORE = re.compile(r"before (.+[+-][\d:]+)")
 _AT_MARK = re.compile(r'at restore point "(.+)"')
 
 
-def judge(archive: Archive, way: Way) -> tuple[tuple[Manifest, str | None], ...]:
-    """The backups along a way, oldest first, each with why it cannot be restored; None where it can."""
-    usable = _Usable(archive, way)
-    return tuple((backup, usable.flaw(backup)) for backup in usable.backups)
-
-
-def way_of(archive: Archive, timeline: int | None) -> Way:
-    """The way to the timeline that was asked for, or to the newest."""
-    wanted = timeline or archive.timeline
-    known = {archive.timeline, *archive.histories, *(backup.timeline for backup in archive.backups)}
-    if wanted not in known:
-        raise OutOfReachError(
-            f"{archive.where} knows no timeline {wanted}.",
-            f"Name one of: {', '.join(map(str, sorted(known)))}.",
-        )
-    try:
-        return way_to(wanted, archive.histories.get(wanted))
-    except ValueError as error:
-        raise DamagedBackupError(
-            f"The history of timeline {wanted} in {archive.where} is damaged: {error}.",
-            "Name an older timeline with --timeline.",
-        ) from error
-
-
-class _Usable:
-    """Which backups of an archive lead along a way, and which of those are whole."""
-
-    def __init__(self, archive: Archive, way: Way) -> None:
-        self._archive, self._way = archive, way
-        self._by_id = {backup.id: backup for backup in archive.backups}
-        on_way = [one for one in archive.backups if holds(way, one.timeline, parse_lsn(one.mark.lsn))]
-        self.backups = sorted(on_way, key=lambda one: parse_lsn(one.mark.lsn))
-        self.whole = [one for one in self.backups if self.flaw(one) is None]
-
-    def chain(self, backup: Manifest) -> tuple[Manifest, ...]:
-        """The backups it is made of, the full one first. Raises KeyError naming one that is missing."""
-        if backup.parent is None:
-            return (backup,)
-        return (*self.chain(self._by_id[backup.parent]), backup)
-
-    def flaw(self, backup: Manifest) -> str | None:
-        """Why the backup cannot be restored; None when it can, as far as names and sizes tell."""
-        try:
-            chain = self.chain(backup)
-        except KeyError as error:
-            missing = str(error.args[0])
-            return f"{missing}, which it builds on, is {self._archive.damaged.get(missing, 'missing')}"
-        return next(filter(None, map(self._flaw_of_files, chain)), None) or self._flaw_of_wal(backup)
-
-    def _flaw_of_files(self, backup: Manifest) -> str | None:
-        base, name = backup.part("base"), base_of(backup.id)
-        found = self._archive.sizes.get(name)
-        if base is None or found is None:
-            return f"{name} is missing"
-        if found != base.stored_bytes:
-            return f"{name} has {found:,} bytes, not {base.stored_bytes:,}"
-        return None
-
-    def _flaw_of_wal(self, backup: Manifest) -> str | None:
-        archive, missing, end = self._archive, number_of(backup.first_segment), parse_lsn(backup.mark.lsn)
-        for held in run_along(self._way, missing, archive.whole, archive.partial):
-            if covers(self._way, held, end):
-                return None
-            missing = _missing_after(self._way, held)
-        return f"segment {next(names_at(self._way, missing))} of the log is missing"
-
-
 def _target(
-    archive: Archive, request: Request, way: Way, usable: _Usable, now: datetime
+    archive: Archive, request: Request, way: Way, usable: Usable, now: datetime
 ) -> tuple[Target, int | None]:
     """Where recovery ends, and the position of it where that is known."""
     if request.time is not None:
@@ -244,12 +177,12 @@ def _mark(archive: Archive, name: str, way: Way) -> tuple[Target, int]:
     return Target("mark", mark.name), parse_lsn(mark.lsn)
 
 
-def _refuse_time(archive: Archive, time: datetime, usable: _Usable, now: datetime) -> None:
+def _refuse_time(archive: Archive, time: datetime, usable: Usable, now: datetime) -> None:
     first = usable.whole[0].mark.at if usable.whole else None
     if first is None:
         return
     possible = f"Possible: {_told(first)} to the last commit that was shipped."
-    if time > now + _CLOCKS:
+    if time > now + CLOCK:
         raise OutOfReachError(f"{_told(time)} lies in the future.", possible)
     if time < first:
         raise OutOfReachError(f"{_told(time)} lies before the first point that can be restored.", possible)
@@ -263,7 +196,7 @@ def _refuse_time(archive: Archive, time: datetime, usable: _Usable, now: datetim
         )
 
 
-def _backup(archive: Archive, request: Request, usable: _Usable, target: Target, lsn: int | None) -> Manifest:
+def _backup(archive: Archive, request: Request, usable: Usable, target: Target, lsn: int | None) -> Manifest:
     """The backup that was named, or the newest before the target; one that is damaged is not passed over."""
     if request.backup is not None:
         backup = _named(archive, usable, request.backup)
@@ -290,7 +223,7 @@ def _is_before(backup: Manifest, time: datetime | None, lsn: int | None) -> bool
     return lsn is None or parse_lsn(backup.mark.lsn) <= lsn
 
 
-def _named(archive: Archive, usable: _Usable, name: str) -> Manifest:
+def _named(archive: Archive, usable: Usable, name: str) -> Manifest:
     found = next((one for one in usable.backups if one.id == name), None)
     if found is not None:
         return found
@@ -317,7 +250,7 @@ def _nothing(archive: Archive, target: Target) -> NoReturn:
     )
 
 
-def _refuse_damaged(usable: _Usable, name: str, why: str, request: Request, lsn: int | None) -> NoReturn:
+def _refuse_damaged(usable: Usable, name: str, why: str, request: Request, lsn: int | None) -> NoReturn:
     others = [one for one in usable.whole if one.id != name and _is_before(one, request.time, lsn)]
     todo = _OTHER_COPY
     if others:
@@ -357,7 +290,7 @@ def _number(mark: NamedMark) -> int:
     return max(parse_lsn(mark.lsn) - 1, 0) // SEGMENT_BYTES
 
 
-def _refuse_beyond(archive: Archive, way: Way, choice: Choice, usable: "_Usable", time: datetime) -> None:
+def _refuse_beyond(archive: Archive, way: Way, choice: Choice, usable: Usable, time: datetime) -> None:
     """A time after the last commit: what is certain up to it, a later mark in the log tells."""
     passage, newest = archive.passage or Passage(None, None), choice.wal[-1]
     certain = [
@@ -380,12 +313,6 @@ def _refuse_beyond(archive: Archive, way: Way, choice: Choice, usable: "_Usable"
     )
 
 
-def _missing_after(way: Way, held: Held) -> int:
-    """Number of the first segment that a run lacks: of its last one, maybe the rest."""
-    number = number_of(held.name)
-    return number if held.partial or held.name != next(names_at(way, number)) else number + 1
-
-
 def _gap(archive: Archive, way: Way, last: Held) -> Gap | None:
     legs = {leg.timeline: leg for leg in way}
     later = [
@@ -397,7 +324,7 @@ def _gap(archive: Archive, way: Way, last: Held) -> Gap | None:
     ]
     if not later:
         return None
-    return Gap(next(names_at(way, _missing_after(way, last))), min(later, key=number_of))
+    return Gap(next(names_at(way, missing_after(way, last))), min(later, key=number_of))
 
 
 def _refuse_gap(archive: Archive, way: Way, choice: Choice, lsn: int | None) -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from stock_ops.kit.errors import CorruptFileError, UnfitError
 from stock_ops.local.facts.instance import Unreadable
-from stock_ops.restore.facts.progress import STAGES, Progress, Stage, Works
+from stock_ops.local.facts.unfinished import STAGES, Stage
+from stock_ops.restore.facts.progress import Progress, Works
 
 
 @dataclass(frozen=True, slots=True)

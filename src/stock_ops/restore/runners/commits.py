@@ -12,10 +12,10 @@ from pathlib import Path
 
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.errors import OpsError
-from stock_ops.restore.facts.progress import Archive, Passage
 from stock_ops.restore.plans.recovery import Request, choose, find_branch, first_mark_after
 from stock_ops.restore.runners.fetch import Workshop, fetch_segment
 from stock_ops.restore.runners.scratch import Place
+from stock_ops.storage.facts.archive import Archive, Passage
 from stock_ops.storage.timelines import Held, Leg
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, parse_lsn, segment_name
 

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.errors import DamagedBackupError, PartError
 from stock_ops.kit.files import make_folder, remove, write_whole
-from stock_ops.local.plans.steps import NewFile, NewFolder
+from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.restore.facts.progress import chain_folder, log_folder
 from stock_ops.restore.runners.scratch import Place
 from stock_ops.restore.runners.unpack import Unpacker

@@ -16,7 +16,7 @@ from stock_ops.backup.runners.content import (
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, OpsError, OutOfReachError, PartError
 from stock_ops.kit.files import make_folder, remove, write_whole
-from stock_ops.local.plans.steps import NewFile, NewFolder
+from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.restore.facts.progress import Progress, Target, chain_folder, cluster_folder, log_folder
 from stock_ops.restore.plans.comparison import Measured, differences
 from stock_ops.restore.runners.fetch import OTHER, Advance, Workshop, verify_files

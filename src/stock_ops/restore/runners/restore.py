@@ -7,20 +7,22 @@ from typing import Any
 
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.errors import CorruptFileError, FolderError, OpsError, StoppedByUserError
-from stock_ops.kit.files import make_folder, remove, write_memory, write_whole
+from stock_ops.kit.files import explain, make_folder, remove, write_whole
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
+from stock_ops.kit.signals import signals_interrupt
+from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.local.facts.instance import Memory, Secrets
+from stock_ops.local.facts.unfinished import progress_file
 from stock_ops.local.plans.settings import SLOT
-from stock_ops.local.plans.steps import NewFile, NewFolder, SetPasswords
+from stock_ops.local.plans.steps import SetPasswords
+from stock_ops.local.runners.instance import write_memory
 from stock_ops.local.runners.postgres import end_writers, set_passwords
-from stock_ops.local.runners.run import explain, signals_interrupt
 from stock_ops.restore.facts.progress import (
     Progress,
     cache_folder,
     cluster_folder,
     dump_progress,
-    progress_file,
     read_progress,
 )
 from stock_ops.restore.plans.steps import (

@@ -14,14 +14,15 @@ from typing import Any
 
 import asyncpg
 
+from stock_ops.kit.accounts import Account
 from stock_ops.kit.commands import environment, last_words
 from stock_ops.kit.errors import FolderError, PartError
 from stock_ops.kit.files import remove, write_whole
 from stock_ops.kit.layout import DATABASE, LONGEST_SOCKET_PATH
-from stock_ops.local.facts.host import Account
+from stock_ops.kit.leashing import leashed
+from stock_ops.kit.wanted import NewFile
 from stock_ops.local.facts.programs import Programs
-from stock_ops.local.plans.settings import SUPERUSER, leashed
-from stock_ops.local.plans.steps import NewFile
+from stock_ops.local.plans.settings import SUPERUSER
 from stock_ops.local.runners.postgres import end_writers
 
 PORT = 5432

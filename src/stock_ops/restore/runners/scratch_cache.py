@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stock_ops.backup.runners.streams import put_back
 from stock_ops.kit.commands import environment, last_words
 from stock_ops.kit.errors import DamagedBackupError, PartError
 from stock_ops.kit.files import make_folder, remove
-from stock_ops.local.plans.settings import leashed
-from stock_ops.local.plans.steps import NewFolder
+from stock_ops.kit.leashing import leashed
+from stock_ops.kit.wanted import NewFolder
 from stock_ops.restore.facts.progress import cache_folder
 from stock_ops.restore.runners.fetch import OTHER, Workshop, fetch_part
 from stock_ops.restore.runners.places import flush_all, move
 from stock_ops.restore.runners.scratch import Place, socket_folder
-from stock_ops.storage.runners.streams import put_back
 from stock_ops.storage.streams import load_streams
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import os
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from stock_ops.local.facts.host import Account
+from stock_ops.kit.accounts import Account
 from stock_ops.storage.tarreader import TarError, TarReader, is_file
 
 

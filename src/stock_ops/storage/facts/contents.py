@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from stock_ops.kit.errors import DamagedBackupError
-from stock_ops.restore.facts.progress import Archive
 from stock_ops.storage.envelope import fetch
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.manifest import Manifest, ManifestError, load_manifest
 from stock_ops.storage.marks import MARKS, NamedMark, load_mark
 from stock_ops.storage.objects import (

@@ -1,11 +1,12 @@
 """The key pair of the backups, as far as it is on this machine."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from stock_ops.kit.backup_settings import BackupSettings, read_recipient
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import Layout
-from stock_ops.storage.keys import LostKeyError, read_identity, recipient_of
+from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity, recipient_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,12 @@ def observe_keys(layout: Layout, settings: BackupSettings) -> Keys:
     except OSError as error:
         why = f"The key {settings.key_file} cannot be looked at: {error.strerror}."
         return Keys(recipient, LostKeyError(why, "Run this as the user who ran `up`."))
+
+
+def find_key_flaw(key_file: Path, recipient: str | None) -> OpsError | None:
+    """Why a key does not open what is sealed for the recipient; None when it does."""
+    try:
+        fits = recipient is None or recipient_of(read_identity(key_file)) == recipient
+    except LostKeyError as error:
+        return error
+    return None if fits else WrongKeyError()

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from stock_ops.archive.facts.state import ask_part
 from stock_ops.backup.cli.source import open_source
 from stock_ops.backup.plans.catalog import catalog
 from stock_ops.drill.facts.drills import read_drills
@@ -10,6 +9,7 @@ from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, Json, layout_of, run_verb
+from stock_ops.local.facts.part import ask_part
 from stock_ops.storage.facts.contents import read_contents
 from stock_ops.watch.plans.due import find_due
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from stock_ops.restore.facts.progress import Archive
-from stock_ops.restore.plans.recovery import judge, way_of
+from stock_ops.local.facts.part import Break
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.plans import judge, way_of
 from stock_ops.storage.timelines import Way, holds, run_along
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
-from stock_ops.watch.facts import Break
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from stock_ops.backup.plans.creation import EARLY_S
 from stock_ops.kit.backup_settings import BackupSettings
 
 Job = Literal["full", "incr", "prune", "drill"]
@@ -23,8 +24,6 @@ LEAST_BROKEN_S = 3600.0
 """No two full backups are closer, however often the chain breaks."""
 _DAY_S = 86_400.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 60.0, 3600.0
-EARLY_S = 0.5 * _DAY_S
-"""A job that is due in the course of the day is done with today's backup."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from stock_ops.archive.plans.spool import SPOOL_BYTES
+from stock_ops.backup.plans.retention import CLOCK
 from stock_ops.drill.facts.drills import Drill
 from stock_ops.kit.errors import megabytes
 from stock_ops.local.plans.status import duration
@@ -72,8 +73,6 @@ FIRST_DRILL = timedelta(days=2)
 """The first drill is due a day after the first backup."""
 DRILL_RUNS = timedelta(hours=6)
 """A drill without an end is taken to be running for so long; then it was cut off."""
-CLOCK = timedelta(minutes=1)
-"""Clocks of two machines may lie so far apart; a restore to a time allows the same."""
 FULLS_FREE = 2
 """So many more full backups must fit: a new one is made before an old one goes, and the data grow."""
 _NAMED = 3

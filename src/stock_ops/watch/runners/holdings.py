@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 
+from stock_ops.archive.facts.server import server_histories
 from stock_ops.archive.plans.shipping import is_mended
 from stock_ops.archive.runners.clock import steady_s
 from stock_ops.archive.runners.part_memory import Remembered
@@ -12,13 +13,14 @@ from stock_ops.drill.facts.drills import Drill, read_drills
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DamagedBackupError, OpsError, PartError
 from stock_ops.kit.layout import Layout
-from stock_ops.restore.facts.progress import Archive
-from stock_ops.restore.plans.recovery import judge, way_of
 from stock_ops.storage.cached import CachedStorage
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import Contents, read_contents
+from stock_ops.storage.facts.keys import find_key_flaw
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.manifest import Manifest
-from stock_ops.watch.facts import find_key_flaw, server_histories, shares_disk
+from stock_ops.storage.plans import judge, way_of
+from stock_ops.watch.facts import shares_disk
 
 log = logging.getLogger("stockops.backup")
 

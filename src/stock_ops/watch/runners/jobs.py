@@ -11,8 +11,8 @@ from pathlib import Path
 from stock_ops.kit.commands import environment, last_words
 from stock_ops.kit.errors import OpsError, PartError
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.programs import Programs
-from stock_ops.local.plans.settings import leashed
 from stock_ops.watch.plans.schedule import Job
 
 log = logging.getLogger("stockops.backup")

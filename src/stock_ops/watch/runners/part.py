@@ -18,13 +18,14 @@ from stock_ops.archive.runners.receiver import Receiver, receive_command
 from stock_ops.archive.runners.shipper import Shipper
 from stock_ops.archive.runners.troubles import Troubles
 from stock_ops.archive.runners.wal_source import WalSource
+from stock_ops.kit.accounts import service_account
 from stock_ops.kit.backup_settings import read_backup_settings, read_recipient
 from stock_ops.kit.errors import MissingProgramError, PartError
 from stock_ops.kit.layout import LOOPBACK, Layout
-from stock_ops.local.facts.host import service_account
+from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.instance import Memory, read_memory
 from stock_ops.local.facts.programs import Programs, observe_programs, place_of, postgresql_bin
-from stock_ops.local.plans.settings import leashed, wal_keep_mebibytes
+from stock_ops.local.plans.settings import wal_keep_mebibytes
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stock_ops.archive.facts.part import read_part_memory
 from stock_ops.archive.plans.spool import SPOOL_BYTES
 from stock_ops.kit.backup_settings import read_backup_settings
+from stock_ops.local.facts.part import read_part_memory
 from stock_ops.local.facts.processes import control
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.wal import SEGMENT_BYTES

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from stock_ops.backup.runners.content import Connect
-from stock_ops.drill.facts.drills import Drill, read_abandoned, read_drills
+from stock_ops.drill.facts.drills import Drill, read_drills
 from stock_ops.drill.runners import dump as dump_runner
 from stock_ops.drill.runners import sabotage as sabotage_runner
 from stock_ops.drill.runners.drill import Method, Wish, rehearse, run_drill
@@ -21,6 +21,7 @@ from stock_ops.drill.runners.drill import Result as DrillResult
 from stock_ops.kit.backup_settings import read_backup_settings
 from stock_ops.kit.files import exclusive
 from stock_ops.kit.report import JsonReport
+from stock_ops.local.facts.unfinished import read_abandoned
 from stock_ops.restore.plans.comparison import Measured
 from stock_ops.restore.runners.rebuild import measure
 from stock_ops.storage.folder import FolderStorage

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.archive.facts.part import read_part_memory
 from stock_ops.archive.facts.spool import list_spool, written_bytes
 from stock_ops.archive.plans.spool import Slot, spooled
 from stock_ops.archive.runners.part_memory import Remembered
@@ -17,6 +16,7 @@ from stock_ops.archive.runners.wal_source import Reading
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import ArchiveError, FolderError, ForeignStorageError
 from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.part import read_part_memory
 from stock_ops.storage.envelope import fetch
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import draw_identity, read_identity

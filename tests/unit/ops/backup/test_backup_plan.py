@@ -13,7 +13,7 @@ from stock_ops.backup.facts.creation import Cache, CreationFacts, Tools
 from stock_ops.backup.plans.creation import LONGEST_CHAIN, TakeDump, choose, plan_backup
 from stock_ops.kit.backup_settings import BackupSettings, Dump
 from stock_ops.kit.errors import ArchiveError, ForeignStorageError
-from stock_ops.restore.facts.progress import Archive
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.manifest import Manifest

@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stock_ops.drill.facts.drills import Drill, drill_id, read_abandoned, read_drills, scratch_name
+from stock_ops.drill.facts.drills import Drill, drill_id, read_drills
 from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.unfinished import read_abandoned, scratch_name
 
 AT = datetime(2026, 11, 25, 3, 15, tzinfo=UTC)
 PASSED = {

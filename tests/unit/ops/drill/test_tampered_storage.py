@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.drill.plans.tampered import Cut, Damage, Flipped, Lost, Rewritten, Swapped, TamperedStorage
+from stock_ops.drill.plans.damages import Cut, Damage, Flipped, Lost, Rewritten, Swapped
+from stock_ops.drill.runners.tampered import TamperedStorage
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.storage import MissingObjectError, Storage, StorageError, read_bytes, write_bytes
 

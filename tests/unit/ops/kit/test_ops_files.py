@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from stock_ops.kit.accounts import Account
 from stock_ops.kit.files import make_folder, write_whole
-from stock_ops.local.facts.host import Account
-from stock_ops.local.plans.steps import NewFile, NewFolder
+from stock_ops.kit.wanted import NewFile, NewFolder
 
 NOBODY = pwd.getpwnam("nobody")
 OWNER = Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.archive.facts.part import PartMemory
 from stock_ops.archive.facts.state import ArchiveState
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.condition import Condition, PartCondition
@@ -15,6 +14,7 @@ from stock_ops.local.facts.instance import Cluster
 from stock_ops.local.facts.journal import Crashes
 from stock_ops.local.facts.kept import Kept
 from stock_ops.local.facts.observe import Facts
+from stock_ops.local.facts.part import PartMemory
 from stock_ops.local.facts.ports import Holder
 from stock_ops.local.facts.processes import Leftover, Supervisor, Usage
 from stock_ops.local.facts.safety import Safety

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.processes import Leftover, Supervisor, observe_leftovers, part_of
 from stock_ops.local.facts.programs import observe_programs
-from stock_ops.local.plans.settings import leashed
 
 LAYOUT = Layout(Path("/da ta/stocks"))
 CONF = str(LAYOUT.valkey_config)

@@ -17,6 +17,7 @@ from stock_ops.kit.errors import (
     PortTakenError,
     SettingError,
 )
+from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.local.facts.folder import Mode
 from stock_ops.local.facts.health import Health
 from stock_ops.local.facts.instance import Cluster, Secrets, Unreadable
@@ -31,8 +32,6 @@ from stock_ops.local.plans.steps import (
     DrawKey,
     EndProcess,
     MakeFolders,
-    NewFile,
-    NewFolder,
     Remember,
     RemoveLeftover,
     RunPlatform,

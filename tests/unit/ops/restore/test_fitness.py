@@ -18,11 +18,11 @@ from stock_ops.kit.errors import (
 )
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.folder import Mode
-from stock_ops.local.facts.instance import Cluster, Unreadable
+from stock_ops.local.facts.instance import Cluster, Unreadable, read_system_identifier
 from stock_ops.local.facts.observe import Facts
 from stock_ops.local.facts.processes import Leftover
 from stock_ops.local.plans.steps import CopyProgram, MakeFolders
-from stock_ops.restore.facts.fitness import Here, read_extension_versions, read_system_identifier
+from stock_ops.restore.facts.fitness import Here, read_extension_versions
 from stock_ops.restore.plans.fitness import (
     plan_preparations,
     refuse_live,

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
-from stock_ops.restore.facts.progress import Archive, Branch, Passage, Target
+from stock_ops.restore.facts.progress import Target
 from stock_ops.restore.plans.recovery import Choice, Request, choose, find_branch, left_behind
+from stock_ops.storage.facts.archive import Archive, Branch, Passage
 from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.storage.marks import NamedMark
 from stock_ops.storage.objects import base_of

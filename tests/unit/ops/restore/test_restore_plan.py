@@ -10,16 +10,9 @@ import pytest
 
 from stock_ops.kit.errors import CorruptFileError, UnfinishedRestoreError, UnfitError
 from stock_ops.local.facts.instance import Unreadable
+from stock_ops.local.facts.unfinished import STAGES, Stage
 from stock_ops.local.plans.up import plan_up
-from stock_ops.restore.facts.progress import (
-    STAGES,
-    Progress,
-    Stage,
-    Target,
-    Works,
-    dump_progress,
-    read_progress,
-)
+from stock_ops.restore.facts.progress import Progress, Target, Works, dump_progress, read_progress
 from stock_ops.restore.plans.steps import (
     Begin,
     BuildCluster,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.archive.facts.part import PartMemory, read_part_memory
 from stock_ops.archive.runners.clock import steady_s
 from stock_ops.archive.runners.part_memory import Remembered
 from stock_ops.archive.runners.receiver import Receiver
@@ -18,12 +17,12 @@ from stock_ops.archive.runners.troubles import Troubles
 from stock_ops.kit.errors import ArchiveError, OpsError
 from stock_ops.kit.files import exclusive
 from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.part import Break, PartMemory, read_part_memory
 from stock_ops.local.facts.programs import Programs, observe_programs
 from stock_ops.storage.cached import CachedStorage
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.storage import read_bytes, write_bytes
-from stock_ops.watch.facts import Break
 from stock_ops.watch.runners import jobs
 from stock_ops.watch.runners.holdings import Holdings, View
 from stock_ops.watch.runners.schedule import Schedule

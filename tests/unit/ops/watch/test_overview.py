@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from stock_analysis.gateway.schemas import Backups
 from stock_ops.archive.facts.state import ArchiveState
 from stock_ops.kit.errors import OpsError
-from stock_ops.restore.facts.progress import Archive
+from stock_ops.local.facts.part import Break
 from stock_ops.restore.plans.recovery import Request, choose
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.marks import NamedMark
 from stock_ops.storage.objects import base_of
 from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
-from stock_ops.watch.facts import Break, Standing
+from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.overview import overview
 from stock_ops.watch.plans.reach import Gap, Reach, reach
 from tests.unit.ops.standings import SECOND, all_wrong, archive, backup, calm, drill, with_contents, wrong

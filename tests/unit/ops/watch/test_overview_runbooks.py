@@ -3,11 +3,13 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 from typer.core import TyperGroup
 
+from stock_ops.backup.plans.retention import Hindrance
 from stock_ops.cli import app
 from stock_ops.watch.plans.overview import overview
 from stock_ops.watch.plans.warnings import KINDS, SEVERITIES
@@ -23,6 +25,10 @@ def test_warnings_alerts_and_runbooks_match_both_ways() -> None:
     kinds = {*KINDS, "backup-part-down"}
     assert {path.stem for path in RUNBOOKS} == kinds
     assert sorted(re.findall(r"runbook: docs/runbooks/(.+)\.md", RULES)) == sorted(kinds)
+
+
+def test_what_keeps_a_prune_from_deleting_has_a_runbook() -> None:
+    assert set(get_args(Hindrance)) <= set(KINDS)
 
 
 def test_a_warning_hurries_as_much_as_its_alert() -> None:

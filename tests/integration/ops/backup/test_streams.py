@@ -9,8 +9,8 @@ import valkey
 
 from stock_analysis.testing.valkey import PASSWORD, ValkeyServer
 from stock_ops.backup.facts.creation import Cache
+from stock_ops.backup.runners.streams import opened, put_back, read_keys, read_positions
 from stock_ops.kit.errors import PartError
-from stock_ops.storage.runners.streams import opened, put_back, read_keys, read_positions
 from stock_ops.storage.streams import dump_streams, load_streams
 
 BINARY = bytes(range(256))
@@ -111,7 +111,7 @@ def test_positions_are_those_of_before_the_mark_and_events_those_of_after(client
 
 
 def test_long_streams_are_read_in_parts(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stock_ops.storage.runners.streams._BATCH", 2)
+    monkeypatch.setattr("stock_ops.backup.runners.streams._BATCH", 2)
     fill(client)
     (events,) = (one["value"] for one in kept(client) if one["key"] == "events")
     assert [entry for entry, _ in events["entries"]] == ["1-0", "2-0", "3-0", "4-0"]

@@ -1,12 +1,26 @@
-"""What the part `backup` remembers between its starts."""
+"""The part `backup`: what it remembers between its starts, and what it says of itself while it runs."""
 
+import http.client
 import json
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from stock_ops.kit.layout import Layout
-from stock_ops.watch.facts import Break
+from stock_ops.kit.layout import LOOPBACK, Layout
+from stock_ops.local.facts.instance import Memory, read_memory
+
+_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the log was lost before it was in the storage."""
+
+    segment: str
+    """The first one that is missing."""
+    shipped_at: datetime
+    """What was committed before this time is in the storage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +65,18 @@ def _memory(body: dict[str, Any]) -> PartMemory:
         prune_wanted=bool(body["prune_wanted"]),
         is_whole=bool(body.get("is_whole")),
     )
+
+
+def ask_part(layout: Layout) -> dict[str, Any] | None:
+    """What the part `backup` says of itself; None when it does not run."""
+    memory = read_memory(layout)
+    port = memory.ports.get("backup") if isinstance(memory, Memory) else None
+    if port is None:
+        return None
+    try:
+        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_S)) as connection:
+            connection.request("GET", "/status")
+            found: dict[str, Any] = json.loads(connection.getresponse().read())
+            return found
+    except (OSError, ValueError, http.client.HTTPException):
+        return None

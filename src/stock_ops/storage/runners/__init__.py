@@ -1,1 +1,0 @@
-"""What is read from Valkey for a storage, and put back from it."""
