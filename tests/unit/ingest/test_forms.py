@@ -33,7 +33,7 @@ def oldest_first(batch: RowBatch) -> Bars:
 
 
 def days(bars: Bars) -> list[str]:
-    return bars.t.astype("datetime64[s]").astype("datetime64[D]").astype(str).tolist()
+    return [str(day) for day in bars.t.astype("datetime64[s]").astype("datetime64[D]")]
 
 
 def write(folder: Path, text: str, name: str = "ACME.csv", encoding: str = "utf-8") -> Path:
