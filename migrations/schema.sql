@@ -34,17 +34,44 @@ CREATE TABLE public.bar_1m (
     volume double precision NOT NULL
 );
 
+CREATE TABLE public.calendar_change (
+    calendar text NOT NULL,
+    day date NOT NULL,
+    opens timestamp with time zone,
+    closes timestamp with time zone,
+    note text DEFAULT ''::text NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT calendar_change_check CHECK ((num_nulls(opens, closes) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT calendar_change_check1 CHECK ((opens < closes))
+);
+
+COMMENT ON TABLE public.calendar_change IS 'What users corrected in a calendar: the hours of the session of a day; NULL = there is no session.';
+
 CREATE TABLE public.corporate_action (
     instrument_id integer NOT NULL,
     ex_date date NOT NULL,
     kind text NOT NULL,
     value double precision NOT NULL,
     source text NOT NULL,
-    CONSTRAINT corporate_action_kind_check CHECK ((kind = ANY (ARRAY['split'::text, 'dividend'::text]))),
+    ordinal smallint DEFAULT 1 NOT NULL,
+    unit text,
+    price double precision,
+    CONSTRAINT corporate_action_check CHECK (((kind = 'spin_off'::text) = (unit IS NOT NULL))),
+    CONSTRAINT corporate_action_check1 CHECK (((kind = 'rights'::text) = (price IS NOT NULL))),
+    CONSTRAINT corporate_action_kind_check CHECK ((kind = ANY (ARRAY['split'::text, 'dividend'::text, 'special_dividend'::text, 'spin_off'::text, 'rights'::text]))),
+    CONSTRAINT corporate_action_ordinal_check CHECK ((ordinal > 0)),
+    CONSTRAINT corporate_action_price_check CHECK (((price > (0)::double precision) AND (price < 'Infinity'::double precision))),
+    CONSTRAINT corporate_action_unit_check CHECK ((unit = ANY (ARRAY['ratio'::text, 'cash'::text]))),
     CONSTRAINT corporate_action_value_check CHECK (((value > (0)::double precision) AND (value < 'Infinity'::double precision)))
 );
 
-COMMENT ON COLUMN public.corporate_action.value IS 'split: new shares for one old; dividend: cash a share in raw terms on the ex-date.';
+COMMENT ON COLUMN public.corporate_action.value IS 'split: new shares for one old; dividends: cash a share in raw terms on the ex-date; spin_off: see unit; rights: new shares offered for one old.';
+
+COMMENT ON COLUMN public.corporate_action.ordinal IS 'Which of the actions of this kind on this day; all of them count.';
+
+COMMENT ON COLUMN public.corporate_action.unit IS 'Of a spin-off: whether the value is the price after it / the price before, or cash a share.';
+
+COMMENT ON COLUMN public.corporate_action.price IS 'Of rights: what a new share costs.';
 
 CREATE TABLE public.exchange (
     mic text NOT NULL,
@@ -52,11 +79,19 @@ CREATE TABLE public.exchange (
     calendar text NOT NULL,
     timezone text NOT NULL,
     currency text NOT NULL,
+    extended_opens time without time zone,
+    extended_closes time without time zone,
+    suffixes text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT exchange_check CHECK ((num_nulls(extended_opens, extended_closes) = ANY (ARRAY[0, 2]))),
     CONSTRAINT exchange_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT exchange_mic_check CHECK ((mic ~ '^[A-Z0-9]{4}$'::text))
 );
 
-COMMENT ON TABLE public.exchange IS 'ISO 10383 market; calendar is a name of the package exchange_calendars.';
+COMMENT ON TABLE public.exchange IS 'A market. calendar is a name of the package exchange_calendars, FX, or "weekdays 09:30-16:00 Africa/Lagos".';
+
+COMMENT ON COLUMN public.exchange.extended_opens IS 'When trading before the sessions begins, on the exchange''s clock; NULL = there is none. So extended_closes.';
+
+COMMENT ON COLUMN public.exchange.suffixes IS 'What stands behind the last point of a symbol to name this market, beside what is shipped.';
 
 CREATE TABLE public.import_run (
     id uuid NOT NULL,
@@ -93,7 +128,7 @@ CREATE TABLE public.instrument (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT instrument_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT instrument_kind_check CHECK ((kind = ANY (ARRAY['stock'::text, 'etf'::text, 'index'::text, 'future'::text, 'currency'::text, 'crypto'::text]))),
-    CONSTRAINT instrument_symbol_check CHECK ((symbol ~ '^[A-Z0-9][A-Z0-9.^=_-]{0,31}$'::text))
+    CONSTRAINT instrument_symbol_check CHECK (((symbol ~ '^\^?[A-Z0-9][A-Z0-9.^=_-]*$'::text) AND (length(symbol) <= 32)))
 );
 
 COMMENT ON COLUMN public.instrument.version IS 'Grows in the same transaction as any change of the bars, actions or quarantine: the key of every cached answer.';
@@ -176,8 +211,11 @@ ALTER TABLE ONLY public.bar_1d
 ALTER TABLE ONLY public.bar_1m
     ADD CONSTRAINT bar_1m_pkey PRIMARY KEY (instrument_id, ts);
 
+ALTER TABLE ONLY public.calendar_change
+    ADD CONSTRAINT calendar_change_pkey PRIMARY KEY (calendar, day);
+
 ALTER TABLE ONLY public.corporate_action
-    ADD CONSTRAINT corporate_action_pkey PRIMARY KEY (instrument_id, ex_date, kind);
+    ADD CONSTRAINT corporate_action_pkey PRIMARY KEY (instrument_id, ex_date, kind, ordinal);
 
 ALTER TABLE ONLY public.exchange
     ADD CONSTRAINT exchange_pkey PRIMARY KEY (mic);

@@ -25,7 +25,7 @@ function page(days: readonly number[], hasEarlier: boolean): ChartAnswer {
     v: days.map(() => 100),
     has_earlier: hasEarlier,
     indicators: [{ spec: 'sma(2)', name: 'SMA', outputs: { real: days.map((day) => day * 10) } }],
-    actions: [{ ex_date: '1970-01-06', kind: 'split', value: 2 }],
+    actions: [{ ex_date: '1970-01-06', kind: 'split', value: 2, unit: 'ratio', price: null }],
     quarantined: 3,
   };
 }
@@ -245,7 +245,7 @@ describe('the chart model', () => {
   test('marks a split at the first bar on or after its date, and not when it came before all bars', () => {
     const model = buildModel(input());
     expect(model.marks).toEqual([{ index: 2, kind: 'split' }]);
-    const early = { ...input().data, actions: [{ ex_date: '1970-01-01', kind: 'split' as const, value: 2 }] };
+    const early = { ...input().data, actions: [{ ex_date: '1970-01-01', kind: 'split' as const, value: 2, unit: 'ratio' as const, price: null }] };
     expect(buildModel(input({ data: early })).marks).toEqual([]);
   });
 

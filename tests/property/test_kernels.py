@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stock_analysis.kernels.adjustment import Events, dividend_factors, split_factors
+from stock_analysis.kernels.adjustment import Distributions, Events, distribution_factors, split_factors
 from stock_analysis.kernels.indicators import COLUMNS, catalogue, compute, parse
 from stock_analysis.kernels.resampling import resample
 
@@ -74,11 +74,7 @@ def test_resampling_a_prefix_gives_the_same_finished_bars(
 
 @st.composite
 def events(draw: Callable[..., list[tuple[int, float]]]) -> Events:
-    pairs = draw(
-        st.lists(
-            st.tuples(st.integers(0, 230), st.floats(0.01, 60)), max_size=6, unique_by=lambda pair: pair[0]
-        )
-    )
+    pairs = draw(st.lists(st.tuples(st.integers(0, 230), st.floats(0.01, 60)), max_size=6))
     pairs.sort()
     return Events(
         np.array([day * DAY for day, _ in pairs], np.int64),
@@ -86,24 +82,56 @@ def events(draw: Callable[..., list[tuple[int, float]]]) -> Events:
     )
 
 
-@given(columns=series(), splits=events(), dividends=events())
+@st.composite
+def distributions(draw: Callable[..., list[tuple[int, str, float, float]]]) -> Distributions:
+    kinds = st.sampled_from(["cash", "ratio", "rights"])
+    rows = draw(
+        st.lists(st.tuples(st.integers(0, 40), kinds, st.floats(0.01, 0.99), st.floats(0.01, 60)), max_size=8)
+    )
+    rows.sort(key=lambda row: row[0])
+    columns = {
+        "cash": [price if kind == "cash" else 0.0 for _, kind, _, price in rows],
+        "ratio": [part if kind == "ratio" else 1.0 for _, kind, part, _ in rows],
+        "shares": [part if kind == "rights" else 0.0 for _, kind, part, _ in rows],
+        "paid": [part * price if kind == "rights" else 0.0 for _, kind, part, price in rows],
+    }
+    at = np.array([day * DAY for day, *_ in rows], np.int64)
+    return Distributions(at, **{name: np.array(values, np.float64) for name, values in columns.items()})
+
+
+def obvious_factor(close: float, ratio: float, rows: list[tuple[float, float, float, float]]) -> float:
+    """What one day's distributions leave of a close, one after the other."""
+    last = left = close / ratio
+    for _, part, _, _ in rows:
+        left *= part
+    left -= sum(row[0] for row in rows)
+    shares, paid = sum(row[2] for row in rows), sum(row[3] for row in rows)
+    if shares and paid < left * shares:
+        left = (left + paid) / (1 + shares)
+    return left / last if left > 0 else 1.0
+
+
+@given(columns=series(), splits=events(), given=distributions())
 def test_adjustment_agrees_with_the_slow_obvious_way(
-    columns: Columns, splits: Events, dividends: Events
+    columns: Columns, splits: Events, given: Distributions
 ) -> None:
     close = columns["close"]
     t = np.arange(len(close), dtype=np.int64) * DAY
-    by_split, by_dividend = [1.0] * len(t), [1.0] * len(t)
+    by_split, by_given = [1.0] * len(t), [1.0] * len(t)
     for at, ratio in zip(splits.at, splits.value, strict=True):
         for i in range(len(t)):
             by_split[i] /= ratio if t[i] < at <= t[-1] else 1.0
-    for at, cash in zip(dividends.at, dividends.value, strict=True):
+    rows = list(zip(given.cash, given.ratio, given.shares, given.paid, strict=True))
+    for at in sorted(set(given.at.tolist())):
         before = [i for i in range(len(t)) if t[i] < at <= t[-1]]
-        if before:
-            last = close[before[-1]] / dict(zip(splits.at, splits.value, strict=True)).get(at, 1.0)
-            for i in before:
-                by_dividend[i] *= 1 - cash / last if cash < last else 1.0
+        ratio = float(
+            np.prod([value for day, value in zip(splits.at, splits.value, strict=True) if day == at])
+        )
+        own = [row for day, row in zip(given.at.tolist(), rows, strict=True) if day == at]
+        for i in before:
+            by_given[i] *= obvious_factor(float(close[before[-1]]), ratio, own)
     np.testing.assert_allclose(split_factors(t, splits), by_split, rtol=1e-12)
-    np.testing.assert_allclose(dividend_factors(t, close, dividends, splits), by_dividend, rtol=1e-9)
+    np.testing.assert_allclose(distribution_factors(t, close, given, splits), by_given, rtol=1e-9)
 
 
 @given(columns=series(), splits=events())

@@ -231,19 +231,37 @@ export interface components {
     schemas: {
         /**
          * Action
-         * @description One split (value: new shares for one old) or dividend (value: cash a share, raw terms).
+         * @description One corporate action; several of one kind on one day add up.
+         *
+         *     value: of a split, new shares for one old; of a dividend or special dividend, cash a share in raw terms;
+         *     of a spin-off, by its unit, the price after it / the price before, or the worth of what a share was given;
+         *     of rights, new shares offered for one old, at `price` each.
          */
         Action: {
             /** Ex Date */
             ex_date: string;
+            kind: components["schemas"]["ActionKind"];
             /**
-             * Kind
-             * @enum {string}
+             * Price
+             * @description Of rights: what a new share costs; else null.
              */
-            kind: "split" | "dividend";
+            price: number | null;
+            unit: components["schemas"]["ActionUnit"];
             /** Value */
             value: number;
         };
+        /**
+         * ActionKind
+         * @description What happened.
+         * @enum {string}
+         */
+        ActionKind: "split" | "dividend" | "special_dividend" | "spin_off" | "rights";
+        /**
+         * ActionUnit
+         * @description What the value of an action counts: a ratio, or cash a share in the instrument's currency.
+         * @enum {string}
+         */
+        ActionUnit: "ratio" | "cash";
         /**
          * Adjustment
          * @description Which corporate actions are taken out of the prices when they are read.

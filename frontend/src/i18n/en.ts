@@ -59,8 +59,13 @@ export const en = {
     spoken: (time: string, o: string, h: string, l: string, c: string, change: string) =>
       `${time}: open ${o}, high ${h}, low ${l}, close ${c}, change ${change}`,
     legend: (name: string) => `Values of ${name}`,
-    split: (ratio: string) => `Split ${ratio}`,
-    dividend: (value: string) => `Dividend ${value}`,
+    actions: {
+      split: (value: string) => `Split ${value}`,
+      dividend: (value: string) => `Dividend ${value}`,
+      special_dividend: (value: string) => `Special dividend ${value}`,
+      spin_off: (value: string) => `Spin-off ${value}`,
+      rights: (value: string) => `Rights ${value}`,
+    },
     editIndicator: (name: string) => `Edit ${name}`,
     removeIndicator: (name: string) => `Remove ${name}`,
     loading: 'Loading the chart…',

@@ -1,14 +1,18 @@
 """A file of corporate actions on its way into the store."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
-from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.ingest.patience import Patience
 from stock_analysis.ingest.ports import PriceStore
 from stock_analysis.ingest.rows import Counts, Rejected, Report, Run, count_reasons
 
 UNKNOWN_INSTRUMENT = "unknown_instrument"
 """Why a corporate action is kept aside whose instrument is not stored; bars bring theirs with them."""
+REPEATED = "duplicate"
+"""Why a corporate action is kept aside that the source states twice, word for word."""
 
 
 async def land_actions(
@@ -19,13 +23,16 @@ async def land_actions(
     actions: Sequence[tuple[str, CorporateAction]],
     rejected: Sequence[Rejected] = (),
 ) -> Report:
-    """Write corporate actions by symbol; those of unknown instruments are kept aside."""
+    """Write corporate actions by symbol; those of unknown instruments, and repeats, are kept aside."""
     rows = len(actions) + len(rejected)
     run = await patiently(lambda: store.open_run(source, sha256, "actions", rows))
     listed = await patiently(lambda: store.listed({symbol for symbol, _ in actions}))
-    unlisted = [_unlisted(row, *pair) for row, pair in enumerate(actions, 1) if pair[0] not in listed]
-    known = [(listed[symbol].id, action) for symbol, action in actions if symbol in listed]
-    aside = [*rejected, *unlisted]
+    aside, known = list(rejected), []
+    for number, (symbol, action), reasons in _numbered(actions, rejected, listed):
+        if reasons:
+            aside.append(_kept(number, symbol, action, reasons))
+        else:
+            known.append((listed[symbol].id, action))
     settled = await patiently(lambda: _land(store, run, known, aside))
     report = Report(await patiently(lambda: store.close_run(run.id)), rows)
     for row in aside:
@@ -41,14 +48,13 @@ async def _land(
 
     Returns the numbers of the rows aside that were replayed or dismissed before: they are unchanged.
     """
-    distinct = list({(one, action.ex_date, action.kind): (one, action) for one, action in known}.values())
     async with store.transaction() as writer:
         done = await writer.lock_run(run.id)
         settled = await writer.settled_aside(run, "actions", aside)
         if done:
             return settled
         await writer.lock_instruments(sorted({instrument_id for instrument_id, _ in known}))
-        new, changed, touched = await writer.put_actions(distinct)
+        new, changed, touched = await writer.put_actions(known)
         await writer.keep_aside(run, "actions", aside)
         await writer.bump(touched)
         unchanged = len(known) - new - changed + len(settled)
@@ -57,6 +63,27 @@ async def _land(
         return settled
 
 
-def _unlisted(number: int, symbol: str, action: CorporateAction) -> Rejected:
+def _numbered(
+    actions: Sequence[tuple[str, CorporateAction]], rejected: Sequence[Rejected], listed: Collection[str]
+) -> Iterator[tuple[int, tuple[str, CorporateAction], list[str]]]:
+    """The actions with their row numbers, which rejected rows leave free, and why they are kept aside.
+
+    A row that says the same as one before is a repeat: two equal actions of one day are written as their sum.
+    """
+    taken = {row.row_number for row in rejected}
+    numbers = (number for number in itertools.count(1) if number not in taken)
+    seen = set()
+    for number, (symbol, action) in zip(numbers, actions, strict=False):
+        said = (symbol, replace(action, source=""))
+        repeated = [REPEATED] if said in seen else []
+        seen.add(said)
+        yield number, (symbol, action), repeated + ([] if symbol in listed else [UNKNOWN_INSTRUMENT])
+
+
+def _kept(number: int, symbol: str, action: CorporateAction, reasons: list[str]) -> Rejected:
     row = {"symbol": symbol, "ex_date": action.ex_date, "kind": action.kind, "value": action.value}
-    return Rejected(number, symbol, None, row, [UNKNOWN_INSTRUMENT])
+    if action.kind is ActionKind.SPIN_OFF:
+        row["unit"] = action.unit
+    if action.price is not None:
+        row["price"] = action.price
+    return Rejected(number, symbol, None, row, reasons)

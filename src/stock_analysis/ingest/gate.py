@@ -248,7 +248,7 @@ def _place(
     naive: bool,
 ) -> None:
     """Put the rows of one exchange on its clock and calendar; changes times and defects."""
-    calendar, t = load_calendar(exchange.calendar), bars["t"][rows]
+    calendar, t = load_calendar(exchange.calendar, exchange.changes), bars["t"][rows]
     if interval is Interval.D1:
         today = now.astimezone(ZoneInfo(exchange.timezone)).date()
         latest = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-import numpy as np
-
-from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.actions import CorporateAction, read_action
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import Instrument, parse_symbol
 from stock_analysis.ingest.cells import parsed_symbol
@@ -23,6 +21,8 @@ _ACTION_SYNONYMS = {
     "kind": ("kind", "type", "action"),
     "value": ("value", "ratio", "amount"),
     "source": ("source",),
+    "unit": ("unit",),
+    "price": ("price", "subscription price", "subscription_price"),
 }
 _INSTRUMENT_SYNONYMS = {
     "symbol": SYMBOL_WORDS,
@@ -63,13 +63,15 @@ def read_actions(path: Path) -> tuple[bytes, list[tuple[str, CorporateAction]], 
 
 def parse_action(row: dict[str, object], source: str) -> tuple[str, CorporateAction]:
     """A row of a file of corporate actions. Raises InvalidInputError, or ValueError, if it is none."""
-    when, value = row["ex_date"], float(str(row["value"]))
+    when = row["ex_date"]
     ex_date = when if isinstance(when, date) else date.fromisoformat(str(when)[:10])
-    if not (np.isfinite(value) and value > 0):
-        raise InvalidInputError(f"an action's value must be positive, not {value}")
-    kind = ActionKind(str(row["kind"]).strip().lower())
-    return parse_symbol(str(row["symbol"])), CorporateAction(
-        ex_date, kind, value, str(row.get("source") or source)
+    return parse_symbol(str(row["symbol"])), read_action(
+        ex_date,
+        str(row["kind"]),
+        str(row["value"]),
+        str(row.get("source") or source),
+        unit=str(row.get("unit") or ""),
+        price=str(row.get("price") or ""),
     )
 
 

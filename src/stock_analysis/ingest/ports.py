@@ -116,8 +116,13 @@ class PriceWriter(Protocol):
         """Overwrite the stored bars that have these BARs' instruments and times."""
         ...
 
-    async def put_actions(self, actions: Sequence[tuple[int, CorporateAction]]) -> tuple[int, int, list[int]]:
-        """Write actions by instrument id; returns how many were new, how many changed, and whose they are."""
+    async def put_actions(
+        self, actions: Sequence[tuple[int, CorporateAction]], *, beside: bool = False
+    ) -> tuple[int, int, list[int]]:
+        """Write actions by instrument id, as `restate` of the domain says; their instruments are locked.
+
+        Returns how many were new, how many changed, and whose they are.
+        """
         ...
 
     async def keep_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> list[str]:

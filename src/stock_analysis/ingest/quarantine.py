@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import PRICE_COLUMNS, Bars, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S
 from stock_analysis.domain.errors import InvalidInputError
@@ -32,7 +33,7 @@ from stock_analysis.ingest.service import utc_now
 from stock_analysis.kernels.quality import Defect
 
 _PAGE = 5000
-_ACTION_FIELDS: tuple[str, ...] = ("symbol", "ex_date", "kind", "value", "source")
+_ACTION_FIELDS: tuple[str, ...] = ("symbol", "ex_date", "kind", "value", "source", "unit", "price")
 
 
 @dataclass
@@ -167,6 +168,7 @@ class QuarantineService:
         report: ReplayReport,
     ) -> None:
         reasons: dict[int, list[str]] = {}
+        known: dict[tuple[int, CorporateAction], tuple[int, CorporateAction]] = {}
         for row in rows:
             try:
                 symbol, action = parse_action(row.row, row.source)
@@ -176,10 +178,11 @@ class QuarantineService:
             if symbol not in listed:
                 reasons[row.id] = [UNKNOWN_INSTRUMENT]
                 continue
-            new, changed, _ = await writer.put_actions([(listed[symbol].id, action)])
-            report.accepted += new
-            report.corrected += changed
-            report.unchanged += 1 - new - changed
+            known.setdefault((listed[symbol].id, replace(action, source="")), (listed[symbol].id, action))
+        new, changed, _ = await writer.put_actions(list(known.values()), beside=True)
+        report.accepted += new
+        report.corrected += changed
+        report.unchanged += len(rows) - len(reasons) - new - changed
         await writer.settle_aside([row.id for row in rows if row.id not in reasons], "replayed")
         await writer.doubt_again(reasons, {})
         report.stayed += len(reasons)

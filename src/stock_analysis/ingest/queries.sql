@@ -1,6 +1,10 @@
 -- name: exchanges
 -- All exchanges.
-SELECT mic, name, calendar, timezone, currency FROM exchange;
+SELECT mic, name, calendar, timezone, currency, extended_opens, extended_closes, suffixes FROM exchange;
+
+-- name: calendar_changes
+-- What users corrected in the calendars.
+SELECT calendar, day, opens, closes FROM calendar_change ORDER BY calendar, day;
 
 -- name: listed
 -- The stored instruments among these symbols.
@@ -134,13 +138,26 @@ SET open = new.open, high = new.high, low = new.low, close = new.close, volume =
 FROM correction AS new
 WHERE old.instrument_id = new.instrument_id AND old.ts = new.ts;
 
--- name: put_actions
--- New and changed actions; xmax is 0 where the row is new.
-INSERT INTO corporate_action AS old (instrument_id, ex_date, kind, value, source)
-SELECT * FROM unnest($1::integer[], $2::date[], $3::text[], $4::double precision[], $5::text[])
-ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = excluded.value, source = excluded.source
-WHERE (old.value, old.source) IS DISTINCT FROM (excluded.value, excluded.source)
-RETURNING old.instrument_id, old.xmax = 0 AS is_new;
+-- name: actions_on
+-- The actions of these instruments, days and kinds.
+SELECT a.instrument_id, a.ex_date, a.kind, a.value, a.source, a.unit, a.price
+FROM (SELECT DISTINCT * FROM unnest($1::integer[], $2::date[], $3::text[]) AS one (instrument_id, ex_date, kind)) AS wanted
+JOIN corporate_action AS a USING (instrument_id, ex_date, kind)
+ORDER BY a.instrument_id, a.ex_date, a.kind, a.ordinal;
+
+-- name: drop_actions
+-- The actions of these instruments, days and kinds go; they are written anew.
+DELETE FROM corporate_action AS a
+USING unnest($1::integer[], $2::date[], $3::text[]) AS old (instrument_id, ex_date, kind)
+WHERE (a.instrument_id, a.ex_date, a.kind) = (old.instrument_id, old.ex_date, old.kind);
+
+-- name: add_actions
+-- Actions, each with its place among those of its kind and day.
+INSERT INTO corporate_action (instrument_id, ex_date, kind, ordinal, value, source, unit, price)
+SELECT * FROM unnest(
+    $1::integer[], $2::date[], $3::text[], $4::smallint[], $5::double precision[], $6::text[], $7::text[],
+    $8::double precision[]
+);
 
 -- name: keep_aside
 -- Rows for the quarantine, except those it has from this source or, word for word, from another.

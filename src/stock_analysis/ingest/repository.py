@@ -1,16 +1,26 @@
 """The price store on PostgreSQL."""
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID, uuid4
 
 import asyncpg
 import numpy as np
 import orjson
 
-from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.actions import (
+    ActionKey,
+    ActionKind,
+    ActionUnit,
+    CorporateAction,
+    group_actions,
+    restate,
+)
 from stock_analysis.domain.bars import PRICE_COLUMNS, IntArray, Interval
+from stock_analysis.domain.calendars import Changes, SessionChange
 from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
 from stock_analysis.domain.instruments import Exchange, Instrument
 from stock_analysis.ingest.ports import StoreInterruptedError
@@ -71,7 +81,13 @@ class PostgresPriceStore:
     async def exchanges(self) -> dict[str, Exchange]:
         """All exchanges by MIC."""
         with _translated():
-            return {row["mic"]: Exchange(**row) for row in await self._pool.fetch(SQL["exchanges"])}
+            rows = await self._pool.fetch(SQL["exchanges"])
+            changes = await self._pool.fetch(SQL["calendar_changes"])
+        by_calendar = {
+            name: tuple(_change(one) for one in group)
+            for name, group in groupby(changes, itemgetter("calendar"))
+        }
+        return {row["mic"]: _exchange(row, by_calendar) for row in rows}
 
     async def listed(self, symbols: Collection[str]) -> dict[str, Listed]:
         """The stored instruments among these symbols."""
@@ -178,15 +194,19 @@ class PostgresPriceWriter:
         await self._connection.execute(SQL[f"correct_{interval}"], timeout=TIMEOUT_S)
         await self._connection.execute(SQL["unstage"])
 
-    async def put_actions(self, actions: Sequence[tuple[int, CorporateAction]]) -> tuple[int, int, list[int]]:
-        """Write actions by instrument id; returns how many were new, how many changed, and whose they are."""
-        ids = [instrument_id for instrument_id, _ in actions]
-        columns = [
-            [getattr(one, name) for _, one in actions] for name in ("ex_date", "kind", "value", "source")
-        ]
-        rows = await self._connection.fetch(SQL["put_actions"], ids, *columns)
-        new = sum(row["is_new"] for row in rows)
-        return new, len(rows) - new, sorted({row["instrument_id"] for row in rows})
+    async def put_actions(
+        self, actions: Sequence[tuple[int, CorporateAction]], *, beside: bool = False
+    ) -> tuple[int, int, list[int]]:
+        """Write actions by instrument id, as `restate` of the domain says; their instruments are locked."""
+        given = group_actions(actions)
+        rows = await self._connection.fetch(SQL["actions_on"], *_columns(given))
+        stored = group_actions((row["instrument_id"], _action(row)) for row in rows)
+        results = {key: restate(stored.get(key, ()), group, beside=beside) for key, group in given.items()}
+        touched = {key: one.actions for key, one in results.items() if one.new or one.changed}
+        await self._connection.execute(SQL["drop_actions"], *_columns(touched))
+        await self._connection.execute(SQL["add_actions"], *_action_columns(touched))
+        new, changed = (sum(getattr(one, what) for one in results.values()) for what in ("new", "changed"))
+        return new, changed, sorted({instrument_id for instrument_id, _, _ in touched})
 
     async def keep_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> list[str]:
         """Write rows to the quarantine unless they are there; returns the symbols of those written."""
@@ -306,6 +326,36 @@ def _json(row: dict[str, object]) -> str:
 def _conditions(selection: Selection) -> tuple[object, ...]:
     ids = None if selection.ids is None else list(selection.ids)
     return ids, selection.symbol, selection.reason, selection.state, selection.after_id, selection.limit
+
+
+def _columns(keys: Iterable[ActionKey]) -> list[list[object]]:
+    return [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
+
+
+def _action_columns(groups: Mapping[ActionKey, Sequence[CorporateAction]]) -> list[list[object]]:
+    rows = [
+        (*key, place, one.value, one.source, one.unit if one.kind is ActionKind.SPIN_OFF else None, one.price)
+        for key, group in groups.items()
+        for place, one in enumerate(group, 1)
+    ]
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(8)]
+
+
+def _action(row: asyncpg.Record) -> CorporateAction:
+    unit = ActionUnit(row["unit"] or ActionUnit.CASH)
+    kind = ActionKind(row["kind"])
+    return CorporateAction(row["ex_date"], kind, row["value"], row["source"], unit, row["price"])
+
+
+def _exchange(row: asyncpg.Record, changes: Mapping[str, Changes]) -> Exchange:
+    return Exchange(
+        **(dict(row) | {"suffixes": tuple(row["suffixes"]), "changes": changes.get(row["calendar"], ())})
+    )
+
+
+def _change(row: asyncpg.Record) -> SessionChange:
+    opens, closes = (None if row[name] is None else _seconds(row[name]) for name in ("opens", "closes"))
+    return SessionChange(_seconds(row["day"]), opens, closes)
 
 
 def _run(row: asyncpg.Record) -> Run:

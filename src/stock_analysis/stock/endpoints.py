@@ -47,7 +47,7 @@ Symbol = Annotated[
         description="Symbol, in any case.",
         max_length=32,
         examples=["AAPL"],
-        json_schema_extra={"pattern": "^[A-Za-z0-9][A-Za-z0-9.^=_-]{0,31}$"},
+        json_schema_extra={"pattern": r"^(?=.{1,32}$)\^?[A-Za-z0-9][A-Za-z0-9.^=_-]*$"},
     ),
 ]
 At = Annotated[
@@ -265,7 +265,13 @@ def _indicator_columns(chart: Chart) -> list[dict[str, Any]]:
 
 
 def _action(action: CorporateAction) -> dict[str, Any]:
-    return {"ex_date": action.ex_date.isoformat(), "kind": action.kind, "value": action.value}
+    return {
+        "ex_date": action.ex_date.isoformat(),
+        "kind": action.kind,
+        "value": action.value,
+        "unit": action.unit,
+        "price": action.price,
+    }
 
 
 def _item(summary: Summary) -> dict[str, Any]:

@@ -42,8 +42,9 @@ SELECT session, open, high, low, close, volume FROM bar_1d WHERE instrument_id =
 SELECT ts, open, high, low, close, volume FROM bar_1m WHERE instrument_id = $1 ORDER BY ts;
 
 -- name: actions
--- Splits and dividends of one instrument, oldest first.
-SELECT ex_date, kind, value, source FROM corporate_action WHERE instrument_id = $1 ORDER BY ex_date, kind;
+-- Corporate actions of one instrument, oldest first.
+SELECT ex_date, kind, value, source, unit, price
+FROM corporate_action WHERE instrument_id = $1 ORDER BY ex_date, kind, ordinal;
 
 -- name: has_sessions
 -- Whether the instrument has daily bars of its own (else they are made of its minutes).

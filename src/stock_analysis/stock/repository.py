@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.actions import ActionKind, ActionUnit, CorporateAction
 from stock_analysis.domain.bars import Bars, Interval
 from stock_analysis.domain.errors import UnavailableError, UnknownInstrumentError
 from stock_analysis.domain.instruments import Instrument
@@ -135,7 +135,8 @@ def _instrument(row: asyncpg.Record) -> Instrument:
 
 
 def _action(row: asyncpg.Record) -> CorporateAction:
-    return CorporateAction(row["ex_date"], ActionKind(row["kind"]), row["value"], row["source"])
+    kind, unit = ActionKind(row["kind"]), ActionUnit(row["unit"] or ActionUnit.CASH)
+    return CorporateAction(row["ex_date"], kind, row["value"], row["source"], unit, row["price"])
 
 
 def _summary(row: asyncpg.Record) -> Summary:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from stock_analysis.domain.actions import ActionKind, ActionUnit
 from stock_analysis.domain.bars import Adjustment, Interval
 
 Column = list[float | None]
@@ -33,11 +34,18 @@ class StockPage(BaseModel):
 
 
 class Action(BaseModel):
-    """One split (value: new shares for one old) or dividend (value: cash a share, raw terms)."""
+    """One corporate action; several of one kind on one day add up.
+
+    value: of a split, new shares for one old; of a dividend or special dividend, cash a share in raw terms;
+    of a spin-off, by its unit, the price after it / the price before, or the worth of what a share was given;
+    of rights, new shares offered for one old, at `price` each.
+    """
 
     ex_date: str
-    kind: Literal["split", "dividend"]
+    kind: ActionKind
     value: float
+    unit: ActionUnit
+    price: Annotated[float | None, Field(description="Of rights: what a new share costs; else null.")]
 
 
 class StockDetail(StockItem):

@@ -4,19 +4,19 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
 
-from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.actions import ActionKind, ActionUnit, CorporateAction
 from stock_analysis.domain.bars import Adjustment, Bars, FloatArray, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S, load_calendar
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
-from stock_analysis.kernels.adjustment import Events, dividend_factors, split_factors
+from stock_analysis.kernels.adjustment import Distributions, Events, distribution_factors, split_factors
 from stock_analysis.kernels.resampling import firsts_of_month, intraday_labels, mondays, resample
 from stock_analysis.stock.ports import BarStore, Snapshot
 
@@ -114,15 +114,15 @@ def adjust(snapshot: Snapshot, adjustment: Adjustment) -> Bars:
     if adjustment is Adjustment.RAW or not snapshot.actions or not len(bars):
         return bars
     zone = ZoneInfo(snapshot.listing.timezone) if snapshot.base is Interval.M1 else UTC
-    splits = _events(snapshot.actions, ActionKind.SPLIT, zone)
+    splits = _splits(snapshot.actions, zone)
     price = np.ones(len(bars))
     volume = bars.volume
     if adjustment.for_splits:
         factor = split_factors(bars.t, splits)
         price, volume = price * factor, volume / factor
     if adjustment.for_dividends:
-        dividends = _events(snapshot.actions, ActionKind.DIVIDEND, zone)
-        price = price * dividend_factors(bars.t, bars.close, dividends, splits)
+        given = _distributions(snapshot.actions, zone)
+        price = price * distribution_factors(bars.t, bars.close, given, splits)
     return Bars(bars.t, bars.open * price, bars.high * price, bars.low * price, bars.close * price, volume)
 
 
@@ -191,10 +191,29 @@ def _from_sessions(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
     return Bars(*resample(labels, *bars.columns()[1:]))
 
 
-def _events(actions: Sequence[CorporateAction], kind: ActionKind, zone: Any) -> Events:
-    chosen = [action for action in actions if action.kind is kind]
-    at = [datetime(*action.ex_date.timetuple()[:3], tzinfo=zone).timestamp() for action in chosen]
-    return Events(np.array(at, np.int64), np.array([action.value for action in chosen], np.float64))
+def _splits(actions: Sequence[CorporateAction], zone: tzinfo) -> Events:
+    chosen = [one for one in actions if one.kind is ActionKind.SPLIT]
+    return Events(_first_instants(chosen, zone), np.array([one.value for one in chosen], np.float64))
+
+
+def _distributions(actions: Sequence[CorporateAction], zone: tzinfo) -> Distributions:
+    chosen = [one for one in actions if one.kind is not ActionKind.SPLIT]
+    rows = np.array([_given(one) for one in chosen], np.float64).reshape(-1, 4)
+    return Distributions(_first_instants(chosen, zone), *rows.T)
+
+
+def _given(action: CorporateAction) -> tuple[float, float, float, float]:
+    """Cash, ratio, shares, paid of an action, as Distributions has them."""
+    if action.price is not None:
+        return 0.0, 1.0, action.value, action.value * action.price
+    if action.unit is ActionUnit.RATIO:
+        return 0.0, action.value, 0.0, 0.0
+    return action.value, 1.0, 0.0, 0.0
+
+
+def _first_instants(actions: Sequence[CorporateAction], zone: tzinfo) -> IntArray:
+    at = [datetime(*action.ex_date.timetuple()[:3], tzinfo=zone).timestamp() for action in actions]
+    return np.array(at, np.int64)
 
 
 def _instant(text: str, timezone: str | None, parameter: str, *, end: bool = False) -> int:

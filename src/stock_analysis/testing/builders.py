@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import numpy as np
 
-from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Bars, FloatArray, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S, load_calendar
 from stock_analysis.domain.instruments import Instrument
@@ -77,15 +77,18 @@ async def store_bars(
 
 
 async def store_action(connection: asyncpg.Connection, instrument_id: int, action: CorporateAction) -> None:
-    """Write a corporate action and bump the instrument's version."""
+    """Write a corporate action beside those of its day and kind, and bump the instrument's version."""
     await connection.execute(
-        "INSERT INTO corporate_action (instrument_id, ex_date, kind, value, source)"
-        " VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO corporate_action (instrument_id, ex_date, kind, value, source, unit, price, ordinal)"
+        " SELECT $1, $2, $3, $4, $5, $6, $7, count(*) + 1 FROM corporate_action"
+        " WHERE (instrument_id, ex_date, kind) = ($1, $2, $3)",
         instrument_id,
         action.ex_date,
         action.kind.value,
         action.value,
         action.source,
+        action.unit.value if action.kind is ActionKind.SPIN_OFF else None,
+        action.price,
     )
     await connection.execute("UPDATE instrument SET version = version + 1 WHERE id = $1", instrument_id)
 

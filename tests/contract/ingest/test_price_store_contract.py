@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.actions import ActionKind, ActionUnit, CorporateAction
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.instruments import Instrument
 from stock_analysis.ingest.ports import PriceStore
@@ -122,6 +122,34 @@ async def test_actions_are_new_then_unchanged_then_changed(store: PriceStore) ->
         assert await writer.put_actions([(number, split)]) == (0, 0, [])
         assert await writer.put_actions([(number, other)]) == (0, 1, [number])
         assert (await writer.splits([number])).tolist() == [(number, epoch("2020-08-31"), 5.0)]
+
+
+async def test_several_actions_of_one_kind_on_one_day_are_kept_beside_one_another(store: PriceStore) -> None:
+    number = await an_instrument(store)
+    day = date(2024, 2, 7)
+    one, nine = (CorporateAction(day, ActionKind.DIVIDEND, value, "a") for value in (1.0, 9.0))
+    special = CorporateAction(day, ActionKind.SPECIAL_DIVIDEND, 5.0, "a")
+    spin_off = CorporateAction(day, ActionKind.SPIN_OFF, 0.8, "a", ActionUnit.RATIO)
+    rights = CorporateAction(day, ActionKind.RIGHTS, 0.2, "a", price=8.0)
+    every = [(number, action) for action in (one, nine, special, spin_off, rights)]
+    async with store.transaction() as writer:
+        assert await writer.put_actions(every) == (5, 0, [number])
+        assert await writer.put_actions(every) == (0, 0, [])
+        assert await writer.put_actions([(number, nine)]) == (0, 0, [])
+        assert await writer.put_actions([(number, replace(one, value=2.0)), (number, nine)]) == (
+            0,
+            1,
+            [number],
+        )
+        assert await writer.put_actions([(number, one)], beside=True) == (1, 0, [number])
+
+
+async def test_two_splits_of_a_day_are_two(store: PriceStore) -> None:
+    number = await an_instrument(store)
+    splits = [CorporateAction(date(2020, 8, 31), ActionKind.SPLIT, value, "a") for value in (2.0, 3.0)]
+    async with store.transaction() as writer:
+        await writer.put_actions([(number, one) for one in splits])
+        assert sorted(row[2] for row in (await writer.splits([number])).tolist()) == [2.0, 3.0]
 
 
 async def test_a_run_goes_on_until_it_is_done_and_then_a_new_one_begins(store: PriceStore) -> None:

@@ -15,6 +15,9 @@ FROM generate_series(0, 59) AS n;
 
 INSERT INTO corporate_action VALUES (1, '2024-01-05', 'split', 2, 'seed');
 
+INSERT INTO calendar_change (calendar, day, opens, closes, note)
+VALUES ('XNYS', '2024-01-08', '2024-01-08 15:30Z', '2024-01-08 21:00Z', 'seed');
+
 INSERT INTO import_run (id, source, sha256, interval, status, rows_total)
 VALUES ('00000000-0000-0000-0000-000000000001', 'seed.csv', sha256('content'), '1d', 'failed', 9);
 

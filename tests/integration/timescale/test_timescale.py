@@ -13,6 +13,7 @@ import pytest
 
 from stock_analysis.domain.bars import Interval
 from stock_analysis.kit.db import load_queries, open_pool
+from stock_analysis.kit.migrations import read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.repository import PostgresBarStore
@@ -48,7 +49,8 @@ async def plain(postgres: PostgresCluster) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def test_the_migrations_apply_from_empty(applied: list[str]) -> None:
-    assert applied == sorted(path.name for path in resource("migrations").glob("0*.sql"))
+    assert sorted(applied) == sorted(path.name for path in resource("migrations").glob("0*.sql"))
+    assert applied == [f"{one.label}.sql" for one in read_migrations(resource("migrations"))]
 
 
 async def test_bars_are_hypertables(hypertables: asyncpg.Connection) -> None:
@@ -121,7 +123,9 @@ async def stored(timescale: Settings) -> AsyncIterator[Settings]:
     connection = await connect(timescale)
     await connection.execute(SEED)
     yield timescale
-    await connection.execute("TRUNCATE instrument, bar_1d, bar_1m, import_run, api_key CASCADE")
+    await connection.execute(
+        "TRUNCATE instrument, bar_1d, bar_1m, import_run, api_key, calendar_change CASCADE"
+    )
     await connection.close()
 
 

@@ -10,7 +10,13 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from stock_analysis.domain.actions import ActionKind, CorporateAction
+from stock_analysis.domain.actions import (
+    ActionKey,
+    ActionKind,
+    CorporateAction,
+    group_actions,
+    restate,
+)
 from stock_analysis.domain.bars import IntArray, Interval
 from stock_analysis.domain.instruments import Exchange, Instrument
 from stock_analysis.ingest.rows import (
@@ -47,7 +53,7 @@ class _State:
     bars: dict[Interval, dict[Key, Values]] = field(
         default_factory=lambda: {Interval.D1: {}, Interval.M1: {}}
     )
-    actions: dict[tuple[int, object, ActionKind], CorporateAction] = field(default_factory=dict)
+    actions: dict[ActionKey, tuple[CorporateAction, ...]] = field(default_factory=dict)
     runs: dict[UUID, Run] = field(default_factory=dict)
     aside: dict[int, "_Aside"] = field(default_factory=dict)
 
@@ -175,7 +181,8 @@ class InMemoryPriceWriter:
     async def splits(self, ids: Collection[int]) -> Rows:
         found = [
             (number, epoch(action.ex_date.isoformat()), action.value)
-            for (number, _, kind), action in self._state.actions.items()
+            for (number, _, kind), actions in self._state.actions.items()
+            for action in actions
             if number in ids and kind is ActionKind.SPLIT
         ]
         return np.array(sorted(found), SPLIT)
@@ -191,15 +198,16 @@ class InMemoryPriceWriter:
             if (instrument, t) in self._state.bars[interval]:
                 self._state.bars[interval][instrument, t] = tuple(values)
 
-    async def put_actions(self, actions: Sequence[tuple[int, CorporateAction]]) -> tuple[int, int, list[int]]:
+    async def put_actions(
+        self, actions: Sequence[tuple[int, CorporateAction]], *, beside: bool = False
+    ) -> tuple[int, int, list[int]]:
         new, changed, touched = 0, 0, set()
-        for number, action in actions:
-            key = (number, action.ex_date, action.kind)
-            if self._state.actions.get(key) == action:
-                continue
-            new, changed = (new, changed + 1) if key in self._state.actions else (new + 1, changed)
-            self._state.actions[key] = action
-            touched.add(number)
+        for key, given in group_actions(actions).items():
+            result = restate(self._state.actions.get(key, ()), given, beside=beside)
+            if result.new or result.changed:
+                self._state.actions[key] = result.actions
+                touched.add(key[0])
+            new, changed = new + result.new, changed + result.changed
         return new, changed, sorted(touched)
 
     async def keep_aside(self, run: Run, interval: str, rows: Sequence[Rejected]) -> list[str]:

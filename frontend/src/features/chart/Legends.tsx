@@ -1,5 +1,5 @@
 import { useCallback } from 'react';
-import type { InstrumentItem, Interval } from '@/api/types';
+import type { CorporateAction, InstrumentItem, Interval } from '@/api/types';
 import { isIntraday } from '@/domain/intervals';
 import type { Language } from '@/domain/viewState';
 import { term, useTranslation } from '@/i18n';
@@ -104,16 +104,22 @@ function PriceLegend({ data, symbol, instrument, interval, currency, index }: Le
         <span className="pair">
           <span className="pair-name">{m.chart.volume}</span> {bar.v === null ? MISSING : formatCompact(lang, bar.v)}
         </span>
-        {actionsAt(data, index).map((action) => (
-          <span key={action.kind} className="pair event">
-            {action.kind === 'split'
-              ? m.chart.split(splitRatio(action.value))
-              : m.chart.dividend(formatDecimal(lang, action.value, action.value < 1 ? 4 : 2))}
+        {actionsAt(data, index).map((action, place) => (
+          <span key={place} className="pair event">
+            {m.chart.actions[action.kind](describeAction(lang, action))}
           </span>
         ))}
       </p>
     </>
   );
+}
+
+/** The value of an action, by what it counts: shares, a part of the price, cash. */
+function describeAction(lang: Language, action: CorporateAction): string {
+  const cash = (value: number) => formatDecimal(lang, value, value < 1 ? 4 : 2);
+  if (action.price !== null) return `${splitRatio(action.value)} × ${cash(action.price)}`;
+  if (action.kind === 'split') return splitRatio(action.value);
+  return action.unit === 'ratio' ? `× ${formatDecimal(lang, action.value, 4)}` : cash(action.value);
 }
 
 /** New for old shares: 7 -> "7:1", 0.05 -> "1:20". */

@@ -230,14 +230,14 @@ function legendRow(columns: IndicatorColumns, values: readonly LegendValue[]): L
   return { key: columns.spec, label: spec === null ? columns.spec : labelOf(spec), spec: columns.spec, values };
 }
 
-/** Splits and dividends at the first bar on or after their date, one mark a bar. */
+/** Corporate actions at the first bar on or after their date, one mark a bar: a split, or what was given. */
 function actionMarks(t: readonly EpochSeconds[], actions: readonly CorporateAction[]): MarkModel[] {
   const first = t[0] ?? Infinity;
   const marks = new Map<number, MarkModel>();
   for (const action of actions) {
     const date = Date.parse(`${action.ex_date}T00:00:00Z`) / 1000;
     const index = date < first ? -1 : t.findIndex((one) => one >= date);
-    if (index >= 0 && marks.get(index)?.kind !== 'split') marks.set(index, { index: barIndex(index), kind: action.kind });
+    if (index >= 0 && marks.get(index)?.kind !== 'split') marks.set(index, { index: barIndex(index), kind: action.kind === 'split' ? 'split' : 'dividend' });
   }
   return [...marks.values()];
 }
