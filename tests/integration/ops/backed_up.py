@@ -18,7 +18,8 @@ from stock_ops.kit.accounts import service_account
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import JsonReport
 from stock_ops.local.facts.programs import observe_programs, postgresql_bin
-from stock_ops.restore.cli.restore import Wish, bring_back
+from stock_ops.restore.cli.bring_back import bring_back
+from stock_ops.restore.cli.source import Wish
 from stock_ops.restore.plans.recovery import Request
 from stock_ops.restore.runners.scratch import Place, scratch_server
 from stock_ops.storage.manifest import Manifest, TableContent, dump_manifest, load_manifest

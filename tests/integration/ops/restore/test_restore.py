@@ -22,8 +22,9 @@ from stock_ops.kit.files import remove
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import ConsoleReport
 from stock_ops.local.facts.kept import read_kept
-from stock_ops.restore.cli import restore as restore_cli
-from stock_ops.restore.cli.restore import Wish, bring_back
+from stock_ops.restore.cli import source as restore_source
+from stock_ops.restore.cli.bring_back import bring_back
+from stock_ops.restore.cli.source import Wish
 from stock_ops.restore.plans.recovery import Request
 from stock_ops.storage.keys import LostKeyError, WrongKeyError, draw_identity
 from stock_ops.storage.manifest import Manifest, TableContent, load_manifest
@@ -155,7 +156,7 @@ def test_a_time_after_the_last_commit_is_found_by_the_recovery_itself(
     base: Path, origin: BackedUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the end of the log tells no time."""
-    monkeypatch.setattr(restore_cli, "find_passage", lambda archive, *_: archive)
+    monkeypatch.setattr(restore_source, "find_passage", lambda archive, *_: archive)
     layout = origin.target(base / "data")
     told = refused(OutOfReachError, layout, origin, Request(time=datetime.now(UTC)))
     assert "cannot be read up to the time" in told

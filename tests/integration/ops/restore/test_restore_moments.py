@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from stock_ops.kit.report import JsonReport
-from stock_ops.restore.cli.restore import Wish, bring_back
+from stock_ops.restore.cli.bring_back import bring_back
+from stock_ops.restore.cli.source import Wish
 from stock_ops.restore.plans.recovery import Request
 from stock_ops.storage.manifest import load_manifest
 from stock_ops.storage.marks import load_mark, mark_object

@@ -1,0 +1,75 @@
+"""What a restore takes its data from: the storage is looked at, and backup and log are chosen."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
+from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.observe import Facts
+from stock_ops.local.facts.programs import postgresql_bin
+from stock_ops.local.plans.refusals import installed
+from stock_ops.restore.facts.fitness import observe_here
+from stock_ops.restore.plans.fitness import refuse_storage, refuse_unfit
+from stock_ops.restore.plans.recovery import Choice, Request, choose
+from stock_ops.restore.runners.commits import find_passage, reader
+from stock_ops.restore.runners.fetch import Workshop
+from stock_ops.restore.runners.scratch import Place
+from stock_ops.storage.facts.archive import Archive
+from stock_ops.storage.facts.contents import read_archive
+from stock_ops.storage.facts.place import absolute, open_storage
+from stock_ops.storage.keys import WrongKeyError, read_identity, recipient_of
+from stock_ops.storage.owner import read_owner
+from stock_ops.storage.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator typed."""
+
+    request: Request
+    storage: str | None
+    key_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A storage that was looked at, and what was chosen in it."""
+
+    storage: Storage
+    settings: BackupSettings
+    """Those of the data folder, which may name another storage for the backups to come."""
+    identity: str
+    archive: Archive
+    choice: Choice
+
+
+def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
+    """Look at the storage and choose. What stands in the way is said before anything is touched."""
+    settings, place = read_backup_settings(layout), wish.storage
+    storage = open_storage(layout, replace(settings, storage=absolute(place)) if place else settings)
+    identity = read_identity(wish.key_file or settings.key_file)
+    owner = read_owner(storage)
+    if owner and owner.recipient != recipient_of(identity):
+        raise WrongKeyError
+    archive = read_archive(storage, identity)
+    here = observe_here(layout, installed(facts.programs).postgresql.package, facts.folder.free_bytes)
+    refuse_storage(archive, here)
+    now = datetime.now(UTC)
+    archive = _with_commits(facts, storage, identity, archive, wish.request, now)
+    choice = choose(archive, wish.request, now)
+    refuse_unfit(choice, here, facts)
+    return Source(storage, settings, identity, archive, choice)
+
+
+def _with_commits(
+    facts: Facts, storage: Storage, identity: str, archive: Archive, request: Request, now: datetime
+) -> Archive:
+    """Which times are possible is told by the log itself."""
+    if request.time is None or not archive.backups:
+        return archive
+    binaries = postgresql_bin(installed(facts.programs).postgresql.package)
+    place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
+    shop = Workshop(storage, identity, archive.backups[-1:], archive.histories, place)
+    with reader(shop) as read:
+        return find_passage(archive, request, request.time, now, read)

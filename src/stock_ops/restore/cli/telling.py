@@ -1,0 +1,72 @@
+"""What a restore asks and tells."""
+
+import shlex
+from typing import Any
+
+from stock_ops.kit.errors import megabytes
+from stock_ops.kit.layout import Layout
+from stock_ops.kit.report import Report
+from stock_ops.restore.cli.source import Source, Wish
+from stock_ops.restore.facts.progress import Progress
+from stock_ops.restore.plans.recovery import Choice
+from stock_ops.storage.facts.place import absolute
+
+
+def way_back(layout: Layout, wish: Wish, timeline: int) -> str:
+    """What to type for the end of a timeline, from where this restore takes its data."""
+    words = ["restore", "--timeline", str(timeline)]
+    words += ["--storage", absolute(wish.storage)] if wish.storage else []
+    words += ["--key-file", str(wish.key_file.absolute())] if wish.key_file else []
+    return _command(layout, *words)
+
+
+def _command(layout: Layout, *words: str) -> str:
+    """What to type, for a shell, so that it means this data folder."""
+    return shlex.join(["stockops", *words, "--data", str(layout.root)])
+
+
+def question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
+    """What the operator is asked before anything is touched."""
+    begin = "Go on with the restore of" if going_on else "Restore"
+    size = megabytes(sum(part.plain_bytes for backup in choice.chain if (part := backup.part("base"))))
+    present = " The data that are there are kept." if layout.postgresql.exists() else ""
+    return f"{begin} {choice.backup.id} ({size}), to the {choice.target}, into {layout.root}?{present}"
+
+
+def hint(layout: Layout, source: Source, wish: Wish) -> list[tuple[str, str]]:
+    """Where the next backups go, if not to where these came from, or by another key."""
+    settings, here = source.settings, source.storage.where
+    if wish.key_file in (None, settings.key_file) and settings.storage.rstrip("/") == here:
+        return []
+    return [
+        (
+            "Backups",
+            f"will go to {settings.storage}, for the key {settings.key_file}; "
+            f"to go on in {here}, name both in {layout.backup_settings} before the start",
+        )
+    ]
+
+
+def tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[str, str]]) -> None:
+    """What came back, to where, and what to type next."""
+    folder = layout.kept / progress.keep
+    held = folder.exists()
+    lines = [("Restored", f"{progress.chain[-1]}, to the {progress.target}")]
+    if progress.gap:
+        lines.append(("Gap", f"the log is missing from {progress.gap}; nothing after that came back"))
+    if held:
+        delete = _command(layout, "kept", "delete", progress.keep)
+        lines.append(("Old data", f"{folder}  (delete them with: {delete})"))
+    if progress.back:
+        lines.append(("Back", f"to the last moment in the storage: {progress.back}"))
+    lines += hint
+    lines.append(("Next", _command(layout, "up")))
+    data: dict[str, Any] = {
+        "changed": True,
+        "backup": progress.chain[-1],
+        "target": str(progress.target),
+        "timeline": progress.timeline,
+        "kept": str(folder) if held else None,
+        "back": progress.back or None,
+    }
+    report.result("restore", lines, data)
