@@ -103,7 +103,7 @@ def test_what_is_only_good_to_know_alarms_nobody(visit: Visit, part: BackupPartS
     now = datetime.now(UTC)
     part.tell(overview(wrong("storage-same-disk", now), now))
     visit.open("/operations")
-    expect(visit.page.get_by_role("list", name="Good to know")).to_contain_text("lie on the same disk")
+    expect(visit.page.get_by_role("list", name="Good to know")).to_contain_text("are on the same disk")
     expect(visit.page.get_by_text("No warnings")).to_be_visible()
     expect(visit.page.get_by_role("alert")).to_have_count(0)
     visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)

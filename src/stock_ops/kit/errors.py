@@ -50,7 +50,7 @@ class DiskFullError(OpsError):
         super().__init__(
             f"The disk that holds {folder} is full: {megabytes(free_bytes)} free, "
             f"{megabytes(need_bytes)} needed.",
-            "Free some space there, or choose another folder with --data. What is there is kept.",
+            "Free some space there, or choose another folder with --data. Existing data are kept.",
         )
         self.free_bytes = free_bytes
         self.need_bytes = need_bytes
@@ -156,7 +156,7 @@ class ChangedMeanwhileError(OpsError):
     """More would be done now than the operator agreed to."""
 
     def __init__(self, what: str) -> None:
-        why = f"Nothing was done: while you answered, what {what} would do has become more."
+        why = f"Nothing was done: {what} would now do more than you agreed to."
         super().__init__(why, "Run it again, and look at the question.")
 
 
@@ -179,7 +179,7 @@ class TakenMarkError(OpsError):
 
     def __init__(self, name: str, at: datetime | None) -> None:
         when = (
-            f"at {at:%Y-%m-%d %H:%M:%S} UTC" if at else "but was cut off, so that nobody knows where it lies"
+            f"at {at:%Y-%m-%d %H:%M:%S} UTC" if at else "but was interrupted: its place in the log is unknown"
         )
         super().__init__(f"The mark {name} was set already, {when}.", "Choose another name.")
 

@@ -132,7 +132,7 @@ def explain(error: OpsError | OSError, layout: Layout) -> OpsError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFullError(layout.root, free, free + _NEARLY_FULL_BYTES * 8)
     what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return FolderError(f"{what}.", "See to that file or folder, then run the same command again.")
+    return FolderError(f"{what}.", "Check that file or folder, then run the same command again.")
 
 
 def _free_bytes(folder: Path) -> int:

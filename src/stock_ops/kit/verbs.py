@@ -26,7 +26,7 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; required without a terminal.")]
 
 _PATIENCE_S = 10.0
 

@@ -84,7 +84,7 @@ class Manifest:
 
     @property
     def stored_bytes(self) -> int:
-        """What it takes in the storage."""
+        """Its size in the storage."""
         return sum(part.stored_bytes for part in self.parts)
 
     @property

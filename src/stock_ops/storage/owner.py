@@ -46,7 +46,7 @@ def claim(storage: Storage, system_identifier: str, recipient: str) -> Owner:
     if owner is None:
         if next(iter(storage.list(BACKUPS)), None) or next(iter(storage.list(WAL)), None):
             raise ForeignStorageError(
-                f"{storage.where} holds backups, but has lost {REPOSITORY}, which says whose they are.",
+                f"{storage.where} holds backups, but {REPOSITORY}, the record of their owner, is missing.",
                 "Put that file back, or name an empty storage in backup.toml.",
             )
         owner = Owner(system_identifier, recipient, datetime.now(UTC))

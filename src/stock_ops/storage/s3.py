@@ -160,7 +160,7 @@ class S3Storage:
                 return StorageError(f"{self.where} {reason}.", todo)
         return StorageError(
             f"{self.where} fails: {told[:200]}",
-            "Look at the service; what was not complete does not count as a backup.",
+            "Check the service; an incomplete upload does not count as a backup.",
         )
 
 

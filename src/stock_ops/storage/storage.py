@@ -66,7 +66,7 @@ def read_bytes(storage: Storage, name: str) -> bytes:
     with storage.open(name) as source:
         data = source.read(_LARGEST_TEXT + 1)
     if len(data) > _LARGEST_TEXT:
-        raise StorageError(f"{name} in {storage.where} is far too large.", "Look at what wrote it.")
+        raise StorageError(f"{name} in {storage.where} is far too large.", "Find out which program wrote it.")
     return data
 
 

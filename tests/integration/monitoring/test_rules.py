@@ -113,7 +113,10 @@ def test_an_archive_that_lags_fires_its_alert(scraped: Prometheus) -> None:
     ]
     assert alert["state"] == "firing"
     assert alert["labels"]["alertname"] == "ArchiveLagging"
-    assert alert["annotations"]["description"] == "The storage lacks the last 1m 1s."
+    assert (
+        alert["annotations"]["description"]
+        == "The write-ahead log of the last 1m 1s has not been archived yet."
+    )
 
 
 def test_what_fires_is_what_the_page_warns_of(scraped: Prometheus, answers: Answers) -> None:

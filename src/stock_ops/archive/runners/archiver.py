@@ -311,7 +311,7 @@ def _in_words(error: OpsError | OSError) -> OpsError:
     if isinstance(error, OpsError):
         return error
     what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return ArchiveError(f"The spool of the log fails: {what}.", "See to that disk; nothing was lost.")
+    return ArchiveError(f"The spool of the log fails: {what}.", "Check that disk; nothing was lost.")
 
 
 _SEE = "`stockops logs backup` says more; it is tried again."

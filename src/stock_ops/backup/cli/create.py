@@ -20,7 +20,7 @@ from stock_ops.storage.owner import claim
 
 def create(
     data: Data = None,
-    full: Annotated[bool, typer.Option("--full", help="A full backup, whatever there is.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Always a full backup.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

@@ -50,7 +50,7 @@ def find(contents: Contents, backup: str | None) -> Entry:
     found = entries[-1] if backup is None else next((one for one in entries if one.id == backup), None)
     if found is None:
         why = f"There is no backup {backup} in {contents.archive.where}."
-        raise OutOfReachError(why, "`stockops backup list` names what there is.")
+        raise OutOfReachError(why, "`stockops backup list` names the backups.")
     return found
 
 

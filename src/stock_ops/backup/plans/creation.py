@@ -115,7 +115,7 @@ class KeepStreams:
     """Write down what Valkey holds that cannot be computed again."""
 
     title = "Valkey"
-    detail = "event streams, their positions, and what is no cache"
+    detail = "event streams, consumer positions and other keys that are no cache"
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def _why_log_stays(retention: Retention, kept: list[Manifest]) -> str:
     unreadable = [name for name in retention.kept if name not in {backup.id for backup in kept}]
     oldest = min((moment_of(backup.id) for backup in kept), default=None)
     old = [name for name in unreadable if oldest is not None and moment_of(name) < oldest]
-    return f"no log goes while {old[0]} stays, whose manifest cannot be read" if old else ""
+    return f"no log is deleted while {old[0]} is kept: its manifest cannot be read" if old else ""
 
 
 def _objects(contents: Contents, backup: str) -> list[StoredObject]:

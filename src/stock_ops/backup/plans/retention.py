@@ -223,7 +223,8 @@ def _refusal_of_present(whole: list[_Aged], contents: Contents) -> Refusal | Non
     if None in leading:
         return Refusal(
             "key-missing",
-            f"The history of timeline {present} is sealed or lost; what leads to it is unknown. {_NOTHING}",
+            f"The history of timeline {present} is sealed or lost: the backups that lead to it are unknown. "
+            f"{_NOTHING}",
             "Bring back the private key (key_file in backup.toml), or make a backup; then prune again.",
         )
     return Refusal(

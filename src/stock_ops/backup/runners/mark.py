@@ -126,6 +126,6 @@ async def _refusal(connection: asyncpg.Connection) -> PartError:
     row = await connection.fetchrow(_OLDEST)
     who = f"{row['who']} (pid {row['pid']}) has had a transaction open for {row['age']}" if row else "unknown"
     return PartError(
-        f"The mark cannot be set: for {_PATIENCE_S:g} s there was no moment in which nobody writes; {who}.",
+        f"The mark cannot be set: other transactions kept writing for {_PATIENCE_S:g} s; {who}.",
         "End that transaction, or wait until it has ended, then run this again.",
     )

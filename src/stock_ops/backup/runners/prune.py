@@ -21,9 +21,9 @@ def run_prune(steps: tuple[Deletion, ...], storage: Storage, report: Report) -> 
                 with report.step(step.title, step.detail, quiet=False):
                     _delete(step, storage)
         except KeyboardInterrupt as interrupt:
-            raise StoppedByUserError(during, "What was to stay is untouched.") from interrupt
+            raise StoppedByUserError(during, "Everything to be kept is untouched.") from interrupt
         except StorageError as error:
-            raise StorageError(f"{error.why} What was to stay is untouched.", _rerun(error)) from error
+            raise StorageError(f"{error.why} Everything to be kept is untouched.", _rerun(error)) from error
 
 
 def sweep(storage: Storage) -> int:

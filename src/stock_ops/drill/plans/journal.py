@@ -120,17 +120,17 @@ BEFORE = (
 RESTORE = (
     Check("backup", "Backup", "The backup is fetched, opened and whole", "method"),
     Check("log", "Log", "The write-ahead log since then is there", "method"),
-    Check("content", "Content", "Every table holds what was measured at the backup", "method"),
+    Check("content", "Content", "Every table matches its measurement at the backup", "method"),
     Check("recovery", "Recovery", "The database recovers to the latest point", "method"),
 )
 DATA = (
     Check("read_paths", "Chart", "The platform draws a correct chart from it", "method"),
-    Check("freshness", "Freshness", "What would be lost is within the limit", "method"),
+    Check("freshness", "Freshness", "The data loss is within the limit", "method"),
     Check("structure", "Structure", "Tables, indexes and views are as they were", "method"),
     Check("constraints", "Constraints", "Every constraint holds, foreign keys too", "method"),
     Check("indexes", "Indexes", "Every index finds every row", "method"),
 )
-DUMP = (Check("dump", "Dump", "The logical dump loads, and holds what the manifest says", "method"),)
+DUMP = (Check("dump", "Dump", "The logical dump loads and matches the manifest", "method"),)
 NOTE = (Check("note", "Note", "The storage remembers that this backup was restored", "method"),)
 AFTER = (
     Check("platform_after", "Live again", "The live platform answers as before", "after"),

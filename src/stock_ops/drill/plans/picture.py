@@ -54,7 +54,7 @@ def _recovered(journal: Journal) -> _Part | None:
     loss = f"lost: {spelled(times.rpo_s or 0.0)}"
     return _Part(
         joined(
-            _text(_LEFT, 20, "What is recovered", "head"),
+            _text(_LEFT, 20, "Recovered data", "head"),
             _bar(_LEFT, beat - _LEFT, "saved"),
             _bar(beat, _LOSS_WIDTH, "lost"),
             _text((_LEFT + beat) / 2, _AXIS + 5, log, "inside middle"),

@@ -153,7 +153,7 @@ def _facts(journal: Journal) -> Markup:
 def _glossary(journal: Journal) -> Markup:
     words = _SABOTAGE_GLOSSARY if journal.sabotage else _GLOSSARY
     rows = [joined(element("dt", name), element("dd", text)) for name, text in words.items()]
-    return element("section", element("h2", "What the words mean"), element("dl", *rows))
+    return element("section", element("h2", "Terms"), element("dl", *rows))
 
 
 def _moment(at: datetime) -> str:
@@ -174,9 +174,9 @@ _GLOSSARY = {
     "The restored tables must give the same.",
 }
 _SABOTAGE_GLOSSARY = {
-    "Sabotage": "A check that cannot fail proves nothing. This drill damages what is read from the storage, "
-    "one damage at a time, and passes only if each is found, by an error that names what is damaged. The "
-    "storage itself is never changed.",
+    "Sabotage": "A check that cannot fail proves nothing. This drill damages data as they are read from "
+    "the storage, one damage at a time, and passes only if each is found by an error that names the damaged "
+    "object. The storage itself is never changed.",
     "Mark": "The moment for which a backup was measured. The restored data are compared there.",
 }
 

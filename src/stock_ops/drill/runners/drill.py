@@ -51,7 +51,7 @@ from stock_ops.storage.streams import load_streams
 from stock_ops.storage.verification import Verification, dump_verification
 
 _IS_WRITABLE = "SELECT NOT pg_is_in_recovery()"
-_LEFT = "What it had restored was removed again; the live data were never touched."
+_LEFT = "The restored copy was removed; the live data were never touched."
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _clean_up(folder: Path) -> Found:
     discard(folder)
     left = observe_leftovers(Layout(folder), Supervisor(None, answers=False, parts=()))
     if left or folder.exists():
-        raise PartError(f"{folder} could not be cleared.", "End what works there, and remove it.")
+        raise PartError(f"{folder} could not be cleared.", "End the processes that use it, then remove it.")
     return Found("the scratch instance has ended, and its folder is removed")
 
 

@@ -64,7 +64,7 @@ def judge_freshness(beat_at: datetime | None, read_at: datetime, archive: Archiv
     read_at: when the last of the log was read.
     """
     if beat_at is None:
-        raise PartError("No heartbeat was recovered, so that nobody knows what would be lost.", _TO_START)
+        raise PartError("No heartbeat was recovered, so the loss cannot be measured.", _TO_START)
     lost_s = max(0.0, (read_at - beat_at).total_seconds())
     if lost_s > RPO_LIMIT_S:
         why = f"{lost_s:,.0f} s would be lost, more than {RPO_LIMIT_S:.0f} s: {_hold_up(archive)}."

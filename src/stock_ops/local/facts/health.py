@@ -57,7 +57,7 @@ def ask_postgresql(isready: Path, host: str, port: int) -> Health:
         return Health(False, f"cannot be asked: {error}", answers=False)
     if done.returncode == 1:
         return Health(False, "starting up, or recovering after an unclean stop")
-    reason = None if done.returncode == 0 else f"nobody answers on port {port}"
+    reason = None if done.returncode == 0 else f"no answer on port {port}"
     return Health(reason is None, reason, answers=reason is None)
 
 
@@ -68,7 +68,7 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
             connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
             answer = connection.makefile("rb").read(4096).decode("utf-8", "replace").splitlines()
     except OSError as error:
-        return Health(False, f"nobody answers on port {port}: {_words(error)}", answers=False)
+        return Health(False, f"no answer on port {port}: {_words(error)}", answers=False)
     if "+PONG" in answer:
         return Health(True)
     return Health(False, next((line[1:] for line in answer if line.startswith("-")), "no answer to PING"))
@@ -87,7 +87,7 @@ def ask_http(host: str, port: int, path: str) -> Health:
             answer = connection.getresponse()
             body = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no name of a host
-        return Health(False, f"nobody answers on port {port}: {_words(error)}", answers=False)
+        return Health(False, f"no answer on port {port}: {_words(error)}", answers=False)
     return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body, path))
 
 

@@ -139,7 +139,7 @@ def _refusals(facts: Facts, objection: str | None) -> Iterator[Finding]:
 
 
 def _overrides(facts: Facts) -> str:
-    return f"{facts.layout.overrides}, {'the platform takes it' if facts.overrides else 'none'}"
+    return f"{facts.layout.overrides}, {'accepted by the platform' if facts.overrides else 'none'}"
 
 
 def _data(facts: Facts) -> str:
@@ -190,7 +190,7 @@ def _port(facts: Facts, port: int | None) -> Finding:
 def _limits(host: Host) -> Finding:
     if host.open_files >= _OPEN_FILES or host.open_files < 0:
         return Finding("Limits", "ok", f"{host.open_files} open files")
-    todo = f"Have it raised (limits.conf, or the service that starts us): ulimit -Hn {_OPEN_FILES}"
+    todo = f"Raise it (limits.conf, or the service that starts stockops): ulimit -Hn {_OPEN_FILES}"
     return Finding("Limits", "failed", f"{host.open_files} open files, {_OPEN_FILES} needed", todo)
 
 

@@ -22,8 +22,8 @@ def archive_trouble(steps: tuple[Step, ...], memory: PartMemory) -> str | None:
     if not ended or memory.is_whole:
         return None
     at = memory.shipped_at
-    lacks = f"what was committed after {at:%Y-%m-%d %H:%M:%S}Z" if at else "the newest log"
-    return f"the storage of the backups lacks {lacks}; keep the data, the next start goes on there"
+    log = f"the write-ahead log after {at:%Y-%m-%d %H:%M:%S}Z" if at else "the newest write-ahead log"
+    return f"{log} has not been archived yet; keep the data folder, the next start archives it"
 
 
 def _steps(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> Iterator[Step]:

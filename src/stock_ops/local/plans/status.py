@@ -63,7 +63,7 @@ def places(layout: Layout) -> tuple[tuple[str, str], ...]:
 
 def keys_drawn(steps: Sequence[Step]) -> list[tuple[str, str]]:
     """Said once: whoever loses this file has no backups."""
-    told = "copy it to another place now, for without it nothing opens the backups"
+    told = "copy it to another place now; without it the backups cannot be opened"
     return [("Backup key", f"{step.key_file}: {told}") for step in steps if isinstance(step, DrawKey)]
 
 
@@ -155,7 +155,7 @@ def _headline(facts: Facts, state: str) -> str:
     if state == "stopped":
         known = "nothing runs" if facts.folder.exists else "nothing runs, and there is no data folder yet"
         if facts.stale_pid:
-            known = f"the supervisor (pid {facts.stale_pid}) ended without being told to; nothing runs"
+            known = f"the supervisor (pid {facts.stale_pid}) ended unexpectedly; nothing runs"
         return f"stopped: {known}. Start it with: stockops up"
     return state
 
@@ -175,7 +175,7 @@ def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tu
 def _restore_lines(condition: Condition) -> Iterator[tuple[str, str]]:
     """What restores have left."""
     if condition.restoring:
-        yield "Restore", "one has not come to its end; the same command goes on, another one begins anew"
+        yield "Restore", "unfinished; the same command continues it, a different one starts over"
     if condition.kept:
         size = megabytes(sum(one.size_bytes for one in condition.kept))
         yield "Kept", f"{size} of data that were replaced; look at them: stockops kept list"

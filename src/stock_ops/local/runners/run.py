@@ -97,7 +97,7 @@ def do(step: Step, work: Work) -> None:
 
 def _undo(facts: Facts, wanted: bool) -> str:
     if not wanted:
-        return "What ran before still runs."
+        return "Parts that ran before still run."
     with contextlib.suppress(OpsError, OSError), signals_wait():
         supervisor = observe_supervisor(facts.layout)
         work = Work(facts, {})

@@ -58,7 +58,7 @@ def _first(facts: Facts) -> list[tuple[str, str]]:
     try:
         refuse_live(facts)
     except LiveDataError:
-        return [("Before that", "what works on the data is stopped: stockops down")]
+        return [("Before that", "stop the platform: stockops down")]
     return []
 
 

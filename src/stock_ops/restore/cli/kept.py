@@ -43,7 +43,7 @@ def _delete(layout: Layout, name: str, report: Report, *, yes: bool) -> int:
     found = next((one for one in read_kept(layout) if one.name == name), None)
     if found is None:
         raise FolderError(
-            f"No restore has kept anything as {name}.", "`stockops kept list` names what there is."
+            f"No restore has kept anything as {name}.", "`stockops kept list` names the old data."
         )
     if not confirmed(f"Delete {found.folder} ({megabytes(found.size_bytes)}) for good?", yes=yes):
         raise NotConfirmedError("deleting data")

@@ -192,7 +192,7 @@ def _refuse_time(archive: Archive, time: datetime, usable: Usable, now: datetime
         raise OutOfReachError(
             f"Nothing was committed at {_told(time)} on timeline {begun}: the restore that began it left "
             f"timeline {left} at {_told(branch.at)}.",
-            f'What timeline {left} held then: stockops restore --timeline {left} --time "{_told(time)}"',
+            f'Timeline {left} at that time: stockops restore --timeline {left} --time "{_told(time)}"',
         )
 
 
@@ -246,7 +246,7 @@ def _nothing(archive: Archive, target: Target) -> NoReturn:
         raise DamagedBackupError(f"No backup in {archive.where} can be read: {told}.", _OTHER_COPY)
     raise OutOfReachError(
         f"{archive.where} holds no backup from before the {target}.",
-        "stockops backup list names what there is.",
+        "stockops backup list names the backups.",
     )
 
 

@@ -80,7 +80,7 @@ def compare(manifest: Manifest, measured: Measured) -> None:
     found = differences(manifest, measured)
     if found:
         told = "; ".join([*found[:_MOST_NAMED], *(["and others"] if len(found) > _MOST_NAMED else [])])
-        raise DamagedBackupError(f"{manifest.id} does not bring back what was backed up: {told}.", OTHER)
+        raise DamagedBackupError(f"{manifest.id} does not match its manifest when restored: {told}.", OTHER)
 
 
 def recover(shop: Workshop, progress: Progress, advance: Advance) -> None:

@@ -94,7 +94,7 @@ def run_restore(steps: Iterable[Step], job: Job, report: Report) -> None:
             raise explain(error, job.layout) from error
 
 
-_KEPT = "No data were lost; what is done is not done again."
+_KEPT = "No data were lost; finished steps are not repeated."
 
 
 def _begin(step: Begin, job: Job, _: Advance) -> None:

@@ -50,7 +50,7 @@ def _fetch_keys(shop: Workshop) -> Sequence[dict[str, Any]]:
     manifest, text = shop.chain[-1], io.BytesIO()
     part = manifest.part("valkey")
     if part is None:
-        raise DamagedBackupError(f"{manifest.id} lacks what it says that it holds of Valkey.", OTHER)
+        raise DamagedBackupError(f"{manifest.id} lacks the Valkey data that its manifest names.", OTHER)
     fetch_part(shop, part, text)
     try:
         return load_streams(text.getvalue())
@@ -71,7 +71,7 @@ def _running(place: Place, server: Path, folder: Path) -> "Iterator[valkey.Valke
                 _await(client, process, log)
                 yield client
         except valkey.ValkeyError as error:
-            raise PartError(f"Valkey does not take what the backup holds: {error}.", f"See {log}.") from error
+            raise PartError(f"Valkey rejects the data of the backup: {error}.", f"See {log}.") from error
         finally:
             _stop(process)
 

@@ -44,7 +44,7 @@ def _backups(overview: dict[str, Any]) -> Iterator[Metric]:
     took = ((kind, backup["duration_s"]) for kind, backup in last)
     yield _by("kind", "last_duration_seconds", "Time that its base backup took.", took)
     sizes = ((kind, backup["size_bytes"]) for kind, backup in last)
-    yield _by("kind", "last_size_bytes", "What it takes in the storage.", sizes)
+    yield _by("kind", "last_size_bytes", "Its size in the storage.", sizes)
     told = "Number of backups that can be restored."
     yield _gauge("restorable", told, _if_looked_at(overview, len(overview["backups"])))
     verified = [_moment(backup["verified_at"]) for backup in overview["backups"] if backup["verified_at"]]
@@ -73,7 +73,7 @@ def _archive(overview: dict[str, Any]) -> Iterator[Metric]:
 
 def _storage(overview: dict[str, Any]) -> Iterator[Metric]:
     storage = overview["storage"]
-    yield _gauge("storage_used_bytes", "What backups and log take.", storage["used_bytes"])
+    yield _gauge("storage_used_bytes", "Bytes of backups and write-ahead log.", storage["used_bytes"])
     yield _gauge("storage_free_bytes", "Room that is left.", storage["free_bytes"])
 
 
@@ -110,7 +110,7 @@ def _schedule(overview: dict[str, Any]) -> Iterator[Metric]:
 
 def _warnings(overview: dict[str, Any]) -> Iterator[Metric]:
     present = {warning["kind"] for warning in overview["warnings"]}
-    told = "Whether something needs somebody; docs/runbooks/KIND.md says what to do."
+    told = "1 while the warning is active; its runbook is docs/runbooks/KIND.md."
     yield _by("kind", "warning", told, ((kind, int(kind in present)) for kind in KINDS))
 
 

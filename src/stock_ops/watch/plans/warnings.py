@@ -117,9 +117,9 @@ def _archive_broken(seen: _Seen) -> _Found:
     last = seen.reach.last
     after = f" after {last:%Y-%m-%d %H:%M:%S}Z" if last else ""
     return (
-        "Write-ahead log was lost before it was in the storage. "
+        "Write-ahead log was lost before it was archived. "
         f"Nothing{after} can be restored until there is a new full backup.",
-        "One is made by itself within the hour; to make it now: stockops backup create --full",
+        "One is made automatically within the hour; to make it now: stockops backup create --full",
     )
 
 
@@ -149,7 +149,7 @@ def _drill_failed(seen: _Seen) -> _Found:
         last = next((drill for drill in reversed(ended) if drill.sabotage == sabotage), None)
         if last and last.outcome != "passed":
             word = "failed" if last.outcome == "failed" else "did not run to its end"
-            todo = f"Read what it left in backup/drills/{last.id} in the data folder; then again: {command}"
+            todo = f"Read its report in backup/drills/{last.id} in the data folder; then repeat it: {command}"
             return f"The last `{command}` ({last.id}) {word}.", todo
     failure = seen.standing.failures.get("drill")
     return (failure.why, failure.todo) if failure and failure.count >= TRIES else None
@@ -186,8 +186,8 @@ def _wal_kept(seen: _Seen) -> _Found:
     if kept is None or limit is None or kept <= RETAINED_SHARE * limit:
         return None
     return (
-        f"The server keeps {megabytes(kept)} of write-ahead log that is not in the storage, "
-        f"of {megabytes(limit)} at most; then the chain of backups breaks.",
+        f"PostgreSQL keeps {megabytes(kept)} of write-ahead log that has not been archived yet, "
+        f"of {megabytes(limit)} at most; beyond that the chain of backups breaks.",
         "Bring the storage back; or give more time: raise wal_keep_gib in config/backup.toml, "
         "then `stockops up`.",
     )
@@ -198,8 +198,8 @@ def _spool_full(seen: _Seen) -> _Found:
     if size < SPOOL_BYTES:
         return None
     return (
-        f"{megabytes(size)} of write-ahead log wait to be sent to the storage; receiving pauses.",
-        "Find out why the storage is slow or away: stockops logs backup",
+        f"{megabytes(size)} of write-ahead log are waiting for the storage; receiving is paused.",
+        "Find out why the storage is slow or unreachable: stockops logs backup",
     )
 
 
@@ -208,7 +208,7 @@ def _archive_stopped(seen: _Seen) -> _Found:
         return None
     return (
         f"No write-ahead log is received from the server.{_last_error(seen)}",
-        "See that PostgreSQL runs (stockops status); `stockops logs backup` says more.",
+        "Check that PostgreSQL runs (stockops status); `stockops logs backup` says more.",
     )
 
 
@@ -217,8 +217,8 @@ def _archive_lagging(seen: _Seen) -> _Found:
     if lag_s is None or lag_s <= LAG_S:
         return None
     return (
-        f"The storage lacks what was written in the last {duration(lag_s)}.{_last_error(seen)}",
-        "Find out why the storage is slow or away: stockops logs backup",
+        f"The write-ahead log of the last {duration(lag_s)} has not been archived yet.{_last_error(seen)}",
+        "Find out why the storage is slow or unreachable: stockops logs backup",
     )
 
 
@@ -241,7 +241,7 @@ def _drill_overdue(seen: _Seen) -> _Found:
         told = f"The last drill that passed was {_ago(seen.now, passed[-1])} ago."
     else:
         late = seen.reach.first is not None and seen.now - seen.reach.first > FIRST_DRILL
-        told = "No drill has passed yet: nobody knows whether a restore succeeds."
+        told = "No drill has passed yet: no restore has been rehearsed."
     return (told, "Rehearse a restore now: stockops drill") if late else None
 
 
@@ -252,11 +252,11 @@ def _backup_unverified(seen: _Seen) -> _Found:
         late = (
             seen.now - max(verified) > timedelta(days=seen.standing.settings.drill_every_days) + DRILL_GRACE
         )
-        told = f"The last time that a backup was found whole is {_ago(seen.now, max(verified))} ago."
+        told = f"The last successful verification of a backup was {_ago(seen.now, max(verified))} ago."
     else:
         late = seen.reach.first is not None and seen.now - seen.reach.first > FIRST_DRILL
-        told = "No backup has ever been read back."
-    return (told, "Read the newest one back: stockops backup verify") if late else None
+        told = "No backup has been verified yet."
+    return (told, "Verify the newest one: stockops backup verify") if late else None
 
 
 def _clock_jumped(seen: _Seen) -> _Found:
@@ -275,7 +275,7 @@ def _storage_same_disk(seen: _Seen) -> _Found:
     if not seen.standing.shares_disk:
         return None
     return (
-        f"The backups ({seen.standing.where}) lie on the same disk as the data: what destroys it takes both.",
+        f"The backups ({seen.standing.where}) are on the same disk as the data: its failure destroys both.",
         "Name a folder on another disk, or a bucket, as `storage` in config/backup.toml, then `stockops up`.",
     )
 

@@ -131,7 +131,7 @@ def test_while_the_storage_is_away_the_spool_has_a_bound_and_nothing_is_lost(arc
         write_segments(archived, SPOOL_BYTES // SEGMENT_BYTES + 8)
         told = {"storage-unreachable", "spool-full"}
         wait_for(lambda: told <= warnings(archived), "both are told", PATIENCE_S)
-        wait_for(lambda: not state_of_archive(archived).streaming, "receiving pauses", PATIENCE_S)
+        wait_for(lambda: not state_of_archive(archived).streaming, "receiving is paused", PATIENCE_S)
         found = state_of_archive(archived)
         assert SPOOL_BYTES <= found.spool_bytes <= SPOOL_BYTES + 8 * SEGMENT_BYTES
         assert found.slot_retained_bytes
@@ -152,7 +152,9 @@ def test_while_the_storage_is_away_the_spool_has_a_bound_and_nothing_is_lost(arc
 def test_down_says_that_the_storage_lacks_log_and_the_next_start_goes_on(archived: Instance) -> None:
     with moved_away(archived.backups):
         write_row(archived, "while-it-is-away")
-        assert "the storage of the backups lacks what was committed after 20" in archived.run("down").out
+        told = archived.run("down").out
+        assert "the write-ahead log after 20" in told
+        assert "has not been archived yet" in told
     archived.up()
     wait_until_shipped(archived)
     assert is_shipped(archived, "while-it-is-away")

@@ -528,7 +528,7 @@ def test_a_mark_that_was_cut_off_keeps_its_name(instance: Instance) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("{}\n")
     told = verb(instance, "backup", "mark", "half", code=1)
-    assert "was cut off" in told["error"]["why"]
+    assert "was interrupted" in told["error"]["why"]
 
 
 @pytest.mark.parametrize("name", ["backup-1", "../x", "a b", "x" * 61, ".hidden"])

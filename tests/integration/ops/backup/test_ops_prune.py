@@ -163,7 +163,7 @@ def test_a_storage_that_goes_away_in_the_middle_is_told_and_the_next_prune_goes_
     with pytest.raises(StorageError) as caught:
         run_prune(plan.steps, LeavingStorage(server, 30), JsonReport())
     assert "cannot be reached" in caught.value.why
-    assert "What was to stay is untouched." in caught.value.why
+    assert "Everything to be kept is untouched." in caught.value.why
     assert "stockops backup prune" in caught.value.todo
     assert archive.objects() == {name: data for name, data in before.items() if name not in plan.names[:29]}
     assert prune(archive, "--yes", code=1)["error"]["kind"] == "StorageError"
@@ -194,7 +194,7 @@ def test_the_answer_does_not_count_for_more_than_was_asked(folder: OldArchive) -
     before = folder.objects()
     code, said = asked(folder, "y", meanwhile=lambda: folder.world.verify(folder.backups[-1]))
     assert code == 1
-    assert "has become more" in said
+    assert "more than you agreed to" in said
     assert folder.objects().keys() > before.keys()
 
 

@@ -130,7 +130,7 @@ def test_the_picture_has_a_bar_for_each_check_that_ran() -> None:
     page = drill_report(finished(run(fresh(), bad="log", until="content"), after(5)))
     assert page.count('class="passed"') == 3
     assert page.count("<rect") == 4
-    assert "What is recovered" not in page
+    assert "Recovered data" not in page
 
 
 @pytest.mark.parametrize(

@@ -79,22 +79,24 @@ def test_down_ends_what_lost_its_supervisor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "memory", "lacks"),
+    ("step", "memory", "missing"),
     [
         (StopPart("backup"), PartMemory(shipped_at=AT, is_whole=True), None),
         (StopPart("platform"), PartMemory(shipped_at=AT), None),
         (
             StopPart("backup"),
             PartMemory(shipped_at=AT),
-            "lacks what was committed after 2027-01-15 08:00:00Z;",
+            "the write-ahead log after 2027-01-15 08:00:00Z has not been archived yet;",
         ),
-        (EndProcess("backup", 14), PartMemory(), "lacks the newest log;"),
+        (EndProcess("backup", 14), PartMemory(), "the newest write-ahead log has not been archived yet;"),
     ],
 )
-def test_down_says_what_the_archive_lacks(step: Step, memory: PartMemory, lacks: str | None) -> None:
+def test_down_says_what_the_archive_does_not_hold_yet(
+    step: Step, memory: PartMemory, missing: str | None
+) -> None:
     told = archive_trouble((step,), memory)
-    assert (told is None) == (lacks is None)
-    assert (lacks or "") in (told or "")
+    assert (told is None) == (missing is None)
+    assert (missing or "") in (told or "")
 
 
 def test_all_well_is_running_and_exit_code_0() -> None:
@@ -111,7 +113,7 @@ def test_nothing_is_stopped_and_exit_code_3() -> None:
 
 
 def test_a_supervisor_that_was_killed_is_told() -> None:
-    assert "ended without being told to" in dict(judged(replace(stopped(), stale_pid=10)).lines)["State"]
+    assert "ended unexpectedly" in dict(judged(replace(stopped(), stale_pid=10)).lines)["State"]
 
 
 def test_what_restores_have_left_is_told() -> None:
@@ -119,7 +121,7 @@ def test_what_restores_have_left_is_told() -> None:
     kept = tuple(Kept(name, Path(name), ("postgresql",), 300 * 2**20) for name in ("a", "b"))
     told = assess(running(), replace(condition(running()), kept=kept, restoring=True), NOW)
     assert dict(told.lines)["Kept"].startswith("600 MiB of data that were replaced")
-    assert "the same command goes on" in dict(told.lines)["Restore"]
+    assert "the same command continues it" in dict(told.lines)["Restore"]
 
 
 def test_an_unhealthy_part_is_degraded_with_its_reason() -> None:
