@@ -1,1 +1,1 @@
-"""What every room may use: errors, the report, the options of a verb, the data folder, files, commands."""
+"""Shared by all rooms: errors, the report, the options of a verb, the data folder, files, commands."""

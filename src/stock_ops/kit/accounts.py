@@ -1,4 +1,4 @@
-"""Users of this machine: who runs this program, and whom the servers run as."""
+"""Users of this machine: the one who runs this program, and the one of the servers."""
 
 import os
 import pwd
@@ -24,7 +24,7 @@ def current_account() -> Account:
 
 
 def service_account(cluster: Path) -> Account | None:
-    """Whom the servers run as when we are root: the owner of the cluster, else a user without rights.
+    """The user of the servers when we are root: the owner of the cluster, else one without rights.
 
     None when we are not root, or when there is no such user.
     """

@@ -1,4 +1,4 @@
-"""The operator's settings of the backups, the keys to an S3 storage, and whom backups are sealed for."""
+"""The operator's settings of the backups, the keys to an S3 storage, the public key that seals."""
 
 import dataclasses
 import hashlib
@@ -49,7 +49,7 @@ class BackupSettings:
     ship_s: float = 1.0
     """The newest write-ahead log goes to the storage so often."""
     enabled: bool = True
-    """false: nothing is archived and no backup is made; what was made before is kept."""
+    """false: nothing is archived and no backup is made; existing backups are kept."""
 
     @property
     def is_s3(self) -> bool:

@@ -14,7 +14,7 @@ _DROPPED = ("PYTHONDONTWRITEBYTECODE",)
 
 
 def environment() -> dict[str, str]:
-    """Our environment without what would slow down Python or bend PostgreSQL."""
+    """Our environment without variables that slow down Python or change PostgreSQL's behaviour."""
     return {
         name: value
         for name, value in os.environ.items()

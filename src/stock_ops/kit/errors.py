@@ -1,4 +1,4 @@
-"""What can stand in the way of an operation: each error says why and what to do."""
+"""The errors of operations: each says why, and what to do."""
 
 import json
 from datetime import datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class OpsError(Exception):
-    """Something stands in the way. `why` is one line, `todo` is what the operator can do about it."""
+    """The root of all errors. `why` is one line, `todo` tells the operator the next step."""
 
     exit_code = 1
 
@@ -126,11 +126,11 @@ class MissingWalError(OpsError):
 
 
 class DamagedBackupError(OpsError):
-    """A backup is not what was written; an older one is never taken in its place unasked."""
+    """A backup differs from what was written; an older one is never taken in its place unasked."""
 
 
 class UnsoundDataError(OpsError):
-    """Restored data contradict themselves, or what was measured when they were backed up."""
+    """Restored data contradict themselves, or the measurement at their backup."""
 
 
 class UndetectedDamageError(OpsError):
@@ -146,7 +146,7 @@ class LiveDataError(OpsError):
 
 
 class NotConfirmedError(OpsError):
-    """The operator did not agree, or nobody was there to ask."""
+    """The operator did not agree, or there was no terminal to ask on."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"Nothing was done: {what} needs your consent.", "Answer yes, or add --yes.")
@@ -171,7 +171,7 @@ class UnfinishedRestoreError(OpsError):
 
 
 class ForeignStorageError(OpsError):
-    """The storage holds the backups of somebody else, or it cannot be told whose."""
+    """The storage holds the backups of another instance, or of an unknown one."""
 
 
 class TakenMarkError(OpsError):

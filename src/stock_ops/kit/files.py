@@ -21,7 +21,7 @@ _LOOK_AGAIN_S = 0.1
 
 
 def make_folder(folder: NewFolder) -> None:
-    """Make the folder, or set its permissions right; what is in it goes to its owner, if it has one."""
+    """Make the folder, or set its permissions right; its contents go to its owner, if it has one."""
     folder.path.mkdir(parents=True, exist_ok=True)
     if folder.owner:
         _give_all(folder.path, folder.owner)
@@ -73,7 +73,7 @@ def exclusive(
 
 
 def is_held(lock: Path) -> bool:
-    """Whether somebody holds this lock: it is taken for an instant. One that we may not open is nobody's."""
+    """Whether the lock is held: it is taken for an instant. One that we may not open counts as free."""
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -102,7 +102,7 @@ def _is_taken(handle: int) -> bool:
 
 
 def _give_all(top: Path, owner: Account) -> None:
-    """Give the folder and what is in it. Whoever owns it may plant links there, so none is followed."""
+    """Give the folder and its contents. Its owner may plant links there, so none is followed."""
     for _, _, names, folder in os.fwalk(top):
         os.fchown(folder, owner.uid, owner.gid)
         for name in names:
@@ -124,7 +124,7 @@ def _give_file(name: str, folder: int, owner: Account) -> None:
 
 
 def explain(error: OpsError | OSError, layout: Layout) -> OpsError:
-    """The error in words for the operator: a full disk is named as such, whoever noticed it."""
+    """The error in words for the operator: a full disk is named as such, whichever program noticed it."""
     free = _free_bytes(layout.root)
     if isinstance(error, OpsError):
         full = isinstance(error, PartError) and ("No space left" in error.why or free < _NEARLY_FULL_BYTES)

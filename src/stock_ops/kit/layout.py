@@ -14,7 +14,7 @@ FORMAT = 1
 PARTS = ("postgresql", "valkey", "platform", "backup")
 """The supervised processes, in the order in which they start."""
 STOPPING = ("platform", "backup", "valkey", "postgresql")
-"""The order in which they stop: the backup outlives the platform, to ship what it wrote last."""
+"""The order in which they stop: the part `backup` outlives the platform, to ship its last changes."""
 
 DATABASE = "stock_analysis"
 BACKUP_ROLE = "stock_backup"
@@ -35,7 +35,7 @@ class Layout:
 
     @property
     def memory(self) -> Path:
-        """What is remembered between starts: ports, format, what was imported."""
+        """Kept between starts: ports, format, the imported sample data."""
         return self.root / "instance.json"
 
     @property
@@ -90,7 +90,7 @@ class Layout:
 
     @property
     def backup(self) -> Path:
-        """What the backups of this instance need beside it; the backups themselves lie elsewhere."""
+        """Working files of this instance's backups; the backups themselves lie elsewhere."""
         return self.root / "backup"
 
     @property
@@ -110,17 +110,17 @@ class Layout:
 
     @property
     def backup_state(self) -> Path:
-        """What the part `backup` remembers between its starts; may be missing."""
+        """Memory of the part `backup` between its starts; may be missing."""
         return self.backup / "status.json"
 
     @property
     def backup_lock(self) -> Path:
-        """Held while somebody works on the storage: makes, verifies or deletes backups, or rehearses one."""
+        """Held while backups are made, verified, deleted or rehearsed."""
         return self.backup / "lock"
 
     @property
     def passfile(self) -> Path:
-        """Password of stock_backup as PGPASSFILE, mode 0600, of the user who runs PostgreSQL's programs."""
+        """Password of stock_backup as PGPASSFILE, mode 0600, of the user that runs PostgreSQL's programs."""
         return self.backup / "pgpass"
 
     @property

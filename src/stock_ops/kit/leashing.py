@@ -8,7 +8,7 @@ from stock_ops.kit.accounts import Account
 
 
 class Leash(Protocol):
-    """What starts a program so that it dies with its parent."""
+    """Starts a program so that it dies with its parent."""
 
     @property
     def python(self) -> Path:

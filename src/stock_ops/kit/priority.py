@@ -1,4 +1,4 @@
-"""Work that gives way: whoever answers requests goes first.
+"""Work that gives way: answering requests goes first.
 
 On Linux a priority counts among the processes of one session only; the processor is shared among sessions
 first (autogroups, see sched(7)). So work that gives way needs a session of its own, and lowers both. Among
@@ -17,7 +17,7 @@ from typing import NoReturn
 from stock_ops.kit.leash import die_with_parent
 
 _NICE = 15
-"""A thirtieth of another one's share. With less still, what holds a lock would keep others waiting long."""
+"""A thirtieth of another one's share. With less still, a holder of a lock would keep others waiting long."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HANDLED = (*_ENDING, signal.SIGTSTP)
 _PATIENCE_S = 2.0

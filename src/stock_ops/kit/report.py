@@ -24,7 +24,7 @@ class Report(Protocol):
         """A context that lasts as long as one step; a quiet one is shown to people only if it fails."""
 
     def advance(self, done_bytes: int, total_bytes: int | None) -> None:
-        """How far the step has come that runs; None: nobody knows the total."""
+        """Progress of the running step; None: its total is unknown."""
 
     def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
         """The steps of a dry run."""
@@ -50,7 +50,7 @@ _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warni
 
 
 class _Lines(Console):
-    """Whoever reads it may go; what is under way is done all the same, and nothing stays half-done."""
+    """Its reader may go away; the work is finished all the same."""
 
     def on_broken_pipe(self) -> None:
         """Go on in silence, where the library would end the process."""

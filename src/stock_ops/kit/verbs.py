@@ -1,4 +1,4 @@
-"""What every verb of the command shares: its options, and how an error ends it."""
+"""Shared by all verbs: their options, and how an error ends them."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ _PATIENCE_S = 10.0
 
 
 def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
-    """Run a verb; what stands in its way is told in words, with the exit code of its kind."""
+    """Run a verb; an error is told in words, with the exit code of its kind."""
     report: Report = JsonReport() if as_json else ConsoleReport(_typed(sys.argv[0]))
     try:
         code = run(report)

@@ -6,7 +6,7 @@ from pathlib import Path
 from stock_ops.kit.accounts import Account
 
 UNFINISHED = ".new"
-"""Ends the name of what is being made; it loses this when it is whole."""
+"""Suffix of an unfinished file or folder; removed once it is whole."""
 
 
 @dataclass(frozen=True, slots=True)

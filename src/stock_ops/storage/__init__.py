@@ -1,1 +1,1 @@
-"""What lies in a storage, and how it is sealed: objects, manifests, keys, the log's names."""
+"""The contents of a storage and their seal: objects, manifests, keys, the names of the log."""

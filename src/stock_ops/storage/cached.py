@@ -1,4 +1,4 @@
-"""A storage whose small objects are read once: what was read stays true while the object is the same one."""
+"""A storage whose small objects are read once, and again only when they change."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""What turns data into an object and back: zstd, then age, with a checksum at each hop.
+"""From data to an object and back: zstd, then age, with a checksum at each hop.
 
 Formats are standard: `age -d -i KEY < OBJECT | zstd -d` opens an object without this program.
 """
@@ -37,7 +37,7 @@ class Sealed:
 
 
 class DamagedObjectError(Exception):
-    """An object that is not what was written; the text says what is wrong with it."""
+    """An object that differs from what was written; the text says how."""
 
 
 def seal(source: BinaryIO, sink: BinaryIO, recipient: str, level: int = LEVEL) -> Sealed:
@@ -100,7 +100,7 @@ _OTHER = "Use an older backup (stockops backup list), or another copy of the sto
 
 
 class _Meter:
-    """Counts and hashes what passes."""
+    """Counts and hashes the bytes that pass."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._hash, self.count = stream, hashlib.sha256(), 0

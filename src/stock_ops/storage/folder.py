@@ -94,12 +94,12 @@ class FolderStorage:
                 path.parent.rmdir()
 
     def free_bytes(self) -> int | None:
-        """What the disk has left."""
+        """Free space of the disk."""
         with self._in_words():
             return shutil.disk_usage(self._root if self._root.exists() else self._root.parent).free
 
     def sweep(self) -> int:
-        """Remove what writers left that were killed; returns how many objects."""
+        """Remove the leftovers of killed writers; returns how many objects."""
         count = 0
         with self._in_words():
             folder = self._root / UNFINISHED

@@ -1,4 +1,4 @@
-"""The manifest of a backup: what it holds, what it needs, and what a restore must bring back."""
+"""The manifest of a backup: its parts, its needs, and the content that a restore must bring back."""
 
 import dataclasses
 import hashlib
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class TableContent:
-    """What a table, a partition or a hypertable's chunk holds; the checksum does not depend on row order."""
+    """The content of a table, a partition or a hypertable's chunk; row order does not change the checksum."""
 
     table: str
     rows: int

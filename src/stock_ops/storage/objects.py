@@ -43,12 +43,12 @@ def manifest_of(backup: str) -> str:
 
 
 def verification_of(backup: str) -> str:
-    """What the last successful verification of a backup found."""
+    """Result of the last successful verification of a backup."""
     return f"{folder_of(backup)}verified.json"
 
 
 def damage_of(backup: str) -> str:
-    """What a verification of a backup found wrong with it."""
+    """Damage that a verification of a backup found."""
     return f"{folder_of(backup)}damaged.json"
 
 
@@ -63,7 +63,7 @@ def dump_of(backup: str) -> str:
 
 
 def valkey_of(backup: str) -> str:
-    """What Valkey holds that cannot be computed again."""
+    """Data of Valkey that cannot be computed again."""
     return f"{folder_of(backup)}valkey.json{SEALED}"
 
 

@@ -112,7 +112,7 @@ class S3Storage:
 
     @contextmanager
     def create(self, name: str) -> Iterator[BinaryIO]:
-        """Write the object; what an exception leaves unfinished is never shown."""
+        """Write the object; one that an exception leaves unfinished is never shown."""
         with self._in_words():
             writer = obstore.open_writer(
                 self._store, name, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE

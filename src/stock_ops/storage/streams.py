@@ -1,4 +1,4 @@
-"""What Valkey holds that cannot be computed again, as a portable text: event streams, positions, other keys.
+"""Data of Valkey that cannot be computed again, as portable text: event streams, positions, other keys.
 
 {"format": 1, "keys": [{"key": ..., "type": ..., "expires_at_ms": null, "value": ...}, ...]}
 

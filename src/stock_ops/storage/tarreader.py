@@ -8,11 +8,11 @@ _REGULAR = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
 class TarError(ValueError):
-    """An archive that is not what the server sent; the text says why."""
+    """An archive that differs from what the server sent; the text says how."""
 
 
 class Members(Protocol):
-    """Who takes the members, one after the other."""
+    """The receiver of the members, one after the other."""
 
     def begin(self, member: tarfile.TarInfo) -> None:
         """A member; the content of a regular file follows."""

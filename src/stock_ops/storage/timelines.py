@@ -76,7 +76,7 @@ def covers(way: Way, held: Held, lsn: int) -> bool:
 
 
 def run_along(way: Way, first: int, whole: Container[str], partial: Container[str]) -> Iterator[Held]:
-    """What is held from the segment of number `first` on, as far as it goes without a gap.
+    """The segments from number `first` on, up to the first gap.
 
     Partial segments, and those of a timeline that was left in them, are the last of a run.
     """

@@ -1,4 +1,4 @@
-"""What was found of a backup: whole, when it was read back or restored and compared; or what is wrong."""
+"""The last verification of a backup: whole, when read back or restored and compared; or its damage."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What the last verification of a backup found wrong with it."""
+    """The damage that the last verification of a backup found."""
 
     at: datetime
     why: str
@@ -30,7 +30,7 @@ def dump_damage(damage: Damage) -> bytes:
 
 
 def load_damage(data: bytes) -> Damage | None:
-    """What a damaged.json says; None when it makes no sense."""
+    """The damage in a damaged.json; None when it makes no sense."""
     try:
         body = json.loads(data)
         return Damage(datetime.fromisoformat(body["at"]), str(body["why"]))
@@ -44,7 +44,7 @@ def dump_verification(verification: Verification) -> bytes:
 
 
 def load_verification(data: bytes) -> Verification | None:
-    """What a verified.json says; one that makes no sense verifies nothing."""
+    """The verification in a verified.json; None when it makes no sense."""
     try:
         body = json.loads(data)
         at, how = datetime.fromisoformat(body["at"]), body["how"]

@@ -1,4 +1,4 @@
-"""Positions in the write-ahead log: LSN, segments, and what a run of segments covers. Pure."""
+"""Positions in the write-ahead log: LSN, segments, and the span of a run of segments. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

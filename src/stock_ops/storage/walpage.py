@@ -12,12 +12,12 @@ _IS_LONG = 0x0002
 
 
 class StrangeSegmentError(ValueError):
-    """A WAL segment is not what its name says."""
+    """A WAL segment does not match its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the first page of a segment says."""
+    """The header of a segment's first page."""
 
     timeline: int
     address: int
@@ -44,7 +44,7 @@ def check_segment(name: str, head: bytes, system_identifier: str) -> None:
 
 
 def read_page(name: str, head: bytes) -> Page:
-    """What the first page says. Raises StrangeSegmentError when it says nothing."""
+    """The header of the first page. Raises StrangeSegmentError when there is none."""
     if len(head) < HEADER_BYTES:
         raise StrangeSegmentError(f"{name} has {len(head)} bytes, no page of a log")
     _, info, timeline, address, _, system, size, _ = _LONG_HEADER.unpack(head[:HEADER_BYTES])

@@ -1,4 +1,4 @@
-"""The database server as the backups see it: who it is, where its log stands, how large its data are."""
+"""The database server as the backups see it: its identity, the position of its log, the size of its data."""
 
 import asyncio
 import contextlib
@@ -68,7 +68,7 @@ class Server:
     summarizes: bool
     """It notes which blocks change, which an incremental backup needs."""
     summaries: tuple[Span, ...]
-    """What it noted so far of this timeline, oldest first."""
+    """Its notes of this timeline so far, oldest first."""
 
 
 def read_address(layout: Layout) -> Address:

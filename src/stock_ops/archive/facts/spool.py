@@ -1,4 +1,4 @@
-"""What pg_receivewal has written and the storage does not have yet."""
+"""The spool: log that pg_receivewal has written and that has not been archived yet."""
 
 import os
 from collections.abc import Iterator

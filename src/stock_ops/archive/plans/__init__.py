@@ -1,1 +1,1 @@
-"""What is shipped next, and when. Pure."""
+"""The next segment to ship, and its time. Pure."""

@@ -12,7 +12,7 @@ RESUME_BYTES = SPOOL_BYTES // 2
 """Receiving goes on when the spool is down to this."""
 QUIET_S = 60.0
 QUIET_BYTES = SEGMENT_BYTES // 64
-"""Less new log than this in QUIET_S is what a server writes that nobody uses."""
+"""An idle server writes less new log than this in QUIET_S."""
 HEAVY_BYTES = SEGMENT_BYTES // 8
 _FINENESS = 256
 """Samples are as far apart as this part of the time that they span: a day is told to some minutes."""

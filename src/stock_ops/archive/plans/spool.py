@@ -1,4 +1,4 @@
-"""How the archive goes on: what is shipped next, and what must happen before the log is received again. Pure.
+"""The next steps of the archive: the log to ship, and the start of receiving. Pure.
 
 Invariant: a file leaves the spool only when the storage has all of it, or all that there will ever be of it.
 A place where the log is not continuous is never passed over in silence: the chain of backups is called broken
@@ -45,13 +45,13 @@ class Slot:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the server still keeps what was not received; if not, the slot is of no use any more."""
+        """Whether the server still keeps the log that was not received; if not, the slot is useless."""
         return self.restart_lsn is not None and self.wal_status != "lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What must be done before receiving begins, in this order."""
+    """The steps before receiving begins, in this order."""
 
     retire: tuple[Spooled, ...] = ()
     """Shipped as they are and taken out of the spool: nothing will be added to them."""

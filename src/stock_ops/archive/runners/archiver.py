@@ -116,7 +116,7 @@ class Archiver:
                 self._server_is_back.clear()
 
     async def ship(self) -> None:
-        """Bring what was received into the storage, and look how far the server is."""
+        """Ship the received log, and read the position of the server."""
         is_last = False
         while not is_last:
             began = steady_s()
@@ -144,7 +144,7 @@ class Archiver:
             self._troubles.clear("memory")
 
     async def finish(self, limit_s: float) -> None:
-        """Receive and ship what the server has written up to now, then end; no longer than the limit."""
+        """Receive and ship the server's log up to now, then end; no longer than the limit."""
         self._server_is_back.set()
         is_whole = False
         try:
@@ -186,7 +186,7 @@ class Archiver:
         await self._wait_for_room()
 
     def _begin_anew(self) -> None:
-        """A new slot may leave log out: what comes now says nothing of what was shipped before."""
+        """A new slot may leave log out: new log says nothing about the log shipped before."""
         self.remember()
         self._samples, self._shipped = (), None
 
@@ -280,7 +280,7 @@ class Archiver:
         )
 
     async def _end_large_segment(self) -> None:
-        """A server that nobody uses shall not have the same megabytes shipped again and again."""
+        """An idle server shall not have the same megabytes shipped again and again."""
         now, reading = steady_s(), self._reading
         if reading is None or now - self._looked_s < QUIET_S:
             return

@@ -12,7 +12,7 @@ from stock_ops.local.facts.part import PartMemory, dump_part_memory, read_part_m
 
 
 class Remembered:
-    """What is remembered; several threads change it."""
+    """The memory; several threads change it."""
 
     def __init__(self, layout: Layout) -> None:
         self._path = layout.backup_state
@@ -20,7 +20,7 @@ class Remembered:
         self.value: PartMemory = read_part_memory(layout)
 
     def change(self, **changes: Any) -> None:
-        """Change and write it. Raises FolderError; what was remembered before is kept then."""
+        """Change and write it. Raises FolderError; the memory is unchanged then."""
         with self._turn:
             changed = replace(self.value, **changes)
             if changed == self.value:

@@ -16,7 +16,7 @@ log = logging.getLogger("stockops.backup")
 
 _END_S = 5.0
 _DISCONNECTED = "error: disconnected"
-"""What it says last whatever went wrong."""
+"""Its last line after any error."""
 
 
 class Receiver:

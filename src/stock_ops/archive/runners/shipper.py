@@ -1,4 +1,4 @@
-"""Brings what lies in the spool into the storage, oldest first, and takes it out of the spool then."""
+"""Ships the log from the spool to the storage, oldest first, and removes it from the spool then."""
 
 import logging
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class _Newest:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Files to ship; `is_all`: the spool has nothing besides that the storage lacks."""
+    """Files to ship; `is_all`: the spool holds no other log to archive."""
 
     files: tuple[Spooled, ...]
     is_all: bool
@@ -69,7 +69,7 @@ class Shipper:
         self._closed = frozenset(one.name for one in files)
 
     def waiting(self, *, at_once: bool = False) -> Waiting:
-        """What is to be shipped now. Raises OSError.
+        """The log to ship now. Raises OSError.
 
         at_once: the segment that is being written does not rest first.
         """

@@ -1,4 +1,4 @@
-"""Work that blocks, beside the event loop, in threads that hold nobody up."""
+"""Blocking work beside the event loop, in threads that do not delay the end of the program."""
 
 import asyncio
 import contextlib

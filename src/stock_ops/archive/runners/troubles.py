@@ -1,4 +1,4 @@
-"""What stands in the way of the part `backup` now: each trouble is told once, not at every try."""
+"""The present troubles of the part `backup`: each is told once, not at every try."""
 
 import logging
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ log = logging.getLogger("stockops.backup")
 
 @dataclass(slots=True)
 class Troubles:
-    """By what they stand in the way of: storage, shipping, receiving, server, memory, heartbeat."""
+    """By the work that they hinder: storage, shipping, receiving, server, memory, heartbeat."""
 
     failures: int = 0
     """Of receiving and shipping, since the part began."""

@@ -44,7 +44,7 @@ class Reading:
     flushed: int
     slot: Slot | None
     received: int | None
-    """Everything before this is in the spool; None while nobody receives."""
+    """Everything before this is in the spool; None while no log is received."""
 
     @property
     def retained_bytes(self) -> int | None:

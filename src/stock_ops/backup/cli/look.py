@@ -1,4 +1,4 @@
-"""`stockops backup list, show`: what there is. They change nothing."""
+"""`stockops backup list, show`: the backups of a storage. They change nothing."""
 
 from typing import Annotated
 

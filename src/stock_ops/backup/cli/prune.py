@@ -55,7 +55,7 @@ def _plan(layout: Layout, settings: BackupSettings) -> tuple[PrunePlan, Retentio
 
 
 def _show(plan: PrunePlan, report: Report) -> int:
-    """What would go, and to people also what stays, and why."""
+    """The deletions; for people also the backups that stay, and why."""
     report.table(("Stays", "Because"), list(plan.retention.kept.items()))
     report.plan("backup prune", listed(plan.steps))
     if notes := _notes(plan):
@@ -70,7 +70,7 @@ def _question(plan: PrunePlan) -> str:
 
 
 def _refuse_more(plan: PrunePlan, agreed: frozenset[str] | None) -> None:
-    """What changed since the question was answered must not widen the answer."""
+    """Changes since the question was answered must not widen the answer."""
     if agreed is not None and not agreed.issuperset(plan.names):
         raise ChangedMeanwhileError("a prune")
 

@@ -1,4 +1,4 @@
-"""`stockops backup verify`: backups read back from the storage and compared with what was written."""
+"""`stockops backup verify`: backups read back from the storage and compared with their manifests."""
 
 import contextlib
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _verify(
 
 @contextlib.contextmanager
 def _alone(layout: Layout, report: Report) -> Iterator[None]:
-    """Nobody else works on the storage; on a machine that makes no backups there is nobody to ask."""
+    """Alone on the storage; on a machine that makes no backups there is no lock to take."""
     if not layout.backup.is_dir():
         yield
         return

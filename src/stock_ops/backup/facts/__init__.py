@@ -1,1 +1,1 @@
-"""What must be known before a backup is made or deleted."""
+"""The facts behind making and deleting backups."""

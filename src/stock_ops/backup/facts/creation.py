@@ -1,4 +1,4 @@
-"""What must be known before a backup is made: of the server, the archive, the storage, and what is there."""
+"""The facts behind a new backup: server, archive, storage, and the backups that exist."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _PATIENCE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """PostgreSQL's own programs, whom they run as, and where they find their password."""
+    """PostgreSQL's own programs, their user, and their password file."""
 
     programs: Programs
     folder: Path
@@ -57,7 +57,7 @@ class CreationFacts:
     archive: ArchiveState | None
     """None: the part that archives does not run."""
     owner: Owner | None
-    """Whose storage it is; None: nobody's yet."""
+    """The owner of the storage; None: it has none yet."""
     contents: Contents
     free_bytes: int | None
     """Room in the storage; None where it cannot be told."""

@@ -1,4 +1,4 @@
-"""What must be known before old backups are deleted: whose storage it is, what it holds, and the time."""
+"""The facts behind deleting old backups: the storage, its owner, its contents, and the time."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,16 +17,16 @@ from stock_ops.storage.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class RetentionFacts:
-    """A storage at one moment, and who asks."""
+    """A storage at one moment, and the instance that asks."""
 
     settings: BackupSettings
     storage: Storage
     owner: Owner | None
-    """Whose storage it is; None: nobody's yet."""
+    """The owner of the storage; None: it has none yet."""
     system_identifier: str | None
     """Of the cluster in place; None where there is none."""
     recipient: str | None
-    """Whom this instance seals its backups for; None before it made some."""
+    """The public key that seals this instance's backups; None before it made some."""
     contents: Contents
     now: datetime
 

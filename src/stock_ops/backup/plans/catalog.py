@@ -29,7 +29,7 @@ class Entry:
 
 
 def catalog(contents: Contents) -> tuple[Entry, ...]:
-    """Every backup, oldest first, and why one cannot be restored: by names, sizes, and what was found."""
+    """Every backup, oldest first, and why one cannot be restored: by names, sizes, last verification."""
     archive = contents.archive
     flaws = dict(archive.damaged)
     for timeline in {backup.timeline for backup in archive.backups}:
@@ -94,7 +94,7 @@ def data(entry: Entry) -> dict[str, Any]:
 
 
 def details(backup: Manifest) -> dict[str, Any]:
-    """What `data` leaves out of a manifest, for programs that look at one."""
+    """The rest of a manifest that `data` leaves out, for programs."""
     whole = asdict(backup)
     names = ("system_identifier", "start_lsn", "stop_lsn", "first_segment", "last_segment", "extensions")
     more = ("structure_sha256", "content", "parts", "valkey_keys")

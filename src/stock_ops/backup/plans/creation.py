@@ -32,7 +32,7 @@ _USUAL_CHANGE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What kind of backup, on top of which, and why."""
+    """The kind of a backup, its parent, and the reason."""
 
     kind: Kind
     parent: Manifest | None
@@ -54,7 +54,7 @@ class ClaimStorage:
 
 @dataclass(frozen=True, slots=True)
 class ClearLeftovers:
-    """Remove what backups left that were cut off."""
+    """Remove the leftovers of backups that were cut off."""
 
     backups: tuple[str, ...] = ()
     title = "Clean up"
@@ -71,7 +71,7 @@ class TakeBase:
 
     choice: Choice
     total_bytes: int | None
-    """What will come, as far as it can be known."""
+    """The expected size, as far as it can be known."""
     title = "Base backup"
 
     @property
@@ -96,7 +96,7 @@ class SetMark:
 
 @dataclass(frozen=True, slots=True)
 class MeasureContent:
-    """Measure what the database holds at the mark."""
+    """Measure the content of the database at the mark."""
 
     title = "Content"
     detail = "rows and checksum of every table at the mark"
@@ -104,7 +104,7 @@ class MeasureContent:
 
 @dataclass(frozen=True, slots=True)
 class TakeDump:
-    """Write a logical dump of what the database holds at the mark."""
+    """Write a logical dump of the database at the mark."""
 
     title = "Dump"
     detail = "pg_dump at the mark"
@@ -112,7 +112,7 @@ class TakeDump:
 
 @dataclass(frozen=True, slots=True)
 class KeepStreams:
-    """Write down what Valkey holds that cannot be computed again."""
+    """Write down the data of Valkey that cannot be computed again."""
 
     title = "Valkey"
     detail = "event streams, consumer positions and other keys that are no cache"
@@ -292,7 +292,7 @@ def _refuse_without_room(facts: CreationFacts, kind: Kind) -> None:
 
 
 def need_bytes(facts: CreationFacts, kind: Kind) -> int:
-    """What the backup will take in the storage, judged by the newest one of its kind."""
+    """The expected size of the backup in the storage, judged by the newest one of its kind."""
     last = next((one for one in reversed(facts.contents.archive.backups) if one.kind == kind), None)
     if last is not None:
         return last.stored_bytes

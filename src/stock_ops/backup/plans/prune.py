@@ -1,4 +1,4 @@
-"""What is deleted from a storage, and in which order. Pure.
+"""The deletions of a prune, in their order. Pure.
 
 Invariant: wherever the deletions are cut off, what was to stay can be restored as before, and what remains of
 the rest either is a backup that can be restored, too, or counts as none. A backup goes manifest first, and
@@ -45,7 +45,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class PrunePlan:
-    """What stays, what goes, and why."""
+    """Kept and deleted objects, and why."""
 
     retention: Retention
     steps: tuple[Deletion, ...]
@@ -69,7 +69,7 @@ class PrunePlan:
 
 
 def plan_prune(facts: RetentionFacts) -> PrunePlan:
-    """What to delete. Only for who holds the lock of the backups: nobody is making one.
+    """The deletions. Only for the holder of the lock of the backups, so that none is being made.
 
     Raises ForeignStorageError when the backups there are not this instance's.
     """
@@ -103,7 +103,7 @@ def _refuse_foreign(facts: RetentionFacts) -> None:
 
 
 def _leftovers(contents: Contents) -> Iterator[Deletion]:
-    """What is left of backups that were cut off, made or deleted; the storage's clock tells how old it is."""
+    """Leftovers of backups whose making or deletion was cut off; the storage's clock tells their age."""
     newest = max((one.modified for one in contents.objects), default=None)
     for backup in sorted(contents.unfinished):
         objects = _objects(contents, backup)
@@ -173,7 +173,7 @@ _NO_END = 2**64
 
 
 def _why_log_stays(retention: Retention, kept: list[Manifest]) -> str:
-    """A backup whose manifest cannot be read may need any log from its time on, and nobody knows which."""
+    """A backup whose manifest cannot be read may need any log from its time on."""
     unreadable = [name for name in retention.kept if name not in {backup.id for backup in kept}]
     oldest = min((moment_of(backup.id) for backup in kept), default=None)
     old = [name for name in unreadable if oldest is not None and moment_of(name) < oldest]

@@ -45,7 +45,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is to become of each backup."""
+    """The decision about each backup."""
 
     kept: Mapping[str, str]
     """Those that stay, and why; oldest first."""
@@ -109,7 +109,7 @@ def _way_if_known(histories: Mapping[int, str], timeline: int) -> Way | None:
 
 
 def _line(contents: Contents) -> list[_Aged]:
-    """All backups, oldest first, by their places in the log; the unreadable ones by what they are named."""
+    """All backups, oldest first, by their places in the log; the unreadable ones by their names."""
     entries = catalog(contents)
     line = _aged(
         [one for one in entries if one.manifest], {one.name: one.modified for one in contents.objects}

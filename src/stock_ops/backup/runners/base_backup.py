@@ -27,7 +27,7 @@ class Base:
 
 
 def take_base(facts: CreationFacts, backup: str, parent: Manifest | None, advance: Advance) -> Base:
-    """Copy the server's files, or what changed since `parent`, and keep PostgreSQL's manifest of them.
+    """Copy the server's files, or the changes since `parent`, and keep PostgreSQL's manifest of them.
 
     Each file is compared with that manifest as it passes. Raises PartError, StorageError.
     """

@@ -23,7 +23,7 @@ class Beside:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine returns; when its caller is interrupted, it is cancelled and tidies up first."""
+        """The result of the coroutine; an interrupted caller cancels it and lets it tidy up first."""
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
         except BaseException:

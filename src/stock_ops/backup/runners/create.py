@@ -43,7 +43,7 @@ _SHIPPING_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that was made, and what people should know of it."""
+    """A new backup, and its notes for people."""
 
     manifest: Manifest
     held_off_s: float
@@ -53,7 +53,7 @@ class Made:
 
 
 def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives_way: bool = False) -> Made:
-    """Do the steps of the plan. Only for who holds the lock of the backups.
+    """Do the steps of the plan. Only for the holder of the lock of the backups.
 
     gives_way: all work but the mark has less priority than what answers requests, the server's too; so has
     this thread from then on. The mark has not, for others wait for it.
@@ -105,7 +105,7 @@ _QUIET = (ClearLeftovers(),)
 
 @dataclass(frozen=True, slots=True)
 class _Streams:
-    """What was kept of Valkey."""
+    """The data of Valkey in the backup."""
 
     part: StoredPart | None
     keys: int = 0
@@ -114,7 +114,7 @@ class _Streams:
 
 @dataclass(frozen=True, slots=True)
 class _AtMark:
-    """What was measured and copied at the mark."""
+    """Everything measured and copied at the mark."""
 
     held: HeldMark
     streams: _Streams
@@ -212,7 +212,7 @@ def _positions(facts: CreationFacts) -> Positions | OpsError:
 
 
 def _keep_streams(plan: BackupPlan, facts: CreationFacts, positions: Positions | OpsError) -> _Streams:
-    """A Valkey that is down stands in no backup's way: it is said, and what it holds is missing."""
+    """A Valkey that is down stops no backup: the backup says that its data are missing."""
     if isinstance(positions, OpsError):
         return _Streams(None, flaw=positions)
     try:

@@ -9,7 +9,7 @@ from stock_ops.storage.objects import dump_of
 
 
 def take_dump(facts: CreationFacts, backup: str, snapshot: str, advance: Advance) -> StoredPart:
-    """Dump what the snapshot shows. Raises PartError, StorageError."""
+    """Dump the snapshot. Raises PartError, StorageError."""
     name = dump_of(backup)
     command = ["pg_dump", "-Fc", "--compress=none", f"--snapshot={snapshot}", "--no-password"]
     command += ["-h", LOOPBACK, "-p", str(facts.address.port), "-U", BACKUP_ROLE, "-d", DATABASE]

@@ -1,4 +1,4 @@
-"""What backups left that were cut off: objects without a manifest, and files that were never finished."""
+"""Leftovers of backups that were cut off: objects without a manifest, and unfinished files."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from stock_ops.storage.storage import Storage
 
 
 def clear_leftovers(storage: Storage, contents: Contents) -> None:
-    """Remove the objects of every unfinished backup. Only for who holds the lock of the backups."""
+    """Remove the objects of every unfinished backup. Only for the holder of the lock of the backups."""
     for backup in sorted(contents.unfinished):
         discard_backup(storage, backup)
     if isinstance(storage, FolderStorage):

@@ -1,4 +1,4 @@
-"""A named place in the log; that of a backup with the snapshot that shows just what lies before it."""
+"""A named place in the log; that of a backup with the snapshot of everything before it."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ class HeldMark:
     snapshot: str
     holder: asyncpg.Connection
     held_off_s: float
-    """How long nobody could write, from the last lock to the commit."""
+    """How long writers were held off, from the last lock to the commit."""
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +85,7 @@ LIMIT 1
 
 
 async def _attempt(holder: asyncpg.Connection, writer: asyncpg.Connection, name: str) -> HeldMark | None:
-    """The mark; None when others were at work. What was locked is free again either way."""
+    """The mark; None when others were at work. All locks are free again either way."""
     if not await _lock(writer):
         return None
     begun = time.monotonic()

@@ -34,7 +34,7 @@ class Count:
 
 
 class Output:
-    """What a program prints. Its end is reached only if the program ended well; else PartError is raised."""
+    """The output of a program. Its end is reached only if the program succeeded; else PartError is raised."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes]", errors: BinaryIO, what: str, watches: tuple[Watch, ...]
@@ -61,7 +61,7 @@ class Output:
 
 @contextlib.contextmanager
 def output_of(tools: Tools, command: Sequence[str], what: str, *watches: Watch) -> Iterator[BinaryIO]:
-    """Run one of PostgreSQL's programs and read what it prints. It ends with the context, and with us.
+    """Run one of PostgreSQL's programs and read its output. It ends with the context, and with us.
 
     command: its name and arguments. watches: each sees all that is read.
     """

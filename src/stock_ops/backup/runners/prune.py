@@ -1,4 +1,4 @@
-"""Delete old backups, one object after another; whatever cuts that off, the next prune does the rest."""
+"""Delete old backups, one object after another; after any interruption the next prune does the rest."""
 
 from stock_ops.backup.plans.prune import Deletion
 from stock_ops.kit.errors import OpsError, StoppedByUserError
@@ -9,7 +9,7 @@ from stock_ops.storage.storage import Storage, StorageError
 
 
 def run_prune(steps: tuple[Deletion, ...], storage: Storage, report: Report) -> None:
-    """Do the deletions in order. Only for who holds the lock of the backups.
+    """Do the deletions in order. Only for the holder of the lock of the backups.
 
     Raises StorageError, StoppedByUserError: what was to stay is untouched.
     """
@@ -27,7 +27,7 @@ def run_prune(steps: tuple[Deletion, ...], storage: Storage, report: Report) -> 
 
 
 def sweep(storage: Storage) -> int:
-    """Remove what killed writers left in a folder; returns how many files. A bucket shows nothing of it."""
+    """Remove the leftovers of killed writers in a folder; returns how many files. A bucket shows none."""
     return storage.sweep() if isinstance(storage, FolderStorage) else 0
 
 

@@ -1,4 +1,4 @@
-"""What Valkey holds that cannot be computed again: read at the mark, and put back by a restore.
+"""Data of Valkey that cannot be computed again: read at the mark, and put back by a restore.
 
 Positions are read before the mark and everything else after it. Whatever a consumer has done with an event by
 then is in the database at the mark; an event may come twice after a restore, but none is passed over.
@@ -47,7 +47,7 @@ def opened(cache: Cache) -> Iterator[Client]:
 
 
 def read_positions(client: Client) -> Positions:
-    """How far each group of each stream has come, and what it has not confirmed yet."""
+    """The position of each group of each stream, and its unconfirmed entries."""
     keys = set(client.scan_iter(count=_BATCH, _type="stream"))
     found = {key: _unless_gone(client, key, "stream", _read_groups) for key in keys}
     return {key: groups for key, groups in found.items() if groups is not None}
@@ -61,7 +61,7 @@ def read_keys(client: Client, positions: Positions) -> list[dict[str, Any]]:
 
 
 def put_back(client: Client, keys: Sequence[Mapping[str, Any]]) -> None:
-    """Bring back what read_keys gave; a key of the same name is replaced."""
+    """Put back the keys that read_keys gave; a key of the same name is replaced."""
     for one in keys:
         key = decode(one["key"])
         client.delete(key)

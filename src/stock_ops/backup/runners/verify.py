@@ -79,7 +79,7 @@ def _bytes_to_read(backup: Manifest) -> int:
 
 
 def _note(storage: Storage, backup: str, flaw: str | None) -> None:
-    """What is true now is written before what was true is removed."""
+    """The new finding is written before the old one is removed."""
     now = datetime.now(UTC)
     if flaw is None:
         write_bytes(storage, verification_of(backup), dump_verification(Verification(now, "read")))
@@ -90,7 +90,7 @@ def _note(storage: Storage, backup: str, flaw: str | None) -> None:
 
 
 class _Check(Protocol):
-    """A sink that looks at what passes."""
+    """A sink that inspects the bytes that pass."""
 
     def write(self, data: bytes) -> object:
         """The next bytes."""

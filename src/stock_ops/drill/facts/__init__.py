@@ -1,1 +1,1 @@
-"""What drills found, and what a platform shows."""
+"""Results of drills, and the charts of a running platform."""

@@ -1,4 +1,4 @@
-"""What a running platform shows: its instruments and its charts, read as any client reads them."""
+"""The instruments and charts of a running platform, read as any client reads them."""
 
 import contextlib
 import http.client
@@ -33,7 +33,7 @@ class Address:
 
 
 class NoAnswerError(PartError):
-    """The platform does not answer, or not with what was asked for."""
+    """The platform does not answer, or not with the chart."""
 
     def __init__(self, address: Address, path: str, reason: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What the drills found: their journals, of those that were cut off, too."""
+"""The results of drills, read from their journals; those that were cut off included."""
 
 import json
 import re
@@ -24,7 +24,7 @@ class Drill:
     finished_at: datetime | None
     """None: it still runs, was cut off, or its journal cannot be read."""
     outcome: Outcome
-    """Whatever is not known to have passed or failed has not run."""
+    """A drill that is not known to have passed or failed has not run."""
     rpo_s: float | None
     """Age of the newest heartbeat that was recovered, when the drill began."""
     rto_s: float | None
@@ -50,7 +50,7 @@ def is_drill_id(text: str) -> bool:
 
 
 def report_file(folder: Path) -> Path:
-    """What people read, in a drill's folder."""
+    """The report for people, in a drill's folder."""
     return folder / "report.html"
 
 

@@ -1,4 +1,4 @@
-"""The ways in which what is read from a storage can be damaged."""
+"""The kinds of damage to objects that are read from a storage."""
 
 from dataclasses import dataclass
 

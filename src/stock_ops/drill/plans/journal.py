@@ -1,4 +1,4 @@
-"""A drill as it is told: its checks, what each of them found, and whether the drill passed. Pure.
+"""The journal of a drill: its checks, their findings, and whether the drill passed. Pure.
 
 Steady state, method, steady state, rollback. A drill has passed only if each of its checks ran and passed.
 """
@@ -30,15 +30,15 @@ class Check:
     label: str
     """In two words."""
     title: str
-    """What has to be so."""
+    """The claim."""
     phase: Phase
     outcome: Outcome = "not_run"
     started_at: datetime | None = None
     seconds: float | None = None
     found: str = ""
-    """What was found; why it failed, or why it did not run."""
+    """The finding; why it failed, or why it did not run."""
     todo: str = ""
-    """What the operator can do about it."""
+    """The operator's next step."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ class Times:
     """The moments that the picture shows."""
 
     marked_at: datetime | None = None
-    """What the backup holds without any log."""
+    """Data of the backup without any log."""
     begun_at: datetime | None = None
     """The restore begins."""
     beat_at: datetime | None = None
@@ -78,7 +78,7 @@ class Journal:
     sabotage: bool
     storage: str
     scratch: str
-    """Folder of the scratch instance; whoever finds it after the process is gone clears it."""
+    """Folder of the scratch instance; cleared by the next drill or start if this process dies."""
     pid: int
     pid_since: float
     """Epoch seconds; tells the process from a later one of the same number."""
@@ -89,7 +89,7 @@ class Journal:
     times: Times = field(default_factory=Times)
     finished_at: datetime | None = None
     obstacle: str = ""
-    """Why the drill could not begin, or who stopped it."""
+    """Why the drill could not begin, or was stopped."""
     todo: str = ""
 
     @property

@@ -1,4 +1,4 @@
-"""What a database needs before and after a logical dump is loaded into it. Pure.
+"""The statements that a database needs before and after a logical dump is loaded. Pure.
 
 TimescaleDB wants the extension in the very version that was dumped, and its background work stopped while the
 tables are filled: https://docs.timescale.com/self-hosted/latest/backup-and-restore/logical-backup/

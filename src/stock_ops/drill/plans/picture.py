@@ -1,4 +1,4 @@
-"""The picture in a drill's report: what is recovered up to which moment, and how long each step takes."""
+"""The picture in a drill's report: the recovered span of time, and the duration of each step."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -115,7 +115,7 @@ def _row(number: int, check: Check, scale: _Scale) -> Markup:
 
 
 def _flags(journal: Journal, scale: _Scale, height: float) -> list[Markup]:
-    """From the beginning of the restore to the first chart: what an outage would last."""
+    """From the beginning of the restore to the first chart: the length of an outage."""
     times, base = journal.times, height + 14
     if journal.sabotage or times.begun_at is None or times.chart_at is None:
         return []

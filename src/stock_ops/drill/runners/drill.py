@@ -56,7 +56,7 @@ _LEFT = "The restored copy was removed; the live data were never touched."
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator asks for."""
+    """The operator's request."""
 
     settings: BackupSettings
     scratch: Path | None = None
@@ -73,13 +73,13 @@ class Result:
 
 
 Method = Callable[[Recorder, Ground, Report], None]
-"""What is done between the two looks at the live platform."""
+"""The part of a drill between the two looks at the live platform."""
 
 
 def run_drill(
     layout: Layout, wish: Wish, method: Method, report: Report, *, sabotage: bool = False
 ) -> Result:
-    """Steady state, method, steady state, rollback. Only for who holds the lock of the backups."""
+    """Steady state, method, steady state, rollback. Only for the holder of the lock of the backups."""
     clear_abandoned(layout)
     recorder = _begin(layout, wish, report, sabotage=sabotage)
     interrupted = False
@@ -173,7 +173,7 @@ def _run(layout: Layout, wish: Wish, method: Method, recorder: Recorder, report:
 
 
 def _clean_up(folder: Path) -> Found:
-    """End what still works there, and remove the folder. Raises PartError when something is left."""
+    """End the processes there, and remove the folder. Raises PartError when something is left."""
     discard(folder)
     left = observe_leftovers(Layout(folder), Supervisor(None, answers=False, parts=()))
     if left or folder.exists():
@@ -182,7 +182,7 @@ def _clean_up(folder: Path) -> Found:
 
 
 def name_backup(recorder: Recorder, chosen: Chosen) -> None:
-    """Write down what is restored. Where no backup has a dump, there is none to look at."""
+    """Write down the choice. Where no backup has a dump, that check is left out."""
     backup, chain = chosen.choice.backup, tuple(one.id for one in chosen.choice.chain)
     journal = replace(recorder.journal, backup=backup.id, chain=chain)
     if newest_dump(chosen.contents.archive) is None:
@@ -203,7 +203,7 @@ def _fetch(chosen: Chosen, report: Report) -> Found:
 
 
 def _read_streams(chosen: Chosen) -> None:
-    """What the backup holds of Valkey can be read, too. Raises DamagedBackupError."""
+    """The backup's data of Valkey can be read, too. Raises DamagedBackupError."""
     if part := chosen.choice.backup.part("valkey"):
         text = io.BytesIO()
         fetch_part(chosen.shop, part, text)

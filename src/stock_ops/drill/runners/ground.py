@@ -1,4 +1,4 @@
-"""What a drill works with: the live instance, the storage, the key, and a folder of its own."""
+"""The ground of a drill: the live instance, the storage, the key, and a folder of its own."""
 
 import shutil
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a restore would take from a storage, and where it is made again."""
+    """The choice of a restore, and the place where it is rebuilt."""
 
     contents: Contents
     choice: Choice
@@ -107,7 +107,7 @@ def take_newest(
     storage: Storage | None = None,
     identity: str | None = None,
 ) -> Chosen:
-    """What a restore takes, by the same rules as `stockops restore`.
+    """The choice of a restore, by the same rules as `stockops restore`.
 
     storage, identity: others than those of the drill, which a sabotage damages.
     Raises NoBackupError, DamagedBackupError, MissingWalError, UnfitError, DiskFullError, StorageError.
@@ -124,7 +124,7 @@ def take_newest(
 
 
 def clear_abandoned(layout: Layout) -> None:
-    """End and remove what drills left that were killed."""
+    """End and remove the leftovers of killed drills."""
     for folder in read_abandoned(layout):
         discard(folder)
 

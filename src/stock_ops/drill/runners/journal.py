@@ -21,7 +21,7 @@ from stock_ops.local.facts.unfinished import journal_file
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a check that passed has found."""
+    """The finding of a check that passed."""
 
     words: str
     figures: Mapping[str, Figure] = field(default_factory=dict)

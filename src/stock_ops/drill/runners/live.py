@@ -59,7 +59,7 @@ def check_unaffected(facts: Facts, port: int, before: Supervisor) -> Found:
 
 
 def judge_freshness(beat_at: datetime | None, read_at: datetime, archive: ArchiveState | None) -> Found:
-    """Whether what would be lost is within the limit. Raises PartError saying what holds up the archive.
+    """Whether the data loss is within the limit. Raises PartError naming the obstacle of the archive.
 
     read_at: when the last of the log was read.
     """

@@ -1,4 +1,4 @@
-"""What a drill finds out about restored data, once their database runs: charts, structure, soundness."""
+"""The checks of a drill on restored data, once their database runs: charts, structure, soundness."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -59,7 +59,7 @@ def read_beat(server: ScratchServer) -> datetime | None:
 
 
 def check_structure(ground: Ground, backup: Manifest, server: ScratchServer) -> Found:
-    """Compare with the manifest; what has changed since the backup must be as in the live database.
+    """Compare with the manifest; changes since the backup must be as in the live database.
 
     Raises UnsoundDataError.
     """
@@ -110,7 +110,7 @@ def _without_bars(server: ScratchServer, drawn: Callable[[], object]) -> Found:
 
 
 def _compare_live(ground: Ground, chart: Chart) -> str:
-    """What the live platform draws. Raises UnsoundDataError where it draws the same bars in another way."""
+    """The chart of the live platform. Raises UnsoundDataError where it draws the same bars in another way."""
     try:
         live = ask_chart(Address(public_host(ground.facts.overrides), ground.port), chart.question)
     except NoAnswerError as error:

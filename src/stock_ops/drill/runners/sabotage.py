@@ -1,4 +1,4 @@
-"""A drill that tries to fail: it damages what is read from the storage, and what was restored."""
+"""A drill that tries to fail: it damages objects as they are read, and restored data."""
 
 import asyncio
 import contextlib
@@ -90,12 +90,12 @@ class _Saboteur:
     ground: Ground
     backup: Manifest
     server: ScratchServer
-    """The restored data at the backup's mark; nobody else uses them."""
+    """The restored data at the backup's mark, for this drill alone."""
     changed: str = ""
     """The table in which a value was changed."""
 
     def do(self, one: Sabotage) -> tuple[tuple[str, ...], Look]:
-        """Damage something; returns what an error must name, and what has to raise it."""
+        """Damage something; returns the words that an error must hold, and the check that must raise it."""
         match one.reach:
             case "value":
                 self.changed = ask(self.server, change_value)

@@ -1,4 +1,4 @@
-"""A storage as it would be after damage: what is read is changed on its way; nothing is ever written."""
+"""A damaged view of a storage: objects change as they are read; nothing is ever written."""
 
 import io
 from collections.abc import Iterator

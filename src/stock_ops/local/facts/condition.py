@@ -31,7 +31,7 @@ class Condition:
     host: str
     ports: dict[str, int]
     kept: tuple[Kept, ...] = ()
-    """What restores have replaced."""
+    """Old data that restores have replaced."""
     restoring: bool = False
     """A restore has begun and has not come to its end."""
 

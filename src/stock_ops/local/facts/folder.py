@@ -31,7 +31,7 @@ class Folder:
     nearest: Path
     """The folder itself, else the nearest one above it that exists."""
     entries: frozenset[str]
-    """Names of what is in it."""
+    """Names of its entries."""
     modes: Mapping[Path, Mode | None]
     """Our folders in it; None where one is missing."""
     free_bytes: int

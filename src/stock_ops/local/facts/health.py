@@ -24,7 +24,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a part answers, and what is needed to ask it."""
+    """The address of a part, and the means to ask it."""
 
     name: str
     host: str

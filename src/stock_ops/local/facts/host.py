@@ -1,4 +1,4 @@
-"""The machine and the user: who we are, whom the servers run as, limits, memory, clock."""
+"""The machine: versions, limits, memory, clock."""
 
 import os
 import platform

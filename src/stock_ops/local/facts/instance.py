@@ -1,4 +1,4 @@
-"""What the data folder remembers: ports, passwords, the database cluster, the generated settings."""
+"""The memory of the data folder: ports, passwords, the database cluster, the generated settings."""
 
 import json
 import struct
@@ -34,7 +34,7 @@ class Memory:
     code: str | None
     """Fingerprint of the program that was started last."""
     backup: str | None = None
-    """Fingerprint of what the part `backup` was started with last."""
+    """Fingerprint of the last start of the part `backup`: its code and its settings."""
 
 
 @dataclass(frozen=True, slots=True)

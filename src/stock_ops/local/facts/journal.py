@@ -1,4 +1,4 @@
-"""What the supervisor's own log says about crashes and restarts."""
+"""Crashes and restarts, from the supervisor's own log."""
 
 import re
 from collections.abc import Iterable

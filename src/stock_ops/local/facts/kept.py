@@ -9,7 +9,7 @@ from stock_ops.local.facts.folder import size_bytes
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one restore has replaced."""
+    """The old data of one restore."""
 
     name: str
     folder: Path

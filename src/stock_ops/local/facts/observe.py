@@ -47,7 +47,7 @@ from stock_ops.storage.facts.keys import Keys, observe_keys
 
 @dataclass(frozen=True, slots=True)
 class Spare:
-    """Values nobody uses yet, drawn here so that the plan stays a pure function."""
+    """Unused values, drawn here so that the plan stays a pure function."""
 
     secrets: Secrets
     ports: tuple[int, ...]
@@ -55,7 +55,7 @@ class Spare:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One data folder and what belongs to it, at one moment."""
+    """One data folder with its processes and ports, at one moment."""
 
     layout: Layout
     account: Account
@@ -76,13 +76,13 @@ class Facts:
     stale_pid: int | None
     """The supervisor that a pid file names although it is gone."""
     taken: Mapping[int, Holder]
-    """Holders of those of our ports on which somebody listens, we ourselves included."""
+    """Holders of our ports that are in use, this instance included."""
     closed: str | None
-    """Why nobody at all can listen at our public address; None when somebody can, or does."""
+    """Why no program can listen at our public address; None when one can, or does."""
     texts: Mapping[Path, str | None]
     """Generated files as they are now."""
     health: Mapping[str, Health]
-    """What the parts said that run."""
+    """Answers of the running parts."""
     now: float
     """Epoch seconds."""
     environment: frozenset[str]
@@ -94,7 +94,7 @@ class Facts:
     """A restore was cut off while it put its data in place."""
     keys: Keys = field(default_factory=Keys)
     overview: Mapping[str, Any] | None = None
-    """What the part `backup` says; None when it does not run."""
+    """The account of the part `backup`; None when it does not run."""
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The part `backup`: what it remembers between its starts, and what it says of itself while it runs."""
+"""The part `backup`: its memory between starts, and its own account while it runs."""
 
 import http.client
 import json
@@ -41,7 +41,7 @@ class PartMemory:
 
 
 def read_part_memory(layout: Layout) -> PartMemory:
-    """What was written last; nothing where that makes no sense, for all of it can be found out again."""
+    """The last state written; empty where that makes no sense, for all of it can be found out again."""
     try:
         return _memory(json.loads(layout.backup_state.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
@@ -68,7 +68,7 @@ def _memory(body: dict[str, Any]) -> PartMemory:
 
 
 def ask_part(layout: Layout) -> dict[str, Any] | None:
-    """What the part `backup` says of itself; None when it does not run."""
+    """The account that the part `backup` gives of itself; None when it does not run."""
     memory = read_memory(layout)
     port = memory.ports.get("backup") if isinstance(memory, Memory) else None
     if port is None:

@@ -1,4 +1,4 @@
-"""Which ports of this machine are free, and who holds the others."""
+"""The free ports of this machine, and the holders of the others."""
 
 import contextlib
 import errno
@@ -28,7 +28,7 @@ class Holder:
 
 
 def obstacle(host: str, port: int) -> OSError | None:
-    """What keeps a server from listening there now; None when nothing does."""
+    """The obstacle to listening there now; None when there is none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""What runs for one data folder: the supervisor, its parts, and processes that lost their supervisor."""
+"""The processes of one data folder: the supervisor, its parts, and those that lost their supervisor."""
 
 import contextlib
 import http.client
@@ -101,7 +101,7 @@ def control(layout: Layout) -> Iterator[Any]:
 
 
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
-"""What the control socket raises when nobody answers."""
+"""Errors of a control socket that does not answer."""
 
 
 def observe_supervisor(layout: Layout) -> Supervisor:

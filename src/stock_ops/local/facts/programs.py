@@ -35,7 +35,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What is installed; None where it is not."""
+    """The installed programs; None where one is missing."""
 
     postgresql: Wheel | None
     valkey: Wheel | None
@@ -102,7 +102,7 @@ def fingerprints() -> Fingerprints:
 
 
 def read_objection(programs: Programs, overrides: Path) -> str | None:
-    """What the platform has against the operator's settings; None where it takes them, or is itself missing.
+    """The platform's objection to the operator's settings; None where it takes them, or is itself missing.
 
     It is asked, because only the platform knows its settings. Takes as long as it takes to load, about 0.6 s.
     """

@@ -13,7 +13,7 @@ from stock_ops.storage.facts.place import open_storage
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """What was found at the storage itself, whether anything runs or not."""
+    """The state of the storage itself, whether anything runs or not."""
 
     where: str
     unreachable: OpsError | None

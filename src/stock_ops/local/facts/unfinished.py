@@ -1,4 +1,4 @@
-"""What restores and drills left when they were cut off, as far as a start must know it."""
+"""Restores and drills that were cut off, as far as a start must know of them."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import psutil
 from stock_ops.kit.layout import Layout
 
 Stage = Literal["fetch", "build", "log", "prove", "recover", "settle", "place"]
-"""What a restore is about to do; everything before it is done."""
+"""The next step of a restore; everything before it is done."""
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 

@@ -1,4 +1,4 @@
-"""What doctor thinks of this machine: each finding names what is missing and how to get it."""
+"""The findings of `doctor`: each names the fault and its remedy."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What must stop, in order: first the platform, then what it stands on."""
+"""The steps of `down`, in order: first the platform, then its servers."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def plan_down(supervisor: Supervisor, leftovers: tuple[Leftover, ...]) -> tuple[
 
 
 def archive_trouble(steps: tuple[Step, ...], memory: PartMemory) -> str | None:
-    """What the part `backup`, which the steps have ended, could not bring into the storage any more.
+    """The log that the part `backup`, which the steps have ended, could not archive any more.
 
     memory: of the part, after its end.
     """

@@ -80,7 +80,7 @@ def refuse_service(facts: Facts) -> None:
 
 
 def refuse_data(facts: Facts) -> None:
-    """Raise CorruptFileError or ForeignDataError when what is in the folder cannot be understood.
+    """Raise CorruptFileError or ForeignDataError when the folder's files cannot be understood.
 
     Raises UnfinishedRestoreError when a restore may have left nothing, or the old data, in place.
     """
@@ -164,7 +164,7 @@ def refuse_objection(facts: Facts, objection: str | None) -> None:
 
 
 def refuse_address(facts: Facts, host: str, port: int) -> None:
-    """Raise AddressError when nobody can listen at the public address."""
+    """Raise AddressError when no program can listen at the public address."""
     if facts.closed is None:
         return
     todo = f'Write an address of this machine, as host = "{LOOPBACK}", in {facts.layout.overrides}.'
@@ -179,7 +179,7 @@ _SECONDS = frozenset({"drain_s", "shutdown_timeout_s"})
 
 
 def _wanted(key: str, value: object) -> str | None:
-    """What to write in the place of a value that cannot be used; None for one that can."""
+    """The correction of a value that cannot be used; None for one that can."""
     if not _KEY.fullmatch(key):
         return "the name of a setting, as docs/settings.md lists them."
     if key == "host" and not (isinstance(value, str) and value):

@@ -41,7 +41,7 @@ class Servers:
 
 
 def platform_settings(servers: Servers, secrets: Secrets, overrides: Mapping[str, Any]) -> str:
-    """platform.toml: what stockops decides, over what the operator wants."""
+    """platform.toml: the operator's settings, and over them those that stockops decides."""
     ports = servers.ports
     chosen = {"host": LOOPBACK, "log_format": "json", "drain_s": _DRAIN_S} | dict(overrides)
     decided = {

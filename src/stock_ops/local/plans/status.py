@@ -1,4 +1,4 @@
-"""From what was observed to one word, an exit code, and the lines of `stockops status`."""
+"""From observations to one word, an exit code, and the lines of `stockops status`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,13 +62,13 @@ def places(layout: Layout) -> tuple[tuple[str, str], ...]:
 
 
 def keys_drawn(steps: Sequence[Step]) -> list[tuple[str, str]]:
-    """Said once: whoever loses this file has no backups."""
+    """Told once: without this file there are no backups."""
     told = "copy it to another place now; without it the backups cannot be opened"
     return [("Backup key", f"{step.key_file}: {told}") for step in steps if isinstance(step, DrawKey)]
 
 
 def urgent(overview: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """What keeps the backups from being of use from their beginning, as far as it is known after a start."""
+    """Warnings that make backups useless from their beginning, as far as they are known after a start."""
     found = overview["warnings"] if overview else ()
     return [_warning(one) for one in found if one["kind"] in _URGENT]
 
@@ -138,7 +138,7 @@ def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequen
 
 
 def _problem(facts: Facts) -> OpsError | None:
-    """What the next start would be refused for, whatever runs now."""
+    """The reason why the next start would be refused, whatever runs now."""
     try:
         refuse_data(facts)
     except OpsError as error:
@@ -161,7 +161,7 @@ def _headline(facts: Facts, state: str) -> str:
 
 
 def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
-    """How the backups stand, and what of them needs somebody."""
+    """The state of the backups, and their warnings."""
     if overview is None:
         return
     backups, lag_s = overview["backups"], overview["archive"]["lag_s"]
@@ -173,7 +173,7 @@ def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tu
 
 
 def _restore_lines(condition: Condition) -> Iterator[tuple[str, str]]:
-    """What restores have left."""
+    """Traces of restores."""
     if condition.restoring:
         yield "Restore", "unfinished; the same command continues it, a different one starts over"
     if condition.kept:

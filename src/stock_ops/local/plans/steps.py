@@ -61,7 +61,7 @@ class WriteFiles:
 
 @dataclass(frozen=True, slots=True)
 class RemoveLeftover:
-    """Remove what an earlier run left unfinished."""
+    """Remove the leftovers of an earlier run."""
 
     path: Path
     why: str
@@ -213,7 +213,7 @@ class RunPlatform:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Write down what the next start must know."""
+    """Write down the memory of the next start."""
 
     memory: Memory
     what: str

@@ -28,7 +28,7 @@ DEFAULT_PORT = 8080
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a start leads to."""
+    """The state that a start leads to."""
 
     memory: Memory
     secrets: Secrets

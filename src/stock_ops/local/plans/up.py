@@ -1,4 +1,4 @@
-"""What is still missing until the platform runs. A platform that runs as it should needs no step."""
+"""The steps of `up` that are still missing. A platform that runs as it should needs none."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -215,7 +215,7 @@ def _back_up(facts: Facts, target: Target, *, stopped: bool, changed: bool) -> I
 
 
 def _mark_of_backup(facts: Facts, target: Target) -> str | None:
-    """Fingerprint of what the part runs with; it reads its settings only when it starts."""
+    """Fingerprint of the part's code and settings, which it reads only when it starts."""
     if "backup" not in facts.parts:
         return None
     ports = [target.memory.ports[name] for name in ("postgresql", "backup")]

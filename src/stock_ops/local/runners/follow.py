@@ -1,4 +1,4 @@
-"""Read the parts' logs: their last lines, and what comes after."""
+"""Read the parts' logs: their last lines, then new ones."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ _WINDOW_BYTES = 64 * 2**10
 
 
 class Follower:
-    """One log: its last lines first, then what is added, across rotation and truncation."""
+    """One log: its last lines first, then new ones, across rotation and truncation."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

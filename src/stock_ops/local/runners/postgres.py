@@ -40,7 +40,7 @@ def create_cluster(step: CreateCluster, programs: Programs) -> None:
 
 
 def discard(unfinished: Path) -> None:
-    """Remove what a start that was cut off left of a cluster, once nobody writes to it any more.
+    """Remove the remains of a cluster from a start that was cut off, once its writers have ended.
 
     A killed initdb leaves its own children behind, which work on until they notice.
     """
@@ -49,7 +49,7 @@ def discard(unfinished: Path) -> None:
 
 
 def end_writers(folder: Path) -> None:
-    """Kill what still writes to a cluster in the folder, and wait until it is gone."""
+    """Kill the writers of a cluster in the folder, and wait until they are gone."""
     writers = [process for process in psutil.process_iter() if _writes_to(process, folder)]
     for process in writers:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -57,7 +57,7 @@ _SETUP_LOG_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the steps work on."""
+    """The objects of the steps' work."""
 
     facts: Facts
     marks: Mapping[str, int]

@@ -24,7 +24,7 @@ from stock_ops.restore.runners.scratch import Place
 
 
 def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes: bool) -> int:
-    """Restore what the operator wishes, or go on with a restore that was cut off."""
+    """Begin the restore, or go on with one that was cut off."""
     works = observe_works(layout.restore, layout.postgresql)
     if rest := plan_place(works):
         return _finish(layout, rest, report, dry_run=dry_run, yes=yes)
@@ -54,7 +54,7 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
 
 
 def _first(facts: Facts) -> list[tuple[str, str]]:
-    """What the operator does before; a restore itself stops nothing."""
+    """The operator's step before that; a restore itself stops nothing."""
     try:
         refuse_live(facts)
     except LiveDataError:
@@ -123,5 +123,5 @@ def _job(layout: Layout, facts: Facts, source: Source, progress: Progress) -> Jo
 
 
 def _memory(facts: Facts) -> Memory:
-    """The sample data count as imported: what came back is what was backed up, and nothing is added to it."""
+    """The sample data count as imported: nothing is added to the restored data."""
     return Memory(FORMAT, {}, facts.fingerprints.sample, None)

@@ -14,7 +14,7 @@ from stock_ops.local.facts.unfinished import is_putting_in_place
 
 
 def list_kept(data: Data = None, as_json: Json = False) -> None:
-    """Show what restores have replaced."""
+    """Show the old data that restores have replaced."""
     run_verb("kept list", as_json, lambda report: _list(layout_of(data), report))
 
 

@@ -1,4 +1,4 @@
-"""What a restore takes its data from: the storage is looked at, and backup and log are chosen."""
+"""The source of a restore: the storage is looked at, and backup and log are chosen."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from stock_ops.storage.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the operator typed."""
+    """The operator's words."""
 
     request: Request
     storage: str | None
@@ -34,7 +34,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A storage that was looked at, and what was chosen in it."""
+    """A storage that was looked at, and the choice in it."""
 
     storage: Storage
     settings: BackupSettings
@@ -45,7 +45,7 @@ class Source:
 
 
 def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
-    """Look at the storage and choose. What stands in the way is said before anything is touched."""
+    """Look at the storage and choose. Every obstacle is told before anything is touched."""
     settings, place = read_backup_settings(layout), wish.storage
     storage = open_storage(layout, replace(settings, storage=absolute(place)) if place else settings)
     identity = read_identity(wish.key_file or settings.key_file)

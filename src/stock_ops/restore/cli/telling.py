@@ -1,4 +1,4 @@
-"""What a restore asks and tells."""
+"""The question and the report of a restore."""
 
 import shlex
 from typing import Any
@@ -13,7 +13,7 @@ from stock_ops.storage.facts.place import absolute
 
 
 def way_back(layout: Layout, wish: Wish, timeline: int) -> str:
-    """What to type for the end of a timeline, from where this restore takes its data."""
+    """The command that restores the end of a timeline from the same storage."""
     words = ["restore", "--timeline", str(timeline)]
     words += ["--storage", absolute(wish.storage)] if wish.storage else []
     words += ["--key-file", str(wish.key_file.absolute())] if wish.key_file else []
@@ -21,12 +21,12 @@ def way_back(layout: Layout, wish: Wish, timeline: int) -> str:
 
 
 def _command(layout: Layout, *words: str) -> str:
-    """What to type, for a shell, so that it means this data folder."""
+    """A command for a shell, on this data folder."""
     return shlex.join(["stockops", *words, "--data", str(layout.root)])
 
 
 def question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
-    """What the operator is asked before anything is touched."""
+    """The question before anything is touched."""
     begin = "Go on with the restore of" if going_on else "Restore"
     size = megabytes(sum(part.plain_bytes for backup in choice.chain if (part := backup.part("base"))))
     present = " The data that are there are kept." if layout.postgresql.exists() else ""
@@ -48,7 +48,7 @@ def hint(layout: Layout, source: Source, wish: Wish) -> list[tuple[str, str]]:
 
 
 def tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[str, str]]) -> None:
-    """What came back, to where, and what to type next."""
+    """The result, the old data, and the next command."""
     folder = layout.kept / progress.keep
     held = folder.exists()
     lines = [("Restored", f"{progress.chain[-1]}, to the {progress.target}")]

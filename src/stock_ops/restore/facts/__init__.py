@@ -1,1 +1,1 @@
-"""What a restore needs to know, and how far it came."""
+"""The progress of a restore, and the limits of this machine."""

@@ -1,4 +1,4 @@
-"""What this machine and this release can take: the newest schema, the extensions, the cluster in place."""
+"""The limits of this machine and this release: the newest schema, the extensions, the cluster in place."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from stock_ops.local.facts.instance import read_system_identifier
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What a backup must fit."""
+    """The limits that a backup must fit."""
 
     system_identifier: str | None
     """Of the cluster in place; None: there is none that could be told from another."""
@@ -22,7 +22,7 @@ class Here:
     """Versions of each extension that this PostgreSQL can make."""
     free_bytes: int
     used_bytes: int
-    """What an unfinished restore takes already."""
+    """Size of an unfinished restore's files."""
 
 
 def observe_here(layout: Layout, package: Path, free_bytes: int) -> Here:

@@ -1,4 +1,4 @@
-"""What a storage holds for a restore, and how far an earlier restore came."""
+"""The progress of a restore, and its files in the work folder."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """restore.json: what an unfinished restore brings back, and how far it came."""
+    """restore.json: the choice and the progress of an unfinished restore."""
 
     asked: str
     """The request and the storage; another request begins anew."""
@@ -46,7 +46,7 @@ class Progress:
     keep: str = ""
     """Name of the folder that takes the old data."""
     streams: bool = False
-    """The backup holds what Valkey cannot compute again, so that a new folder of Valkey comes, too."""
+    """The backup holds data of Valkey, so that a new folder of Valkey comes, too."""
     end_is_target: bool = False
     """No commit lies after the target in time: where the log ends, the recovery has reached it."""
     back: str = ""

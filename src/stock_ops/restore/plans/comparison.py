@@ -1,4 +1,4 @@
-"""What a database holds beside what its backup's manifest says. Pure."""
+"""The content of a database compared with its backup's manifest. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from stock_ops.storage.manifest import Manifest, TableContent
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured of a database, as runners/content.py measures it."""
+    """A measured database, as backup/runners/content.py measures it."""
 
     content: tuple[TableContent, ...]
     structure_sha256: str

@@ -1,4 +1,4 @@
-"""Reasons not to restore: each is checked before anything is touched, and says what is possible. Pure."""
+"""Reasons not to restore: each is checked before anything is touched, and names the alternative. Pure."""
 
 from stock_ops.kit.errors import (
     CorruptFileError,
@@ -30,7 +30,7 @@ def refuse_target(facts: Facts) -> None:
 
 
 def refuse_live(facts: Facts) -> None:
-    """Raise LiveDataError when somebody works on the data in place."""
+    """Raise LiveDataError when the data in place are in use."""
     running = sorted({left.name for left in facts.leftovers})
     if facts.supervisor.pid is not None:
         running = ["supervisor", *(part.name for part in facts.supervisor.parts if part.pid)]
@@ -105,7 +105,7 @@ def _refuse_extension(backup: str, name: str, version: str, here: Here) -> None:
 
 
 def plan_preparations(facts: Facts) -> tuple[MakeFolders | CopyProgram, ...]:
-    """What a restore needs in the data folder, which on a bare machine is not there yet."""
+    """The steps that prepare a data folder on a bare machine."""
     layout, service = facts.layout, facts.service
     passable = 0o711 if service else 0o700
     needed = [layout.root, layout.programs, layout.backup]

@@ -1,4 +1,4 @@
-"""What to recover, and from what: the newest whole backup before the target, and the log since. Pure."""
+"""The choice of a restore: the newest whole backup before the target, and the log since. Pure."""
 
 import contextlib
 import re
@@ -20,12 +20,12 @@ from stock_ops.storage.timelines import Held, Leg, Way, covers, holds, names_at,
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
 
 SLACK_BYTES = 256 * 2**20
-"""What a recovery takes besides the files: the log of its end, temporary files."""
+"""Room for a recovery besides the files: the log of its end, temporary files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the operator asks for. Nothing at all: the latest point."""
+    """The operator's request. Empty: the latest point."""
 
     time: datetime | None = None
     mark: str | None = None
@@ -50,7 +50,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What will be recovered, and from what."""
+    """The target of a restore, its backups and its log."""
 
     chain: tuple[Manifest, ...]
     """The full backup and the increments to it, oldest first."""

@@ -22,7 +22,7 @@ from stock_ops.restore.facts.progress import Progress, Works
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Clear the work folder and write down what is to be restored."""
+    """Clear the work folder and write down the choice."""
 
     progress: Progress
     title = "Restore"
@@ -76,7 +76,7 @@ class FetchLog:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Recover to the backup's own mark and compare the content with what was measured there."""
+    """Recover to the backup's own mark and compare the content with the measurement there."""
 
     progress: Progress
     title = "Verify"
@@ -159,7 +159,7 @@ class KeepOld:
 
 @dataclass(frozen=True, slots=True)
 class KeepRest:
-    """Move what belongs to the old cluster after it: the cache, and the log that was not shipped.
+    """Move the rest of the old data after the cluster: the cache, and the log that was not shipped.
 
     Where the backup holds anything of Valkey, that comes in the cache's place.
     """
@@ -197,7 +197,7 @@ QUIET = (Reach, KeepRest, Finish)
 
 
 def plan_restore(wanted: Progress, works: Works) -> tuple[Step, ...]:
-    """The steps from what lies on the disk to the restored data in place.
+    """The steps from the present state of the disk to the restored data in place.
 
     wanted: the restore from its beginning; an unfinished one that was asked for in the same words goes on.
     """
@@ -209,7 +209,7 @@ def plan_restore(wanted: Progress, works: Works) -> tuple[Step, ...]:
 
 
 def plan_place(works: Works) -> tuple[Step, ...]:
-    """What is left of a restore that was cut off while it put its data in place; else nothing."""
+    """The last steps of a restore that was cut off while it put its data in place; else none."""
     progress = works.progress
     if isinstance(progress, Unreadable):
         raise CorruptFileError(
@@ -232,7 +232,7 @@ def resumable(wanted: Progress, works: Works) -> Progress | None:
 
 
 def make_steps(progress: Progress, works: Works) -> Iterator[Step]:
-    """What is left until the new cluster is whole and proven."""
+    """The steps until the new cluster is whole and proven."""
     reached = STAGES.index(progress.stage)
     work: dict[Stage, tuple[Step, ...]] = {
         "fetch": tuple(FetchBackup(name) for name in progress.chain if name not in works.fetched),
@@ -249,7 +249,7 @@ def make_steps(progress: Progress, works: Works) -> Iterator[Step]:
 
 
 def _place_steps(progress: Progress, works: Works) -> Iterator[Step]:
-    """What is left until the new cluster is in its place and the old one is kept."""
+    """The steps until the new cluster is in its place and the old one is kept."""
     if progress.stage != "place" or works.built == progress.new:
         if works.placed is None:
             yield MoveIn()

@@ -30,7 +30,7 @@ OTHER = "Use an older backup (stockops backup list), or another copy of the stor
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a cluster is made from again, and where."""
+    """The source of a cluster, and the place where it is rebuilt."""
 
     storage: Storage
     identity: str
@@ -78,7 +78,7 @@ def fetch_backup(shop: Workshop, backup: str, advance: Advance) -> None:
 
 
 def fetch_part(shop: Workshop, part: StoredPart, sink: BinaryIO) -> None:
-    """Open one object of a backup. Raises DamagedBackupError when it is not what the manifest names."""
+    """Open one object of a backup. Raises DamagedBackupError when it does not match the manifest."""
     sealed = fetch(shop.storage, part.name, sink, shop.identity)
     if sealed != Sealed(part.plain_bytes, part.plain_sha256, part.stored_bytes, part.stored_sha256):
         where = shop.storage.where

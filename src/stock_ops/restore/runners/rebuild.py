@@ -1,4 +1,4 @@
-"""Make a running cluster of what was fetched: combine it, prove it against the manifest, recover it."""
+"""From the fetched files to a running cluster: combine, prove against the manifest, recover."""
 
 import asyncio
 import re
@@ -59,7 +59,7 @@ def build_cluster(shop: Workshop) -> None:
 
 
 def prove(shop: Workshop, wal: tuple[Held, ...], timeline: int, advance: Advance) -> Measured:
-    """Recover to the mark of the newest backup of the chain, and compare what is there with its manifest.
+    """Recover to the mark of the newest backup of the chain, and compare the content with its manifest.
 
     The cluster is left there, still in recovery. Raises DamagedBackupError naming each table that differs.
     """
@@ -108,7 +108,7 @@ def _reach(shop: Workshop, progress: Progress, target: Target, advance: Advance)
 
 
 def _combine(shop: Workshop, output: Path) -> None:
-    """Files that did not change are linked: that takes no room, and nobody uses the chain again."""
+    """Files that did not change are linked: that takes no room, and the chain is not used again."""
     place, folder = shop.place, chain_folder(shop.work)
     command: list[str | Path] = [
         place.binaries / "pg_combinebackup",

@@ -1,4 +1,4 @@
-"""Run a restore step by step; whatever cuts it off, the next run goes on from what lies on the disk."""
+"""Run a restore step by step; after any interruption the next run goes on from the state of the disk."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -56,7 +56,7 @@ WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a restore works on."""
+    """The objects of a restore's work."""
 
     layout: Layout
     shop: Workshop | None
@@ -66,7 +66,7 @@ class Job:
     secrets: Secrets | None
     """Passwords of this folder; None: the next start draws new ones."""
     memory: Memory
-    """What the next start of a folder that was never started must know."""
+    """The memory that the next start needs in a folder that was never started."""
 
     @property
     def workshop(self) -> Workshop:
@@ -77,7 +77,7 @@ class Job:
 
 
 def run_restore(steps: Iterable[Step], job: Job, report: Report) -> None:
-    """Do the steps in order. Only for who holds the lock of the data folder.
+    """Do the steps in order. Only for the holder of the lock of the data folder.
 
     Raises OpsError; then the old data, or the new ones, are in place, and the same command goes on.
     """
@@ -172,7 +172,7 @@ def _finish(_: Finish, job: Job, __: Advance) -> None:
 
 
 def _keep(folder: Path, layout: Layout, name: str) -> None:
-    """Never over what is kept already."""
+    """Never over old data that are kept already."""
     target = layout.kept / name / folder.name
     if target.exists():
         raise FolderError(f"{target} is there already.", "Move it away, then run this again.")

@@ -29,7 +29,7 @@ PORT = 5432
 """Of the socket's name alone; no port is opened."""
 _SOCKET = f".s.PGSQL.{PORT}"
 _ACCESS = "local all all trust\n"
-"""Only whoever may enter the socket's folder, of mode 0700, can try."""
+"""Only its user can enter the socket's folder, of mode 0700."""
 _OPTIONS = {
     "port": f"{PORT}",
     "listen_addresses": "",
@@ -62,7 +62,7 @@ _POLL_S = 0.05
 
 
 class ScratchError(PartError):
-    """The temporary server ended by itself; `log` is what it said."""
+    """The temporary server ended by itself; `log` is its output."""
 
     def __init__(self, why: str, log: str) -> None:
         super().__init__(
@@ -74,7 +74,7 @@ class ScratchError(PartError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a temporary server works, with which programs, and as whom."""
+    """The folder, the programs and the user of a temporary server."""
 
     cluster: Path
     work: Path
@@ -83,7 +83,7 @@ class Place:
     binaries: Path
     """The folder of PostgreSQL's programs."""
     account: Account | None
-    """Whom it runs as; None: as we do."""
+    """Its user; None: our own."""
 
 
 class ScratchServer:
@@ -94,11 +94,11 @@ class ScratchServer:
 
     @property
     def log(self) -> str:
-        """What it has said so far."""
+        """Its output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     async def connect(self, database: str = DATABASE, user: str = SUPERUSER) -> asyncpg.Connection:
-        """A connection, as the superuser if nobody else is named."""
+        """A connection, by default as the superuser."""
         return await asyncpg.connect(
             host=self.host, port=PORT, user=user, database=database, timeout=_CONNECT_S, ssl=False
         )
@@ -153,7 +153,7 @@ def _cause(log: str) -> str:
 
 
 def _start(place: Place, options: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    """On a leash that ends it at once: what a dead restore wanted of it nobody wants any more."""
+    """On a leash that ends it at once, together with its restore."""
     programs = place.programs
     program: list[str | Path] = [place.binaries / "postgres", "-D", place.cluster]
     program += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

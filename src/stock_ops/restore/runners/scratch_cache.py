@@ -1,4 +1,4 @@
-"""Make a folder of Valkey that holds what a backup has of it, by a server that nobody else can reach."""
+"""Make a folder of Valkey from a backup's data, by a server of its own that no other process can reach."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Unpack the tar archive of a base backup while it comes, as files of the user who runs PostgreSQL."""
+"""Unpack the tar archive of a base backup while it comes, as files of PostgreSQL's user."""
 
 import os
 import tarfile

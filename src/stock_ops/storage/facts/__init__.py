@@ -1,1 +1,1 @@
-"""What a storage holds, and which one it is."""
+"""The contents of a storage, its address, its keys."""

@@ -1,4 +1,4 @@
-"""Everything that a storage holds: backups, write-ahead log, timelines, marks, and what was verified."""
+"""The contents of a storage: backups, write-ahead log, timelines, marks, verifications."""
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +38,7 @@ class Contents:
 
     @property
     def used_bytes(self) -> int:
-        """What everything takes."""
+        """Size of all objects."""
         return sum(one.size_bytes for one in self.objects)
 
     @property
@@ -75,7 +75,7 @@ def read_contents(storage: Storage, identity: str | None = None) -> Contents:
 
 
 def read_archive(storage: Storage, identity: str | None = None) -> Archive:
-    """What a restore needs to know of a storage; as read_contents."""
+    """The archive of a storage; as read_contents."""
     return read_contents(storage, identity).archive
 
 

@@ -14,9 +14,9 @@ class Keys:
     """The public half of both files."""
 
     recipient: str | None = None
-    """Whom the backups are sealed for; None before the first start that makes some."""
+    """The public key that seals the backups; None before the first start that makes some."""
     opens: str | OpsError | None = None
-    """What the private key opens, or why it cannot be read; None: there is no such file."""
+    """The public half of the private key, or why that cannot be read; None: there is no such file."""
 
 
 def observe_keys(layout: Layout, settings: BackupSettings) -> Keys:

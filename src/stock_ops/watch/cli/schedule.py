@@ -1,4 +1,4 @@
-"""`stockops backup schedule`: what comes next. It changes nothing."""
+"""`stockops backup schedule`: the next jobs. It changes nothing."""
 
 from datetime import UTC, datetime
 

@@ -1,1 +1,1 @@
-"""What is due, what needs somebody, what can be restored. Pure."""
+"""Due jobs, warnings, and the times that can be restored. Pure."""

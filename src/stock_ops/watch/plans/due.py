@@ -1,4 +1,4 @@
-"""What is due next and why, for people: by the same rules as the part that begins it. Pure."""
+"""The next jobs and their reasons, for people, by the rules of the part that begins them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

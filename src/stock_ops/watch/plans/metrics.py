@@ -115,7 +115,7 @@ def _warnings(overview: dict[str, Any]) -> Iterator[Metric]:
 
 
 def _if_looked_at(overview: dict[str, Any], count: int) -> int | None:
-    """A count of what the storage holds; nothing while nobody has looked."""
+    """A count of objects in the storage; absent before the first look at it."""
     return None if overview["storage"]["used_bytes"] is None else count
 
 

@@ -53,7 +53,7 @@ def _trusted(standing: Standing) -> Standing:
 
 
 def _reach(standing: Standing) -> Reach:
-    """What can be restored; nothing while nothing is known of the storage."""
+    """The restorable times; empty before the first look at the storage."""
     if standing.contents is None:
         return Reach()
     found = standing.contents.archive

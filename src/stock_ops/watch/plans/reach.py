@@ -1,4 +1,4 @@
-"""What can be restored: from when, until when, and which times no restore reaches. Pure.
+"""The times that can be restored: first, last, and the gaps between. Pure.
 
 The log knows no times of its own. What is certain are the marks, and, where the log broke, what the part that
 ships it remembers; where it remembers nothing, the gap is told to begin at the last mark before it.
@@ -26,7 +26,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What can be restored on the way to the present."""
+    """The restorable times on the way to the present."""
 
     backups: tuple[Manifest, ...] = ()
     """Those that can be, oldest first."""
@@ -50,7 +50,7 @@ class _Stretch:
 def reach(
     archive: Archive, breaks: tuple[Break, ...], shipped_at: datetime | None, *, broken: bool = False
 ) -> Reach:
-    """What can be restored on the way to the newest timeline.
+    """The restorable times on the way to the newest timeline.
 
     shipped_at: what was committed before this time is in the storage. broken: log was lost, and no full
     backup was made since. Raises DamagedBackupError when the history of the timeline cannot be read.

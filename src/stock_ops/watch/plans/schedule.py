@@ -52,7 +52,7 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What has been done. `first` is the oldest backup known."""
+    """Jobs done so far. `first` is the oldest known backup."""
 
     started_s: float
     first: Event | None = None

@@ -1,4 +1,4 @@
-"""What about the backups needs somebody: each warning says why and what to do, and has a runbook. Pure."""
+"""Warnings about the backups: each says why and what to do, and has a runbook. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Severity = Literal["critical", "warning", "info"]
-"""As the alert's: somebody is woken, somebody looks in the next days, it is good to know."""
+"""As the alert's: act now, look within days, good to know."""
 SEVERITIES: dict[Kind, Severity] = {
     "archive-broken": "critical",
     "archive-lagging": "warning",
@@ -66,7 +66,7 @@ BACKUP_AGE = timedelta(hours=36)
 FIRST_BACKUP_S = 3600.0
 """The first backup begins a minute after the start, and an hour is ample for it."""
 TRIES = 2
-"""One failure is retried a minute later, and may have been somebody else at work on the storage."""
+"""One failure is retried a minute later, and may have been another job on the same storage."""
 DRILL_GRACE = timedelta(days=1)
 """A drill waits for its turn behind backups, and is retried at least hourly."""
 FIRST_DRILL = timedelta(days=2)
@@ -94,7 +94,7 @@ class BackupWarning:
 
 
 def find_warnings(standing: Standing, reach: Reach, now: datetime) -> tuple[BackupWarning, ...]:
-    """Everything that needs somebody, what endangers the data first."""
+    """All warnings, those that endanger the data first."""
     seen = _Seen(standing, reach, now)
     found = ((kind, look(seen)) for kind, look in _LOOKS.items())
     return tuple(BackupWarning(kind, *told) for kind, told in found if told)

