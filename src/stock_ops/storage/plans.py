@@ -36,7 +36,7 @@ class Usable:
     """Which backups of an archive lead along a way, and which of those are whole."""
 
     def __init__(self, archive: Archive, way: Way) -> None:
-        self._archive, self._way = archive, way
+        self._archive, self.way = archive, way
         self._by_id = {backup.id: backup for backup in archive.backups}
         on_way = [one for one in archive.backups if holds(way, one.timeline, parse_lsn(one.mark.lsn))]
         self.backups = sorted(on_way, key=lambda one: parse_lsn(one.mark.lsn))
@@ -68,11 +68,11 @@ class Usable:
 
     def _flaw_of_wal(self, backup: Manifest) -> str | None:
         archive, missing, end = self._archive, number_of(backup.first_segment), parse_lsn(backup.mark.lsn)
-        for held in run_along(self._way, missing, archive.whole, archive.partial):
-            if covers(self._way, held, end):
+        for held in run_along(self.way, missing, archive.whole, archive.partial):
+            if covers(self.way, held, end):
                 return None
-            missing = missing_after(self._way, held)
-        return f"segment {next(names_at(self._way, missing))} of the log is missing"
+            missing = missing_after(self.way, held)
+        return f"segment {next(names_at(self.way, missing))} of the log is missing"
 
 
 def missing_after(way: Way, held: Held) -> int:

@@ -1,22 +1,19 @@
 """The choice of a restore: the newest whole backup before the target, and the log since. Pure."""
 
-import contextlib
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import NoReturn
 
-from stock_ops.backup.plans.retention import CLOCK
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
 from stock_ops.restore.facts.progress import Target
-from stock_ops.storage.facts.archive import Archive, Branch, Passage
+from stock_ops.restore.plans.moments import refuse_beyond, refuse_time, told
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.marks import NamedMark
 from stock_ops.storage.objects import moment_of
 from stock_ops.storage.plans import Usable, missing_after, way_of
-from stock_ops.storage.timelines import Held, Leg, Way, covers, holds, names_at, run_along
+from stock_ops.storage.timelines import Held, Way, covers, holds, names_at, run_along
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, parse_lsn, timeline_of
 
 SLACK_BYTES = 256 * 2**20
@@ -100,7 +97,7 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
     )
     _refuse_gap(archive, way, choice, lsn)
     if request.time and choice.end_is_target:
-        _refuse_beyond(archive, way, choice, usable, request.time)
+        refuse_beyond(archive, usable, choice.backup, choice.wal[-1], str(choice.gap or ""), request.time)
     return choice
 
 
@@ -116,39 +113,12 @@ def left_behind(archive: Archive, choice: Choice, now: datetime) -> int | None:
     return newest
 
 
-def find_branch(archive: Archive, time: datetime) -> Branch | None:
-    """The last restore on the way to the present that went back to before a time.
-
-    Until the timeline that it began has a first commit, the time is one of the timeline that it left.
-    Raises OutOfReachError, DamagedBackupError.
-    """
-    for left, begun in reversed(list(pairwise(way_of(archive, None)))):
-        if (at := _left_at(archive, left)) and at <= time:
-            return Branch(left, begun, at)
-    return None
-
-
-def _left_at(archive: Archive, leg: Leg) -> datetime | None:
-    """When a leg was left by a restore to a time or a mark; None when it was left at its end."""
-    if found := _AT_MARK.fullmatch(leg.why):
-        own = ((one.mark.name, one.mark.at) for one in archive.backups)
-        return dict((*((mark.name, mark.at) for mark in archive.marks), *own)).get(found[1])
-    if found := _BEFORE.fullmatch(leg.why):
-        with contextlib.suppress(ValueError):
-            return datetime.fromisoformat(found[1])
-    return None
-
-
-_BEFORE = re.compile(r"before (.+[+-][\d:]+)")
-_AT_MARK = re.compile(r'at restore point "(.+)"')
-
-
 def _target(
     archive: Archive, request: Request, way: Way, usable: Usable, now: datetime
 ) -> tuple[Target, int | None]:
     """Where recovery ends, and the position of it where that is known."""
     if request.time is not None:
-        _refuse_time(archive, request.time, usable, now)
+        refuse_time(archive, request.time, usable, now)
         return Target("time", request.time.isoformat()), None
     if request.mark is not None:
         return _mark(archive, request.mark, way)
@@ -177,32 +147,13 @@ def _mark(archive: Archive, name: str, way: Way) -> tuple[Target, int]:
     return Target("mark", mark.name), parse_lsn(mark.lsn)
 
 
-def _refuse_time(archive: Archive, time: datetime, usable: Usable, now: datetime) -> None:
-    first = usable.whole[0].mark.at if usable.whole else None
-    if first is None:
-        return
-    possible = f"Possible: {_told(first)} to the last commit that was shipped."
-    if time > now + CLOCK:
-        raise OutOfReachError(f"{_told(time)} lies in the future.", possible)
-    if time < first:
-        raise OutOfReachError(f"{_told(time)} lies before the first point that can be restored.", possible)
-    branch = archive.branch
-    if branch and branch.first_commit and branch.at <= time < branch.first_commit:
-        left, begun = branch.left.timeline, branch.begun.timeline
-        raise OutOfReachError(
-            f"Nothing was committed at {_told(time)} on timeline {begun}: the restore that began it left "
-            f"timeline {left} at {_told(branch.at)}.",
-            f'Timeline {left} at that time: stockops restore --timeline {left} --time "{_told(time)}"',
-        )
-
-
 def _backup(archive: Archive, request: Request, usable: Usable, target: Target, lsn: int | None) -> Manifest:
     """The backup that was named, or the newest before the target; one that is damaged is not passed over."""
     if request.backup is not None:
         backup = _named(archive, usable, request.backup)
         if not _is_before(backup, request.time, lsn):
             raise OutOfReachError(
-                f"Backup {backup.id} was taken for {_told(backup.mark.at)}, which is after the {target}.",
+                f"Backup {backup.id} was taken for {told(backup.mark.at)}, which is after the {target}.",
                 "Leave --backup out: the right one is found.",
             )
     else:
@@ -271,48 +222,6 @@ def _until(archive: Archive, target: Target, lsn: int | None) -> int | None:
     return archive.passage.number if target.kind == "time" and archive.passage else None
 
 
-def first_mark_after(archive: Archive, timeline: int | None, time: datetime) -> int | None:
-    """Number of the segment with the first mark after a time; None: there is none.
-
-    A commit after the time, by which a recovery knows that it has reached it, is likely to be near.
-    """
-    way = way_of(archive, timeline)
-    return min((_number(mark) for mark in _marks(archive, way) if mark.at > time), default=None)
-
-
-def _marks(archive: Archive, way: Way) -> Iterator[NamedMark]:
-    """The marks along the way, those of the backups, too."""
-    own = (NamedMark(one.mark.name, one.mark.lsn, one.timeline, one.mark.at) for one in archive.backups)
-    return (mark for mark in (*archive.marks, *own) if holds(way, mark.timeline, parse_lsn(mark.lsn)))
-
-
-def _number(mark: NamedMark) -> int:
-    return max(parse_lsn(mark.lsn) - 1, 0) // SEGMENT_BYTES
-
-
-def _refuse_beyond(archive: Archive, way: Way, choice: Choice, usable: Usable, time: datetime) -> None:
-    """A time after the last commit: what is certain up to it, a later mark in the log tells."""
-    passage, newest = archive.passage or Passage(None, None), choice.wal[-1]
-    certain = [
-        mark.at
-        for mark in _marks(archive, way)
-        if mark.name in passage.marks or _number(mark) < number_of(newest.name)
-    ]
-    last = max([*certain, *([passage.last_commit] if passage.last_commit else []), choice.backup.mark.at])
-    if time <= last:
-        return
-    if choice.gap:
-        raise MissingWalError(
-            f"The log that leads to {_told(time)} is missing in {archive.where}: {choice.gap}.",
-            f'The last moment before that: stockops restore --time "{_told(last)}"',
-        )
-    raise OutOfReachError(
-        f"{_told(time)} lies after the last commit that was shipped.",
-        f"Possible: {_told(usable.whole[0].mark.at)} to {_told(last)}. "
-        "For everything there is: stockops restore",
-    )
-
-
 def _gap(archive: Archive, way: Way, last: Held) -> Gap | None:
     legs = {leg.timeline: leg for leg in way}
     later = [
@@ -340,7 +249,3 @@ def _refuse_gap(archive: Archive, way: Way, choice: Choice, lsn: int | None) -> 
             f"The log that leads to the {choice.target} is missing in {archive.where}: {missing}.",
             "Name an earlier mark, or a time before that (--time).",
         )
-
-
-def _told(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z"

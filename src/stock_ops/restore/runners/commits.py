@@ -12,7 +12,8 @@ from pathlib import Path
 
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.errors import OpsError
-from stock_ops.restore.plans.recovery import Request, choose, find_branch, first_mark_after
+from stock_ops.restore.plans.moments import find_branch, first_mark_after
+from stock_ops.restore.plans.recovery import Request, choose
 from stock_ops.restore.runners.fetch import Workshop, fetch_segment
 from stock_ops.restore.runners.scratch import Place
 from stock_ops.storage.facts.archive import Archive, Passage

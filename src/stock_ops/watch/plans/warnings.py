@@ -275,7 +275,8 @@ def _storage_same_disk(seen: _Seen) -> _Found:
     if not seen.standing.shares_disk:
         return None
     return (
-        f"The backups ({seen.standing.where}) are on the same disk as the data: its failure destroys both.",
+        f"The backups ({seen.standing.where}) are on the same disk as the data: "
+        "a failure of that disk destroys both.",
         "Name a folder on another disk, or a bucket, as `storage` in config/backup.toml, then `stockops up`.",
     )
 

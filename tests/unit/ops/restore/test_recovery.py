@@ -1,13 +1,14 @@
 """Which backup and which log a restore takes, and what it refuses."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
 from stock_ops.restore.facts.progress import Target
-from stock_ops.restore.plans.recovery import Choice, Request, choose, find_branch, left_behind
+from stock_ops.restore.plans.moments import find_branch
+from stock_ops.restore.plans.recovery import Choice, Request, choose, left_behind
 from stock_ops.storage.facts.archive import Archive, Branch, Passage
 from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.storage.marks import NamedMark
@@ -143,6 +144,11 @@ def test_a_time_that_is_out_of_reach_is_refused_with_what_is_possible() -> None:
     said = refused(known, Request(time=hour(71)), OutOfReachError)
     assert "after the last commit" in said
     assert "2026-11-24 00:06:00Z to 2026-11-26 22:00:00Z" in said
+
+
+def test_a_time_of_another_zone_is_told_in_utc() -> None:
+    early = hour(-1).astimezone(timezone(timedelta(hours=9)))
+    assert "2026-11-23 23:00:00Z lies before" in refused(ALL, Request(time=early), OutOfReachError)
 
 
 def test_a_time_after_the_last_commit_is_reached_where_a_later_mark_was_shipped() -> None:
