@@ -6,6 +6,7 @@ const FULL: ViewState = {
   interval: '30m',
   range: 'YTD',
   adjustment: 'all',
+  extended: true,
   indicators: ['bbands(20,2.5,2,0)', 'rsi(14)', 'obv', 'sma(10,price=high)'],
   compare: '005930',
   log: true,
@@ -19,7 +20,7 @@ describe('the state in the address', () => {
   });
 
   test('comes back when everything optional is absent', () => {
-    const bare: ViewState = { ...FULL, range: null, indicators: [], compare: null, log: false, theme: null, lang: null };
+    const bare: ViewState = { ...FULL, range: null, extended: false, indicators: [], compare: null, log: false, theme: null, lang: null };
     expect(parseViewState(formatViewState(bare))).toEqual(bare);
   });
 

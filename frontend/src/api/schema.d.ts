@@ -379,11 +379,22 @@ export interface components {
              * @description Whether there are older bars than the first one here.
              */
             has_earlier: boolean;
+            hours: components["schemas"]["Hours"];
             interval: components["schemas"]["Interval"];
             /** L */
             l: (number | null)[];
             /** O */
             o: (number | null)[];
+            /**
+             * Phases
+             * @description When the bars were traded, as runs over `t`.
+             */
+            phases: components["schemas"]["PhaseRun"][];
+            /**
+             * Sources
+             * @description What the bars were made of, as runs over `t`.
+             */
+            sources: components["schemas"]["SourceRun"][];
             /** Symbol */
             symbol: string;
             /**
@@ -437,6 +448,7 @@ export interface components {
              * @description Whether there are older bars than the first one here.
              */
             has_earlier: boolean;
+            hours: components["schemas"]["Hours"];
             /** Indicators */
             indicators: components["schemas"]["IndicatorColumns"][];
             interval: components["schemas"]["Interval"];
@@ -444,8 +456,18 @@ export interface components {
             l: (number | null)[];
             /** O */
             o: (number | null)[];
+            /**
+             * Phases
+             * @description When the bars were traded, as runs over `t`.
+             */
+            phases: components["schemas"]["PhaseRun"][];
             /** Quarantined */
             quarantined: number;
+            /**
+             * Sources
+             * @description What the bars were made of, as runs over `t`.
+             */
+            sources: components["schemas"]["SourceRun"][];
             /** Symbol */
             symbol: string;
             /**
@@ -571,6 +593,12 @@ export interface components {
             version: string;
         };
         /**
+         * Hours
+         * @description Which minutes are shown: those of the sessions, or those traded before and after them as well.
+         * @enum {string}
+         */
+        Hours: "regular" | "extended";
+        /**
          * ImportFacts
          * @description One import: every row of the source was accepted, unchanged, corrected or quarantined.
          */
@@ -664,6 +692,7 @@ export interface components {
          */
         IndicatorsAnswer: {
             adjustment: components["schemas"]["Adjustment"];
+            hours: components["schemas"]["Hours"];
             /** Indicators */
             indicators: components["schemas"]["IndicatorColumns"][];
             interval: components["schemas"]["Interval"];
@@ -814,6 +843,21 @@ export interface components {
             version: string | null;
         };
         /**
+         * Phase
+         * @description When a bar was traded, seen from its session.
+         * @enum {string}
+         */
+        Phase: "pre" | "regular" | "post";
+        /**
+         * PhaseRun
+         * @description So many bars in a row of one phase: before, in, or after their session.
+         */
+        PhaseRun: {
+            /** Bars */
+            bars: number;
+            phase: components["schemas"]["Phase"];
+        };
+        /**
          * QuarantineItem
          * @description A row that the quality gate kept aside, as it came, with every reason.
          */
@@ -902,6 +946,21 @@ export interface components {
             next_drill_at: string | null;
         };
         /**
+         * Source
+         * @description What a bar was made of: a stored daily bar, minutes, or days of both kinds.
+         * @enum {string}
+         */
+        Source: "1d" | "1m" | "mixed";
+        /**
+         * SourceRun
+         * @description So many bars in a row from one source: stored daily bars, minutes, or days of both kinds.
+         */
+        SourceRun: {
+            /** Bars */
+            bars: number;
+            source: components["schemas"]["Source"];
+        };
+        /**
          * StockDetail
          * @description One instrument with its corporate actions and last prices.
          */
@@ -925,6 +984,11 @@ export interface components {
              * @description ISO 10383 market identifier code.
              */
             exchange: string;
+            /**
+             * Extended Hours
+             * @description Whether it is traded before and after the sessions.
+             */
+            extended_hours: boolean;
             /**
              * First
              * @description Start of the oldest bar.
@@ -2280,6 +2344,8 @@ export interface operations {
                 limit?: number;
                 /** @description Corporate actions to take out: none, splits, dividends, or both. */
                 adjustment?: components["schemas"]["Adjustment"];
+                /** @description Minutes of the sessions only, or those traded before and after them as well. */
+                hours?: components["schemas"]["Hours"];
             };
             header?: never;
             path: {
@@ -2536,6 +2602,8 @@ export interface operations {
                 limit?: number;
                 /** @description Corporate actions to take out: none, splits, dividends, or both. */
                 adjustment?: components["schemas"]["Adjustment"];
+                /** @description Minutes of the sessions only, or those traded before and after them as well. */
+                hours?: components["schemas"]["Hours"];
             };
             header?: never;
             path: {
@@ -2792,6 +2860,8 @@ export interface operations {
                 limit?: number;
                 /** @description Corporate actions to take out: none, splits, dividends, or both. */
                 adjustment?: components["schemas"]["Adjustment"];
+                /** @description Minutes of the sessions only, or those traded before and after them as well. */
+                hours?: components["schemas"]["Hours"];
             };
             header?: never;
             path: {

@@ -14,6 +14,8 @@ export interface ViewState {
   /** null = the latest bars at a readable width. */
   range: Range | null;
   adjustment: Adjustment;
+  /** Whether bars before and after the sessions are shown, where the interval is within a day. */
+  extended: boolean;
   /** Canonical specs, no two alike. */
   indicators: readonly string[];
   compare: string | null;
@@ -32,6 +34,7 @@ export const FIRST_VIEW: ViewState = {
   interval: '1d',
   range: '1Y',
   adjustment: 'split',
+  extended: false,
   indicators: ['sma(50)', 'rsi(14)'],
   compare: null,
   log: false,
@@ -50,6 +53,7 @@ export function parseViewState(search: string): ViewState {
     interval: oneOf(INTERVALS, params.get('interval')) ?? '1d',
     range: oneOf(RANGES, params.get('range')),
     adjustment: oneOf(ADJUSTMENTS, params.get('adjustment')) ?? 'split',
+    extended: params.get('hours') === 'extended',
     indicators: uniqueSpecs(params.getAll('i')),
     compare: compare === symbol ? null : compare,
     log: params.get('scale') === 'log',
@@ -63,6 +67,7 @@ export function formatViewState(state: ViewState): string {
     ['interval', state.interval],
     ['range', state.range],
     ['adjustment', state.adjustment],
+    ['hours', state.extended ? 'extended' : null],
     ...state.indicators.map((spec): [string, string] => ['i', spec]),
     ['compare', state.compare],
     ['scale', state.log ? 'log' : null],

@@ -24,6 +24,8 @@ export const en = {
     compare: 'Compare',
     compareWith: 'Compare with another stock',
     stopComparing: (symbol: string) => `Stop comparing with ${symbol}`,
+    extended: 'Ext',
+    extendedLabel: 'Bars before and after the session',
     log: 'Log',
     logLabel: 'Log price scale',
     logWhileComparing: 'Not while two stocks are compared in per cent',
@@ -59,6 +61,8 @@ export const en = {
     spoken: (time: string, o: string, h: string, l: string, c: string, change: string) =>
       `${time}: open ${o}, high ${h}, low ${l}, close ${c}, change ${change}`,
     legend: (name: string) => `Values of ${name}`,
+    sources: { '1d': '', '1m': 'From minutes', mixed: 'Partly from minutes' },
+    phases: { pre: 'Pre-market', regular: '', post: 'After hours' },
     actions: {
       split: (value: string) => `Split ${value}`,
       dividend: (value: string) => `Dividend ${value}`,

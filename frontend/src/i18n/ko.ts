@@ -26,6 +26,8 @@ export const ko: Messages = {
     compare: '비교',
     compareWith: '다른 종목과 비교',
     stopComparing: (symbol) => `${symbol} 비교 끝내기`,
+    extended: '시간외',
+    extendedLabel: '장전·장후 봉 보기',
     log: '로그',
     logLabel: '로그 가격 축',
     logWhileComparing: '두 종목을 퍼센트로 비교하는 동안에는 쓸 수 없습니다',
@@ -60,6 +62,8 @@ export const ko: Messages = {
     volume: '거래량',
     spoken: (time, o, h, l, c, change) => `${time}: 시가 ${o}, 고가 ${h}, 저가 ${l}, 종가 ${c}, 등락률 ${change}`,
     legend: (name) => `${name} 값`,
+    sources: { '1d': '', '1m': '분봉에서 만듦', mixed: '일부는 분봉에서 만듦' },
+    phases: { pre: '장전', regular: '', post: '장후' },
     actions: {
       split: (value) => `분할 ${value}`,
       dividend: (value) => `배당 ${value}`,

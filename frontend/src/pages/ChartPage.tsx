@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'react';
 import { ApiError } from '@/api/client';
 import type { InstrumentDetail } from '@/api/types';
-import { intervalFor, rangeFor } from '@/domain/intervals';
-import { AdjustmentSelect, ChartPanel, IntervalPicker, LogToggle, RangePicker } from '@/features/chart';
+import { intervalFor, isIntraday, rangeFor } from '@/domain/intervals';
+import { AdjustmentSelect, ChartPanel, ExtendedToggle, IntervalPicker, LogToggle, RangePicker } from '@/features/chart';
 import { IndicatorDialog, prepareIndicatorDialog, useCatalogue } from '@/features/indicators';
 import { useInstrument, useSomeInstruments } from '@/features/instrument';
 import { QualityBadge } from '@/features/quality';
@@ -128,6 +128,14 @@ function Toolbar({ view, change, instrument, onIndicators }: ToolbarProps) {
             change({ adjustment });
           }}
         />
+        {isIntraday(view.interval) && instrument?.extended_hours === true && (
+          <ExtendedToggle
+            on={view.extended}
+            onChange={(extended) => {
+              change({ extended });
+            }}
+          />
+        )}
         <button
           type="button"
           className="button"

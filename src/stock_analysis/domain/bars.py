@@ -59,6 +59,13 @@ class Adjustment(StrEnum):
         return self in (Adjustment.DIVIDEND, Adjustment.ALL)
 
 
+class Hours(StrEnum):
+    """Which minutes are shown: those of the sessions, or those traded before and after them as well."""
+
+    REGULAR = "regular"
+    EXTENDED = "extended"
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
     """Columns of bars, oldest first.

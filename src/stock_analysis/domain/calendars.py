@@ -21,7 +21,7 @@ CURRENCY_WEEK = "FX"
 _WEEKDAYS = re.compile(r"weekdays (?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d) (?P<zone>[A-Za-z0-9_+/-]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
     """The sessions of one exchange, oldest first.
 
@@ -56,6 +56,55 @@ class Calendar:
         first = np.searchsorted(period, period[row.clip(min=0)], side="left")
         known = (t >= self.sessions[0]) & (t <= self.sessions[-1])
         return np.where(known, self.sessions[first], start)
+
+    def between(self, dates: IntArray, first: int, last: int) -> tuple[IntArray, IntArray]:
+        """The spans of time, [start, end), in which nothing belongs to these dates.
+
+        dates: (n,) ascending, 00:00 UTC. first, last: what is asked about. A span may reach into the date
+        beside it.
+        """
+        edges = np.concatenate(
+            [[min(first, dates[0]) - 2 * DAY_S], dates, [max(last, dates[-1]) + 2 * DAY_S]]
+        )
+        start, end = edges[:-1] + DAY_S, edges[1:].copy()
+        a = np.searchsorted(self.sessions, edges[:-1], side="right")
+        b = np.searchsorted(self.sessions, edges[1:], side="left")
+        held = np.flatnonzero(b > a)
+        start[held] = np.minimum(start[held], self.opens[a[held]])
+        end[held] = np.maximum(end[held], self.closes[b[held] - 1])
+        wanted = (end > start) & (end > first) & (start <= last)
+        return start[wanted], end[wanted]
+
+    def extended(self, timezone: str, opens: time, closes: time) -> "ExtendedHours":
+        """When trading before each session begins and after it ends, on the exchange's clock."""
+        return _extended(self, timezone, opens, closes)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedHours:
+    """opens, closes: (n,) int64, epoch seconds; before, and after, each session of the calendar."""
+
+    calendar: Calendar
+    opens: IntArray
+    closes: IntArray
+
+    def around(self, t: IntArray) -> tuple[BoolArray, BoolArray]:
+        """Whether each instant lies before the session that opens next; and after the one closed last."""
+        upcoming = np.searchsorted(self.calendar.opens, t, side="right")
+        known = upcoming < len(self.opens)
+        before = known & (t >= self.opens[upcoming.clip(max=len(self.opens) - 1)])
+        past = upcoming - 1
+        closed = (past >= 0) & (t >= self.calendar.closes[past.clip(min=0)])
+        after = closed & (t < self.closes[past.clip(min=0)]) & ~before
+        return before, after
+
+
+@lru_cache(maxsize=64)
+def _extended(calendar: Calendar, timezone: str, opens: time, closes: time) -> ExtendedHours:
+    zone = ZoneInfo(timezone)
+    days = [datetime.fromtimestamp(one, UTC).date() for one in calendar.sessions.tolist()]
+    first, last = (np.array([_epoch(day, at, zone) for day in days], np.int64) for at in (opens, closes))
+    return ExtendedHours(calendar, np.minimum(first, calendar.opens), np.maximum(last, calendar.closes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,11 @@ def _place(
     if naive:
         t = np.where(t == NO_TIME, NO_TIME, to_utc(t, exchange.timezone))
         bars["t"][rows] = t
-    defects[rows] |= inspect_minutes(t, calendar.opens, calendar.closes, int(now.timestamp()))
+    found = inspect_minutes(t, calendar.opens, calendar.closes, int(now.timestamp()))
+    if exchange.extended_opens is not None and exchange.extended_closes is not None:
+        hours = calendar.extended(exchange.timezone, exchange.extended_opens, exchange.extended_closes)
+        found[np.logical_or(*hours.around(t))] &= ~np.uint16(Defect.OUTSIDE_SESSION)
+    defects[rows] |= found
 
 
 def _to_sessions(bars: Rows, rows: BoolArray, timezone: str) -> None:

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from starlette.middleware import Middleware
 
 from stock_analysis.domain.actions import CorporateAction
-from stock_analysis.domain.bars import Adjustment, Interval
+from stock_analysis.domain.bars import Adjustment, Hours, Interval
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError, UnknownInstrumentError
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.kernels.indicators import catalogue
@@ -27,6 +27,7 @@ from stock_analysis.stock import schemas
 from stock_analysis.stock.answers import Answers, fingerprint
 from stock_analysis.stock.hot import HotPath, HotQuestions
 from stock_analysis.stock.ports import BarStore, Snapshot, Summary
+from stock_analysis.stock.series import PHASES, SOURCES, runs, series
 from stock_analysis.stock.service import (
     Chart,
     Window,
@@ -34,7 +35,6 @@ from stock_analysis.stock.service import (
     describe,
     draw,
     parse_indicators,
-    series,
 )
 
 ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, UnavailableError: 503}
@@ -69,6 +69,10 @@ IntervalQuery = Annotated[Interval, Query(description="Span of one bar.")]
 AdjustmentQuery = Annotated[
     Adjustment, Query(description="Corporate actions to take out: none, splits, dividends, or both.")
 ]
+HoursQuery = Annotated[
+    Hours,
+    Query(description="Minutes of the sessions only, or those traded before and after them as well."),
+]
 Limit = Annotated[int, Query(ge=1, le=50_000, description="Most bars; the newest of the range are given.")]
 Specs = Annotated[
     list[str],
@@ -86,6 +90,7 @@ class _Question:
 
     interval: Interval
     adjustment: Adjustment
+    hours: Hours
     start: str | None
     end: str | None
     limit: int
@@ -95,7 +100,7 @@ class _Question:
         return Window(self.start, self.end, self.limit)
 
     def key(self) -> tuple[object, ...]:
-        return self.interval, self.adjustment, self.start, self.end, self.limit
+        return self.interval, self.adjustment, self.hours, self.start, self.end, self.limit
 
 
 def _question(
@@ -104,8 +109,13 @@ def _question(
     end: Annotated[At, Query(alias="to")] = None,
     limit: Limit = 5000,
     adjustment: AdjustmentQuery = Adjustment.SPLIT,
+    hours: HoursQuery = Hours.REGULAR,
 ) -> _Question:
-    question = _Question(interval, adjustment, start, end, limit)
+    question = _Question(interval, adjustment, hours, start, end, limit)
+    if hours is Hours.EXTENDED and not interval.is_intraday:
+        raise InvalidInputError(
+            "hours=extended is for intervals within a day; days are made of their sessions"
+        )
     question.window.check()
     return question
 
@@ -136,9 +146,8 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
 
         async def make() -> tuple[str, dict[str, Any]]:
             snapshot = await store.snapshot(name, question.interval)
-            chart = await asyncio.to_thread(
-                draw, snapshot, question.interval, question.adjustment, question.window, requests
-            )
+            asked_for = (question.interval, question.adjustment, question.window, requests, question.hours)
+            chart = await asyncio.to_thread(draw, snapshot, *asked_for)
             content = _CONTENT[part](snapshot, question, chart)
             return fingerprint(snapshot.listing.version, snapshot.listing.id, *asked), content
 
@@ -227,17 +236,24 @@ def _head(snapshot: Snapshot, question: _Question) -> dict[str, Any]:
         "symbol": snapshot.listing.instrument.symbol,
         "interval": question.interval,
         "adjustment": question.adjustment,
+        "hours": question.hours,
         "timezone": snapshot.listing.timezone,
     }
 
 
 def _bars(snapshot: Snapshot, question: _Question, chart: Chart) -> dict[str, Any]:
-    columns = dict(zip("tohlcv", map(np.ascontiguousarray, chart.bars.columns()), strict=True))
-    return {**_head(snapshot, question), **columns, "has_earlier": chart.has_earlier}
+    columns = dict(zip("tohlcv", map(np.ascontiguousarray, chart.series.bars.columns()), strict=True))
+    return {
+        **_head(snapshot, question),
+        **columns,
+        "has_earlier": chart.has_earlier,
+        "sources": [{"source": name, "bars": n} for name, n in runs(chart.series.source, SOURCES)],
+        "phases": [{"phase": name, "bars": n} for name, n in runs(chart.series.phase, PHASES)],
+    }
 
 
 def _indicators(snapshot: Snapshot, question: _Question, chart: Chart) -> dict[str, Any]:
-    times = np.ascontiguousarray(chart.bars.t)
+    times = np.ascontiguousarray(chart.series.bars.t)
     return {**_head(snapshot, question), "t": times, "indicators": _indicator_columns(chart)}
 
 
@@ -286,11 +302,12 @@ def _item(summary: Summary) -> dict[str, Any]:
 
 
 def _detail(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:
-    closes = series(snapshot, Interval.D1, Adjustment.SPLIT).close[-2:].tolist()
+    closes = series(snapshot, Interval.D1, Adjustment.SPLIT).bars.close[-2:].tolist()
     return {
         **_item(summary),
         "actions": [_action(action) for action in snapshot.actions],
         "intervals": available_intervals(summary.bars),
+        "extended_hours": snapshot.listing.extended is not None,
         "last_close": closes[-1] if closes else None,
         "previous_close": closes[0] if len(closes) == 2 else None,
     }

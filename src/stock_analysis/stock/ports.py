@@ -2,23 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, Protocol
 
 from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import Bars, Interval
+from stock_analysis.domain.calendars import Calendar, Changes, load_calendar
 from stock_analysis.domain.instruments import Instrument
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An instrument as stored. version grows with every change of its data."""
+    """An instrument as stored. version grows with every change of its data, or of its calendar.
+
+    extended: when trading before the sessions begins and after them ends, on the exchange's clock.
+    """
 
     id: int
     instrument: Instrument
     version: int
     timezone: str
     calendar: str
+    extended: tuple[time, time] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,23 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of one instrument as of one version: base bars (1m or 1d, raw), actions, rows kept aside."""
+    """What an answer is made of, as of one version; all prices raw.
+
+    daily: stored daily bars; none for an intraday interval. minutes: all of them for an intraday interval,
+    else those that may belong to a session without a daily bar. changes: the users' corrections of the
+    calendar.
+    """
 
     listing: Listing
-    base: Interval
-    bars: Bars
+    daily: Bars
+    minutes: Bars
+    changes: Changes
     actions: Sequence[CorporateAction]
     quarantined: int
+
+    def calendar(self) -> Calendar:
+        """The calendar of the exchange, corrected; the first one of a process takes up to 3 s."""
+        return load_calendar(self.listing.calendar, self.changes)
 
 
 @dataclass(frozen=True, slots=True)

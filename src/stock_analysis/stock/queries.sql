@@ -1,6 +1,7 @@
 -- name: instrument
 -- One instrument with its market, by symbol: asked on every request, for the version.
-SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind, i.version, e.timezone, e.calendar
+SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind, i.version, e.timezone, e.calendar,
+       e.extended_opens, e.extended_closes
 FROM instrument i JOIN exchange e ON e.mic = i.exchange
 WHERE i.symbol = $1;
 
@@ -46,9 +47,23 @@ SELECT ts, open, high, low, close, volume FROM bar_1m WHERE instrument_id = $1 O
 SELECT ex_date, kind, value, source, unit, price
 FROM corporate_action WHERE instrument_id = $1 ORDER BY ex_date, kind, ordinal;
 
--- name: has_sessions
--- Whether the instrument has daily bars of its own (else they are made of its minutes).
-SELECT EXISTS (SELECT FROM bar_1d WHERE instrument_id = $1);
+-- name: bars_1m_between
+-- The minutes of one instrument in spans of time, their ends excluded.
+SELECT b.ts, b.open, b.high, b.low, b.close, b.volume
+FROM unnest($2::timestamptz[], $3::timestamptz[]) AS span (first, last)
+CROSS JOIN LATERAL (
+    SELECT * FROM bar_1m WHERE instrument_id = $1 AND ts >= span.first AND ts < span.last ORDER BY ts
+) AS b;
+
+-- name: extent
+-- Whether the instrument has daily bars, and from when to when it has minutes.
+SELECT EXISTS (SELECT FROM bar_1d WHERE instrument_id = $1) AS has_days,
+       (SELECT min(ts) FROM bar_1m WHERE instrument_id = $1) AS first_minute,
+       (SELECT max(ts) FROM bar_1m WHERE instrument_id = $1) AS last_minute;
+
+-- name: calendar_changes
+-- What users corrected in a calendar.
+SELECT day, opens, closes FROM calendar_change WHERE calendar = $1 ORDER BY day;
 
 -- name: quarantined
 -- How many rows of this symbol are kept aside.

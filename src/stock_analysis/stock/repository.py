@@ -1,6 +1,8 @@
 """Instruments and bars in PostgreSQL."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from stock_analysis.domain.actions import ActionKind, ActionUnit, CorporateAction
 from stock_analysis.domain.bars import Bars, Interval
+from stock_analysis.domain.calendars import SessionChange
 from stock_analysis.domain.errors import UnavailableError, UnknownInstrumentError
 from stock_analysis.domain.instruments import Instrument
 from stock_analysis.kit.db import CONNECTION_ERRORS, fetch_rows, load_queries
@@ -97,26 +100,51 @@ class PostgresBarStore:
 async def _read_snapshot(connection: asyncpg.Connection, symbol: str, interval: Interval) -> Snapshot:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         listing = _listing(symbol, await connection.fetchrow(SQL["instrument"], symbol))
-        base = await _base_interval(connection, listing.id, interval)
-        return Snapshot(
+        changes = await connection.fetch(SQL["calendar_changes"], listing.calendar)
+        snapshot = Snapshot(
             listing=listing,
-            base=base,
-            bars=await _read_bars(connection, listing.id, base),
+            daily=Bars.empty(),
+            minutes=Bars.empty(),
+            changes=tuple(_change(row) for row in changes),
             actions=[_action(row) for row in await connection.fetch(SQL["actions"], listing.id)],
             quarantined=await connection.fetchval(SQL["quarantined"], symbol),
         )
+        if interval.is_intraday:
+            return replace(snapshot, minutes=await _read_bars(connection, "bars_1m", listing.id))
+        return await _with_days(connection, snapshot)
 
 
-async def _base_interval(connection: asyncpg.Connection, instrument_id: int, interval: Interval) -> Interval:
-    if interval.is_intraday or not await connection.fetchval(SQL["has_sessions"], instrument_id):
-        return Interval.M1
-    return Interval.D1
+async def _with_days(connection: asyncpg.Connection, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with its daily bars, and with the minutes of sessions that have none."""
+    number = snapshot.listing.id
+    extent = await connection.fetchrow(SQL["extent"], number)
+    if not extent["has_days"]:
+        minutes = extent["first_minute"] and await _read_bars(connection, "bars_1m", number)
+        return replace(snapshot, minutes=minutes or snapshot.minutes)
+    snapshot = replace(snapshot, daily=await _read_bars(connection, "bars_1d", number))
+    if extent["first_minute"] is None:
+        return snapshot
+    calendar = await asyncio.to_thread(snapshot.calendar)
+    ends = (int(extent[name].timestamp()) for name in ("first_minute", "last_minute"))
+    spans = ([_instant(t) for t in side.tolist()] for side in calendar.between(snapshot.daily.t, *ends))
+    minutes = await _read_bars(connection, "bars_1m_between", number, *spans)
+    return replace(snapshot, minutes=minutes[np.unique(minutes.t, return_index=True)[1]])
 
 
-async def _read_bars(connection: asyncpg.Connection, instrument_id: int, base: Interval) -> Bars:
-    statement, layout = ("bars_1m", _MINUTE_ROW) if base is Interval.M1 else ("bars_1d", _SESSION_ROW)
-    rows = await fetch_rows(connection, SQL[statement].rstrip(";"), instrument_id, columns=layout)
+async def _read_bars(connection: asyncpg.Connection, statement: str, *arguments: object) -> Bars:
+    base = Interval.D1 if statement == "bars_1d" else Interval.M1
+    layout = _SESSION_ROW if base is Interval.D1 else _MINUTE_ROW
+    rows = await fetch_rows(connection, SQL[statement].rstrip(";"), *arguments, columns=layout)
     return Bars(_epoch_s(rows["t"], base), *(rows[name].astype(np.float64) for name, _ in _PRICES))
+
+
+def _change(row: asyncpg.Record) -> SessionChange:
+    opens, closes = (row[name] and int(row[name].timestamp()) for name in ("opens", "closes"))
+    return SessionChange(int(datetime.combine(row["day"], time(), UTC).timestamp()), opens, closes)
+
+
+def _instant(t: int) -> datetime:
+    return datetime.fromtimestamp(t, UTC)
 
 
 def _epoch_s(t: NDArray[Any], base: Interval) -> NDArray[np.int64]:
@@ -127,7 +155,15 @@ def _epoch_s(t: NDArray[Any], base: Interval) -> NDArray[np.int64]:
 def _listing(symbol: str, row: asyncpg.Record | None) -> Listing:
     if row is None:
         raise UnknownInstrumentError(symbol)
-    return Listing(row["id"], _instrument(row), row["version"], row["timezone"], row["calendar"])
+    extended = (row["extended_opens"], row["extended_closes"])
+    return Listing(
+        id=row["id"],
+        instrument=_instrument(row),
+        version=row["version"],
+        timezone=row["timezone"],
+        calendar=row["calendar"],
+        extended=None if None in extended else extended,
+    )
 
 
 def _instrument(row: asyncpg.Record) -> Instrument:

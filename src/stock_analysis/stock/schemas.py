@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from stock_analysis.domain.actions import ActionKind, ActionUnit
-from stock_analysis.domain.bars import Adjustment, Interval
+from stock_analysis.domain.bars import Adjustment, Hours, Interval
+from stock_analysis.stock.series import Phase, Source
 
 Column = list[float | None]
 
@@ -53,8 +54,23 @@ class StockDetail(StockItem):
 
     actions: list[Action]
     intervals: Annotated[list[Interval], Field(description="Intervals that its bars can be read in.")]
+    extended_hours: Annotated[bool, Field(description="Whether it is traded before and after the sessions.")]
     last_close: float | None
     previous_close: float | None
+
+
+class SourceRun(BaseModel):
+    """So many bars in a row from one source: stored daily bars, minutes, or days of both kinds."""
+
+    source: Source
+    bars: int
+
+
+class PhaseRun(BaseModel):
+    """So many bars in a row of one phase: before, in, or after their session."""
+
+    phase: Phase
+    bars: int
 
 
 class BarsAnswer(BaseModel):
@@ -63,6 +79,7 @@ class BarsAnswer(BaseModel):
     symbol: str
     interval: Interval
     adjustment: Adjustment
+    hours: Hours
     timezone: str
     t: Annotated[list[int], Field(description="Start of each bar, epoch seconds UTC.")]
     o: Column
@@ -71,6 +88,8 @@ class BarsAnswer(BaseModel):
     c: Column
     v: Column
     has_earlier: Annotated[bool, Field(description="Whether there are older bars than the first one here.")]
+    sources: Annotated[list[SourceRun], Field(description="What the bars were made of, as runs over `t`.")]
+    phases: Annotated[list[PhaseRun], Field(description="When the bars were traded, as runs over `t`.")]
 
 
 class IndicatorColumns(BaseModel):
@@ -87,6 +106,7 @@ class IndicatorsAnswer(BaseModel):
     symbol: str
     interval: Interval
     adjustment: Adjustment
+    hours: Hours
     timezone: str
     t: list[int]
     indicators: list[IndicatorColumns]

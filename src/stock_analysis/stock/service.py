@@ -4,21 +4,19 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
 
-from stock_analysis.domain.actions import ActionKind, ActionUnit, CorporateAction
-from stock_analysis.domain.bars import Adjustment, Bars, FloatArray, IntArray, Interval
+from stock_analysis.domain.bars import Adjustment, FloatArray, Hours, IntArray, Interval
 from stock_analysis.domain.calendars import DAY_S, load_calendar
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
-from stock_analysis.kernels.adjustment import Distributions, Events, distribution_factors, split_factors
-from stock_analysis.kernels.resampling import firsts_of_month, intraday_labels, mondays, resample
 from stock_analysis.stock.ports import BarStore, Snapshot
+from stock_analysis.stock.series import Series, series
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +53,7 @@ class Window:
 class Chart:
     """Bars of a window with indicators over them. outputs: by canonical spec, then by output name."""
 
-    bars: Bars
+    series: Series
     indicators: Mapping[str, tuple[str, Mapping[str, FloatArray]]]
     has_earlier: bool
 
@@ -77,15 +75,16 @@ def draw(
     adjustment: Adjustment,
     window: Window,
     requests: Sequence[indicators.Request],
+    hours: Hours = Hours.REGULAR,
 ) -> Chart:
     """The bars of the window, and the indicators computed over the whole history up to it.
 
     Indicators see every bar from the first one stored, so that a value does not depend on where the
     window begins: docs/adr/0003.
     """
-    bars = series(snapshot, interval, adjustment)
-    rows = window.select(bars.t, snapshot.listing.timezone if interval.is_intraday else None)
-    history = bars[: rows.stop]
+    every = series(snapshot, interval, adjustment, hours)
+    rows = window.select(every.bars.t, snapshot.listing.timezone if interval.is_intraday else None)
+    history = every.bars[: rows.stop]
     columns = {name: getattr(history, name) for name in indicators.COLUMNS}
     found = {
         request.text: (
@@ -94,36 +93,7 @@ def draw(
         )
         for request in requests
     }
-    return Chart(bars[rows], found, rows.start > 0)
-
-
-def series(snapshot: Snapshot, interval: Interval, adjustment: Adjustment) -> Bars:
-    """All bars of the snapshot in this interval, adjusted."""
-    adjusted = adjust(snapshot, adjustment)
-    if interval is snapshot.base or not len(adjusted):
-        return adjusted
-    calendar = snapshot.listing.calendar
-    if snapshot.base is Interval.M1:
-        return _from_minutes(adjusted, calendar, interval)
-    return _from_sessions(adjusted, calendar, interval)
-
-
-def adjust(snapshot: Snapshot, adjustment: Adjustment) -> Bars:
-    """The base bars with the actions taken out; prices as traded with Adjustment.RAW."""
-    bars = snapshot.bars
-    if adjustment is Adjustment.RAW or not snapshot.actions or not len(bars):
-        return bars
-    zone = ZoneInfo(snapshot.listing.timezone) if snapshot.base is Interval.M1 else UTC
-    splits = _splits(snapshot.actions, zone)
-    price = np.ones(len(bars))
-    volume = bars.volume
-    if adjustment.for_splits:
-        factor = split_factors(bars.t, splits)
-        price, volume = price * factor, volume / factor
-    if adjustment.for_dividends:
-        given = _distributions(snapshot.actions, zone)
-        price = price * distribution_factors(bars.t, bars.close, given, splits)
-    return Bars(bars.t, bars.open * price, bars.high * price, bars.low * price, bars.close * price, volume)
+    return Chart(every[rows], found, rows.start > 0)
 
 
 async def warm_calendars(store: BarStore) -> None:
@@ -169,51 +139,6 @@ def _describe_parameter(parameter: indicators.Parameter) -> dict[str, Any]:
         "help": parameter.help,
         "choices": [{"value": value, "label": label} for value, label in parameter.choices.items()],
     }
-
-
-def _from_minutes(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
-    calendar = load_calendar(calendar_name)
-    index = calendar.session_index(bars.t)
-    midnight = bars.t // DAY_S * DAY_S  # for minutes that the calendar does not reach, or does not know
-    if interval.is_intraday:
-        opened = np.where(index >= 0, calendar.opens[index], midnight)
-        labels = np.maximum.accumulate(intraday_labels(bars.t, opened, interval.minutes))
-        return Bars(*resample(labels, *bars.columns()[1:]))
-    session = np.where(index >= 0, calendar.sessions[index], midnight)
-    daily = Bars(*resample(np.maximum.accumulate(session), *bars.columns()[1:]))
-    return daily if interval is Interval.D1 else _from_sessions(daily, calendar_name, interval)
-
-
-def _from_sessions(bars: Bars, calendar_name: str, interval: Interval) -> Bars:
-    calendar = load_calendar(calendar_name)
-    period_start = mondays if interval is Interval.W1 else firsts_of_month
-    labels = calendar.first_session_of(period_start(calendar.sessions), bars.t, period_start(bars.t))
-    return Bars(*resample(labels, *bars.columns()[1:]))
-
-
-def _splits(actions: Sequence[CorporateAction], zone: tzinfo) -> Events:
-    chosen = [one for one in actions if one.kind is ActionKind.SPLIT]
-    return Events(_first_instants(chosen, zone), np.array([one.value for one in chosen], np.float64))
-
-
-def _distributions(actions: Sequence[CorporateAction], zone: tzinfo) -> Distributions:
-    chosen = [one for one in actions if one.kind is not ActionKind.SPLIT]
-    rows = np.array([_given(one) for one in chosen], np.float64).reshape(-1, 4)
-    return Distributions(_first_instants(chosen, zone), *rows.T)
-
-
-def _given(action: CorporateAction) -> tuple[float, float, float, float]:
-    """Cash, ratio, shares, paid of an action, as Distributions has them."""
-    if action.price is not None:
-        return 0.0, 1.0, action.value, action.value * action.price
-    if action.unit is ActionUnit.RATIO:
-        return 0.0, action.value, 0.0, 0.0
-    return action.value, 1.0, 0.0, 0.0
-
-
-def _first_instants(actions: Sequence[CorporateAction], zone: tzinfo) -> IntArray:
-    at = [datetime(*action.ex_date.timetuple()[:3], tzinfo=zone).timestamp() for action in actions]
-    return np.array(at, np.int64)
 
 
 def _instant(text: str, timezone: str | None, parameter: str, *, end: bool = False) -> int:

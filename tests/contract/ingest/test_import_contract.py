@@ -295,20 +295,22 @@ async def test_minutes_are_stored_by_the_exchanges_clock_and_only_in_its_session
     store: PriceStore, tmp_path: Path
 ) -> None:
     times = [
-        "2024-07-02 09:29",
+        "2024-07-02 03:59",
+        "2024-07-02 04:00",
         "2024-07-02 09:30",
         "2024-07-02 15:59",
-        "2024-07-02 16:00",
+        "2024-07-02 19:59",
+        "2024-07-02 20:00",
         "2024-07-04 10:00",
     ]
     times += ["2024-01-02 09:30", "2024-07-02 09:30:30"]
     report = await take(store, write(tmp_path, [line(one) for one in times]))
-    assert await closes(store, interval=Interval.M1) == dict.fromkeys(
-        ["2024-01-02T14:30:00", "2024-07-02T13:30:00", "2024-07-02T19:59:00"], 10.0
-    )
+    landed = ["2024-01-02T14:30:00", "2024-07-02T13:30:00", "2024-07-02T19:59:00"]
+    landed += ["2024-07-02T08:00:00", "2024-07-02T23:59:00"]  # before and after the session
+    assert await closes(store, interval=Interval.M1) == dict.fromkeys(landed, 10.0)
     assert report.reasons == {"outside_session": 3, "misaligned": 1}
     first = (await store.list_aside(Selection()))[0]
-    assert first.row["ts"] == "2024-07-02T13:29:00Z"
+    assert first.row["ts"] == "2024-07-02T07:59:00Z"
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ async def test_compressed_minutes_are_read_corrected_and_added_to(
 async def test_the_repository_reads_hypertables(stored: Settings) -> None:
     async with await open_pool(stored, application_name="test") as pool:
         snapshot = await PostgresBarStore(pool).snapshot("AAPL", Interval.M5)
-    assert snapshot.bars.close.tolist() == [101.0 + n for n in range(60)]
+    assert snapshot.minutes.close.tolist() == [101.0 + n for n in range(60)]
 
 
 async def test_a_backup_measures_chunks_and_not_the_catalogue_of_the_extension(stored: Settings) -> None:

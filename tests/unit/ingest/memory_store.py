@@ -5,7 +5,7 @@ import copy
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -36,7 +36,7 @@ from stock_analysis.testing.builders import epoch
 EXCHANGES = {
     one.mic: one
     for one in (
-        Exchange("XNYS", "New York Stock Exchange", "XNYS", "America/New_York", "USD"),
+        Exchange("XNYS", "New York Stock Exchange", "XNYS", "America/New_York", "USD", time(4), time(20)),
         Exchange("XNAS", "Nasdaq", "XNYS", "America/New_York", "USD"),
         Exchange("XKRX", "Korea Exchange (KOSPI)", "XKRX", "Asia/Seoul", "KRW"),
     )

@@ -44,6 +44,24 @@ export function AdjustmentSelect({ value, onChoose }: { value: Adjustment; onCho
   );
 }
 
+export function ExtendedToggle({ on, onChange }: { on: boolean; onChange: (on: boolean) => void }) {
+  const { m } = useTranslation();
+  return (
+    <button
+      type="button"
+      className={on ? 'button pressed' : 'button'}
+      aria-pressed={on}
+      aria-label={m.toolbar.extendedLabel}
+      title={m.toolbar.extendedLabel}
+      onClick={() => {
+        onChange(!on);
+      }}
+    >
+      {m.toolbar.extended}
+    </button>
+  );
+}
+
 interface LogProps {
   on: boolean;
   disabled: boolean;

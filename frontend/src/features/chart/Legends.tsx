@@ -104,6 +104,7 @@ function PriceLegend({ data, symbol, instrument, interval, currency, index }: Le
         <span className="pair">
           <span className="pair-name">{m.chart.volume}</span> {bar.v === null ? MISSING : formatCompact(lang, bar.v)}
         </span>
+        <Origin data={data} interval={interval} index={index} />
         {actionsAt(data, index).map((action, place) => (
           <span key={place} className="pair event">
             {m.chart.actions[action.kind](describeAction(lang, action))}
@@ -112,6 +113,15 @@ function PriceLegend({ data, symbol, instrument, interval, currency, index }: Le
       </p>
     </>
   );
+}
+
+/** Where a bar that was not stored as it stands came from, or that it lies outside its session. */
+function Origin({ data, interval, index }: { data: ChartData; interval: Interval; index: number }) {
+  const { m } = useTranslation();
+  const source = data.source[index] ?? '1d';
+  const phase = data.phase[index] ?? 'regular';
+  const text = isIntraday(interval) ? m.chart.phases[phase] : m.chart.sources[source];
+  return text === '' ? null : <span className="pair origin">{text}</span>;
 }
 
 /** The value of an action, by what it counts: shares, a part of the price, cash. */

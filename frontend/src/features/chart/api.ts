@@ -1,19 +1,24 @@
 import { useInfiniteQuery, useQuery, useQueryClient, type InfiniteData, type QueryClient } from '@tanstack/react-query';
 import { get } from '@/api/client';
-import type { Adjustment, BarsAnswer, ChartAnswer, Interval } from '@/api/types';
-import type { Range } from '@/domain/intervals';
+import type { Adjustment, BarsAnswer, ChartAnswer, Hours, Interval } from '@/api/types';
+import { isIntraday, type Range } from '@/domain/intervals';
 import { pageSize } from './ranges';
 
 export interface ChartRequest {
   symbol: string;
   interval: Interval;
   adjustment: Adjustment;
+  extended: boolean;
   indicators: readonly string[];
 }
 
 type Pages = InfiniteData<ChartAnswer, number | null>;
 
-const barsKey = ({ symbol, interval, adjustment }: ChartRequest) => ['chart', symbol, interval, adjustment] as const;
+/** Days are made of their sessions, so that only shorter bars have hours beside them. */
+const hoursOf = ({ interval, extended }: ChartRequest): Hours => (extended && isIntraday(interval) ? 'extended' : 'regular');
+
+const barsKey = (request: ChartRequest) =>
+  ['chart', request.symbol, request.interval, request.adjustment, hoursOf(request)] as const;
 
 /** Bars and indicators, the newest page first; an older page ends just before the oldest bar loaded. */
 export function useChart(request: ChartRequest, range: Range | null) {
@@ -26,7 +31,7 @@ export function useChart(request: ChartRequest, range: Range | null) {
       const wanted = pageSize(interval, range);
       const limit = pageParam === null ? Math.max(wanted, loadedBars(client, request)) : wanted;
       const until = pageParam === null ? {} : { to: String(pageParam) };
-      const query = { interval, adjustment, limit, ...until, i: [...indicators] };
+      const query = { interval, adjustment, hours: hoursOf(request), limit, ...until, i: [...indicators] };
       return get('/api/v1/stocks/{symbol}/chart', { path: { symbol }, query }, signal);
     },
     getNextPageParam: (page) => (page.has_earlier && page.t[0] !== undefined ? page.t[0] - 1 : null),
@@ -35,9 +40,14 @@ export function useChart(request: ChartRequest, range: Range | null) {
   });
 }
 
-function matches(pages: Pages | undefined, { symbol, interval, adjustment }: ChartRequest): boolean {
+function matches(pages: Pages | undefined, request: ChartRequest): boolean {
   const page = pages?.pages[0];
-  return page?.symbol === symbol && page.interval === interval && page.adjustment === adjustment;
+  return (
+    page?.symbol === request.symbol &&
+    page.interval === request.interval &&
+    page.adjustment === request.adjustment &&
+    page.hours === hoursOf(request)
+  );
 }
 
 /** How many of these bars any earlier set of indicators had loaded, so that a new one loses none from view. */

@@ -1,4 +1,4 @@
-import type { ChartAnswer, CorporateAction, IndicatorColumns } from '@/api/types';
+import type { Phase, Source, ChartAnswer, CorporateAction, IndicatorColumns } from '@/api/types';
 import { epochSeconds, price, type EpochSeconds, type Price } from '@/lib/brand';
 
 /** All loaded bars as columns of one length, oldest first. */
@@ -9,6 +9,9 @@ export interface ChartData {
   l: readonly (Price | null)[];
   c: readonly (Price | null)[];
   v: readonly (number | null)[];
+  /** What each bar was made of, and when it was traded. */
+  source: readonly Source[];
+  phase: readonly Phase[];
   indicators: readonly IndicatorColumns[];
   actions: readonly CorporateAction[];
   quarantined: number;
@@ -26,12 +29,16 @@ export function joinPages(pages: readonly ChartAnswer[]): ChartData {
     l: prices('l'),
     c: prices('c'),
     v: oldestFirst.flatMap((page) => page.v),
+    source: oldestFirst.flatMap((page) => page.sources.flatMap((run) => repeated(run.source, run.bars)).slice(0, page.t.length)),
+    phase: oldestFirst.flatMap((page) => page.phases.flatMap((run) => repeated(run.phase, run.bars)).slice(0, page.t.length)),
     indicators: joinIndicators(oldestFirst),
     actions: pages[0]?.actions ?? [],
     quarantined: pages[0]?.quarantined ?? 0,
     hasEarlier: pages.at(-1)?.has_earlier ?? false,
   };
 }
+
+const repeated = <T>(value: T, times: number): T[] => new Array<T>(times).fill(value);
 
 export const pricesOf = (column: readonly (number | null)[]): (Price | null)[] =>
   column.map((value) => (value === null ? null : price(value)));

@@ -1,2 +1,2 @@
 export { ChartPanel } from './ChartPanel';
-export { AdjustmentSelect, IntervalPicker, LogToggle, RangePicker } from './Controls';
+export { AdjustmentSelect, ExtendedToggle, IntervalPicker, LogToggle, RangePicker } from './Controls';
