@@ -8,10 +8,10 @@ ON = $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test check check-python check-page bench lock generate clean
+.PHONY: help up down status logs doctor install test test-quick check check-python check-page bench lock generate clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "up, down, status, logs and doctor take DATA=FOLDER and PORT=N where they make sense, and ARGS=..."
 
@@ -38,6 +38,11 @@ test: ## All tests, on real servers
 	@$(BIN)/python tools/test_parts.py
 	@$(BOOTSTRAP) npm test
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-quick: ## The tests that need no server, and those of the page
+	@$(BOOTSTRAP) dev
+	@$(BOOTSTRAP) npm test
+	$(BIN)/python -m pytest -n logical -m "not server" tests/unit tests/property tests/contract $(ARGS)
 
 check: ## Static checks: style, types, layers
 	@$(BOOTSTRAP) dev

@@ -12,6 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
+from stock_analysis.testing.processes import Server
 from tests.room import clear_room, make_room
 
 
@@ -116,10 +117,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """No worker for a single file; else one more than there are processors, because the tests wait a lot."""
+    """No worker for a single file; else three for each processor: a test with servers waits most of its time.
+
+    `-n logical` is for those without: one for each processor.
+    """
+    if config.option.numprocesses == "logical":
+        return os.cpu_count() or 1
     files = {argument.partition("::")[0] for argument in config.args}
     alone = len(files) == 1 and Path(*files).is_file()
-    return 0 if alone else min((os.cpu_count() or 1) + 1, 5)
+    return 0 if alone else min(_WORKERS_PER_PROCESSOR * (os.cpu_count() or 1), _MOST_WORKERS)
+
+
+_WORKERS_PER_PROCESSOR = 3
+_MOST_WORKERS = 8
+"""With its servers, a worker needs about a gigabyte."""
 
 
 _CRASHED = pytest.StashKey[bool]()
@@ -135,6 +146,22 @@ def pytest_testnodedown(node: WorkerController, error: object | None) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if session.config.stash.get(_CRASHED, False) and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+# --- without servers ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_unasked(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Where tests that bear the marker `server` are left out, the others do without."""
+    with pytest.MonkeyPatch.context() as patch:
+        if pytestconfig.option.markexpr == "not server":
+            patch.setattr(Server, "__init__", _refuse)
+        yield
+
+
+def _refuse(*_: object, **__: object) -> None:
+    pytest.fail("This test starts a server, so it needs the marker `server`.")
 
 
 # --- what is told last ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
 
 import pytest
@@ -17,15 +18,17 @@ PATIENT = {"valkey_timeout_s": 10.0}
 """Fifty connections at once, beside other tests, take longer than a request may wait."""
 
 
-@pytest.fixture
-async def shared(valkey: ValkeyServer) -> AsyncIterator[SharedValkey]:
-    async with open_valkey(valkey.add_to(Settings.model_validate(PATIENT))) as shared:
-        yield shared
+def open_patiently(valkey: ValkeyServer) -> AbstractAsyncContextManager[SharedValkey]:
+    return open_valkey(valkey.add_to(Settings.model_validate(PATIENT)))
 
 
-@pytest.fixture(params=["local", "shared"])
-async def counter(request: pytest.FixtureRequest, shared: SharedValkey) -> Counter:
-    return InMemoryCounter() if request.param == "local" else ValkeyCounter(shared)
+@pytest.fixture(params=["local", pytest.param("shared", marks=pytest.mark.server)])
+async def counter(request: pytest.FixtureRequest) -> AsyncIterator[Counter]:
+    if request.param == "local":
+        yield InMemoryCounter()
+        return
+    async with open_patiently(request.getfixturevalue("valkey")) as shared:
+        yield ValkeyCounter(shared)
 
 
 async def test_a_sum_grows_by_what_is_added(counter: Counter) -> None:
@@ -54,13 +57,16 @@ async def test_a_sum_is_forgotten_after_its_time_however_often_it_is_added_to(co
     assert await counter.add(name, 5, 1) == 5
 
 
-async def test_two_gateways_share_one_limit(shared: SharedValkey) -> None:
-    limiters = [Limiter(ValkeyCounter(shared), 240, lambda: 0.0) for _ in range(2)]
+@pytest.mark.server
+async def test_two_gateways_share_one_limit(valkey: ValkeyServer) -> None:
     name = uuid4().hex
-    granted = [(await limiters[turn % 2].take(name)).granted for turn in range(300)]
+    async with open_patiently(valkey) as shared:
+        limiters = [Limiter(ValkeyCounter(shared), 240, lambda: 0.0) for _ in range(2)]
+        granted = [(await limiters[turn % 2].take(name)).granted for turn in range(300)]
     assert sum(granted) == 240
 
 
+@pytest.mark.server
 async def test_limits_hold_while_valkey_dies_and_comes_back() -> None:
     server = ValkeyServer()
     settings = server.add_to(Settings.model_validate({}))

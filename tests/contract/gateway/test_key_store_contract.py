@@ -1,8 +1,8 @@
 """One suite for the store of API keys: the real one and the fake."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 
 from stock_analysis.domain.errors import UnavailableError
@@ -16,9 +16,14 @@ from tests.unit.gateway.fakes import InMemoryKeyStore
 BOTH = frozenset({KeyScope.READ, KeyScope.OPERATE})
 
 
-@pytest.fixture(params=["fake", "real"])
-async def store(request: pytest.FixtureRequest, pool: asyncpg.Pool) -> KeyStore:
-    return InMemoryKeyStore() if request.param == "fake" else PostgresKeyStore(pool)
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.server)])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
+    if request.param == "fake":
+        yield InMemoryKeyStore()
+        return
+    pool = await open_pool(request.getfixturevalue("database"), application_name="test")
+    yield PostgresKeyStore(pool)
+    await pool.close()
 
 
 def new_key(name: str = "test", expires_at: datetime | None = None) -> ApiKey:

@@ -10,7 +10,7 @@ from stock_analysis.kit.db import open_pool
 from tests.unit.ingest.memory_store import InMemoryPriceStore
 
 
-@pytest.fixture(params=["memory", "postgresql"])
+@pytest.fixture(params=["memory", pytest.param("postgresql", marks=pytest.mark.server)])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[PriceStore]:
     if request.param == "memory":
         yield InMemoryPriceStore()

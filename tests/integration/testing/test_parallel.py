@@ -41,6 +41,17 @@ def pytest_sessionfinish(session):
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
         os._exit(0)
 """
+STARTS_SERVERS = """
+import pathlib, pytest
+from stock_analysis.testing.processes import Server
+
+def test_without_a_mark():
+    Server(["true"], pathlib.Path("log").resolve()).stop()
+
+@pytest.mark.server
+def test_with_a_mark():
+    Server(["true"], pathlib.Path("log").resolve()).stop()
+"""
 FAILS_AT_LENGTH = """
 def test_it():
     assert set(range(5000)) <= set()
@@ -143,6 +154,16 @@ def test_a_test_that_hangs_in_foreign_code_ends(suite: pytest.Pytester, pytestco
     patience = ("-o", "faulthandler_timeout=3", "-o", "faulthandler_exit_on_timeout=true")
     result = suite.runpytest_subprocess("-n", "2", *patience, "--timeout=1")
     result.assert_outcomes(passed=30, failed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "outcome"), [((), {"passed": 2}), (("-m", "not server"), {"failed": 1, "deselected": 1})]
+)
+def test_where_servers_are_left_out_none_is_started(
+    empty: pytest.Pytester, arguments: tuple[str, ...], outcome: dict[str, int]
+) -> None:
+    empty.makepyfile(STARTS_SERVERS)
+    empty.runpytest_subprocess(*arguments).assert_outcomes(**outcome)
 
 
 def test_two_processes_never_draw_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:

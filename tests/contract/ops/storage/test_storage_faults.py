@@ -116,6 +116,7 @@ def test_what_a_killed_writer_left_is_swept_and_a_living_one_is_not(tmp_path: Pa
     assert (storage.sweep(), list(storage.list())) == (1, [])
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("act", ACTS)
 def test_a_service_that_is_not_there(server: S3Server, act: Act) -> None:
     server.kill()
@@ -123,6 +124,7 @@ def test_a_service_that_is_not_there(server: S3Server, act: Act) -> None:
         act(server.storage(timeout_s=2))
 
 
+@pytest.mark.server
 def test_a_service_that_dies_in_the_middle_of_an_upload(server: S3Server) -> None:
     storage = server.storage(timeout_s=2)
 
@@ -140,6 +142,7 @@ def test_a_service_that_dies_in_the_middle_of_an_upload(server: S3Server) -> Non
     assert read_bytes(storage, "a") == BIG
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("act", ACTS)
 def test_a_service_that_says_nothing(server: S3Server, act: Act) -> None:
     storage = server.storage(timeout_s=1)
@@ -153,9 +156,10 @@ def test_a_service_that_says_nothing(server: S3Server, act: Act) -> None:
     assert read_bytes(storage, "kept") == b""
 
 
+@pytest.mark.server
 def test_a_service_that_falls_silent_in_the_middle_of_a_download(server: S3Server) -> None:
+    write_bytes(server.storage(), "a", BIG * 12)
     storage = server.storage(timeout_s=1)
-    write_bytes(storage, "a", BIG * 12)
 
     def download() -> None:
         with storage.open("a") as source:
@@ -168,6 +172,7 @@ def test_a_service_that_falls_silent_in_the_middle_of_a_download(server: S3Serve
         download()
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("wrong", ["access_key_id", "secret_access_key"])
 def test_wrong_keys_are_said_and_not_shown(server: S3Server, wrong: str, act: Act) -> None:
@@ -176,17 +181,20 @@ def test_wrong_keys_are_said_and_not_shown(server: S3Server, wrong: str, act: Ac
     assert "N0T-THE-K3Y" not in caught.value.why + caught.value.todo + repr(server.bucket)
 
 
+@pytest.mark.server
 def test_a_bucket_that_is_not_there(server: S3Server) -> None:
     (server.data / "backups").rmdir()
     with pytest.raises(StorageError, match="There is no bucket backups"):
         write_bytes(server.storage(), "a", b"")
 
 
+@pytest.mark.server
 def test_keys_are_never_sent_in_the_clear_to_another_machine(server: S3Server) -> None:
     with pytest.raises(StorageError, match="in the clear"):
         server.storage(endpoint="http://s3.example.com")
 
 
+@pytest.mark.server
 def test_what_a_killed_writer_sent_to_a_service_is_not_seen(server: S3Server) -> None:
     storage = server.storage()
     command = [sys.executable, "-c", _UPLOAD_FOR_EVER]
