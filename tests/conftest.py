@@ -1,6 +1,7 @@
 """The real parts that tests ask for by name; one that cannot start fails the test."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform, import_sample
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
+from tests.room import shared
 
 pytest_plugins = ["tests.rules"]
 
@@ -40,10 +42,18 @@ def database(postgres: PostgresCluster) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def sample_database(postgres: PostgresCluster) -> Settings:
-    """Settings of the database that has the sample data: to be read, or cloned as a template."""
-    settings = postgres.create_database()
-    import_sample(settings)
-    return settings
+    """Settings of the database that has the sample data: to be read, or cloned as a template.
+
+    It is imported once in a run; each worker has a copy.
+    """
+
+    def make(path: Path) -> None:
+        settings = postgres.create_database()
+        import_sample(settings)
+        postgres.save_database(settings, path)
+        postgres.drop_database(settings)
+
+    return postgres.load_database(shared("sample.dump", make))
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,18 @@ A first start makes thousands of files and removes them again; on a disk that is
 Tests kill processes, never machines, so nothing that they prove depends on what a disk keeps.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-_NAME = "TESTS_ROOM"
+from stock_analysis.testing.processes import ROOM as _NAME
+
 _MEMORY, _DISK = "/dev/shm", "/tmp"  # noqa: S108 - only for folders of our own; $TMPDIR may be too deep for sockets
 _PLENTY_BYTES = 10 * 2**30
 
@@ -44,9 +46,16 @@ def a_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def shared(name: str) -> Path:
-    """A place that every process of this run finds under this name."""
-    return Path(os.environ[_NAME]) / name
+def shared(name: str, make: Callable[[Path], None]) -> Path:
+    """A place of this name, made once in a run by whichever process asks first; others wait for it."""
+    place = Path(os.environ[_NAME]) / name
+    done = place.with_name(f"{name}.made")
+    with place.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(place)
+            done.touch()
+    return place
 
 
 def _has_plenty() -> bool:

@@ -117,7 +117,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """No worker for a single file; else three for each processor: a test with servers waits most of its time.
+    """No worker for a single file; else two for each processor and one more: a test with servers waits a lot.
 
     `-n logical` is for those without: one for each processor.
     """
@@ -125,10 +125,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return os.cpu_count() or 1
     files = {argument.partition("::")[0] for argument in config.args}
     alone = len(files) == 1 and Path(*files).is_file()
-    return 0 if alone else min(_WORKERS_PER_PROCESSOR * (os.cpu_count() or 1), _MOST_WORKERS)
+    return 0 if alone else min(2 * (os.cpu_count() or 1) + 1, _MOST_WORKERS)
 
 
-_WORKERS_PER_PROCESSOR = 3
 _MOST_WORKERS = 8
 """With its servers, a worker needs about a gigabyte."""
 

@@ -4,6 +4,7 @@ A zygote loads everything once and forks a child for each command. That takes mi
 most of a second of the processor to start and load.
 """
 
+import importlib
 import json
 import os
 import select
@@ -75,11 +76,17 @@ class Zygote:
         out: IO[bytes],
         err: IO[bytes],
         python: str = sys.executable,
+        module: str = "",
     ) -> Forked:
-        """Begin the command. `arguments` are sys.argv; `python` is what it takes for its interpreter."""
+        """Begin the command.
+
+        arguments: sys.argv. python: what it takes for its interpreter. module: instead of the command, its
+        `main` is called with the arguments after the first.
+        """
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.connect(f"{self._place}")
         order = {"arguments": [*arguments], "environment": dict(environment), "python": python}
+        order |= {"module": module}
         socket.send_fds(connection, [json.dumps(order).encode()], [out.fileno(), err.fileno()])
         return Forked(int(connection.recv(_ORDER_BYTES)), connection)
 
@@ -99,14 +106,16 @@ def serve(command: Callable[[], None], door: socket.socket) -> None:
         connection, _ = door.accept()
         if os.fork() == 0:
             door.close()
-            _answer(connection)
-            command()
+            if module := _answer(connection):
+                importlib.import_module(module).main(*sys.argv[1:])
+            else:
+                command()
             sys.exit()
         connection.close()
 
 
-def _answer(connection: socket.socket) -> None:
-    """Fork a child, to which this returns, and tell how it ends."""
+def _answer(connection: socket.socket) -> str:
+    """Fork a child, to which this returns the module to run, and tell how it ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     order, handles, _, _ = socket.recv_fds(connection, _ORDER_BYTES, 2)
     child = os.fork()
@@ -115,13 +124,13 @@ def _answer(connection: socket.socket) -> None:
         connection.send(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}".encode())
         os._exit(0)
     connection.close()
-    _become(handles, **json.loads(order))
+    return _become(handles, **json.loads(order))
 
 
 def _become(
-    handles: Sequence[int], arguments: Sequence[str], environment: Mapping[str, str], python: str
-) -> None:
-    """Be as if started with these."""
+    handles: Sequence[int], arguments: Sequence[str], environment: Mapping[str, str], python: str, module: str
+) -> str:
+    """Be as if started with these; returns the module."""
     handles = [os.open(os.devnull, os.O_RDONLY), *handles]
     for number, handle in enumerate(handles):
         os.dup2(handle, number)
@@ -131,3 +140,4 @@ def _become(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv, sys.executable = [*arguments], python
+    return module

@@ -6,14 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import psutil
 
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
-from stock_analysis.testing.processes import Server, free_port
+from stock_analysis.testing.processes import Server, free_port, server_folder
 
 PROGRAM = Path(sys.executable).with_name("stock-analysis")
 
@@ -23,7 +22,7 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self._port = free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="stock-test-platform-"))
+        self._folder = server_folder("platform")
         own = {"port": self._port, "drain_s": 0.0, "log_format": "json"}
         self.settings = Settings.model_validate(settings.model_dump() | own)
         self.url = f"http://127.0.0.1:{self._port}"

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import psutil
 from stock_analysis.kit.migrations import migrate, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
-from stock_analysis.testing.processes import Server, free_port, user_group
+from stock_analysis.testing.processes import Server, free_port, server_folder, user_group
 
 PASSWORD = "only-for-tests"  # noqa: S105 - of a server on loopback that lives as long as the test run
 ROLE = "stock_analysis"
@@ -37,7 +36,7 @@ class PostgresCluster:
         self.port = free_port()
         self._numbers = itertools.count(1)
         self._user = unprivileged_user()
-        self._folder = Path(tempfile.mkdtemp(prefix="stock-test-postgres-"))
+        self._folder = server_folder("postgres")
         self._bin = _reachable_programs(self._folder, self._user)
         self._options = (f"fsync={'on' if fsync else 'off'}", "unix_socket_directories=", *options)
         self._server: Server | None = None
@@ -86,15 +85,30 @@ class PostgresCluster:
         self._sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}")
         return self.settings(name)
 
+    def save_database(self, settings: Settings, path: Path) -> None:
+        """Write a database to a file, for `load_database` of another cluster."""
+        dump = self._folder / "database.dump"
+        options = ["--format=custom", "--compress=none", f"--file={dump}", *self._address]
+        self._run([self._bin / "pg_dump", *options, "-d", settings.database_name])
+        shutil.copyfile(dump, path)
+        dump.unlink()
+
+    def load_database(self, path: Path) -> Settings:
+        """Settings of a new database, with what was saved."""
+        name = f"test_{next(self._numbers)}"
+        self._sql(f"CREATE DATABASE {name} OWNER {ROLE}")
+        self._run([self._bin / "pg_restore", "--single-transaction", *self._address, "-d", name, path])
+        self._sql("ANALYZE", name)
+        return self.settings(name)
+
     def drop_database(self, settings: Settings) -> None:
         """Remove the database, also while someone is connected."""
         self._sql(f"DROP DATABASE IF EXISTS {settings.database_name} WITH (FORCE)")
 
     def dump_schema(self, database: str = TEMPLATE) -> str:
         """The schema as statements, without what depends on the server's version or owner."""
-        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database]
-        options = ["--schema-only", "--no-owner", "--no-privileges"]
-        dump = self._run([self._bin / "pg_dump", *options, *address])
+        options = ["--schema-only", "--no-owner", "--no-privileges", *self._address, "-d", database]
+        dump = self._run([self._bin / "pg_dump", *options])
         kept = (line for line in dump.splitlines() if not _SESSION_LINE.match(line))
         return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
 
@@ -131,9 +145,13 @@ class PostgresCluster:
         with ThreadPoolExecutor(1) as apart:  # the thread of the test may have an event loop running
             apart.submit(asyncio.run, _migrate(self.settings(TEMPLATE))).result()
 
-    def _sql(self, statement: str) -> None:
-        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
-        self._run([self._bin / "psql", "-qX", "-v", "ON_ERROR_STOP=1", *address, "-c", statement])
+    @property
+    def _address(self) -> list[str | Path]:
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+
+    def _sql(self, statement: str, database: str = "postgres") -> None:
+        options = ["-qX", "-v", "ON_ERROR_STOP=1", *self._address, "-d", database]
+        self._run([self._bin / "psql", *options, "-c", statement])
 
     def _run(self, command: list[str | Path]) -> str:
         done = subprocess.run(

@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import subprocess
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,28 +12,38 @@ from pathlib import Path
 
 import psutil
 
+ROOM = "TESTS_ROOM"
+"""Names, in the environment, the folder in which servers keep their files; unset: the system's own."""
+
 # The shell holds the pipe from the test run; when that run is gone, even by SIGKILL, `read` returns.
 # A program that is stopped, or that is not yet ready to hear SIGINT, is killed.
 _LEASH = """
 exec 3<&0
+patience=$1
+shift
 "$@" </dev/null & child=$!
 echo $child
 read -r _ <&3
 kill -INT $child 2>/dev/null
-(sleep 20; kill -KILL $child) >/dev/null 2>&1 & killer=$!
+(sleep $patience; kill -KILL $child) >/dev/null 2>&1 & killer=$!
 wait $child
 kill $killer
 """
 
 
 class Server:
-    """A program on a leash; its process id is `pid`."""
+    """A program on a leash; its process id is `pid`.
 
-    def __init__(self, command: Sequence[str | Path], log: Path, user: str | None = None) -> None:
+    patience_s: how long it may take to end in order when it is told to.
+    """
+
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, user: str | None = None, *, patience_s: float = 20
+    ) -> None:
         # The output of the server goes to its log, so that only the shell writes to the pipe.
         redirect = ["sh", "-c", 'exec "$@" >>"$0" 2>&1', str(log)]
         self._shell = subprocess.Popen(
-            ["sh", "-c", _LEASH, "leash", *redirect, *map(str, command)],
+            ["sh", "-c", _LEASH, "leash", str(patience_s), *redirect, *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=log.parent,
@@ -65,6 +76,11 @@ class Server:
         except psutil.NoSuchProcess:
             return True
         return self._shell.poll() is not None or status == psutil.STATUS_ZOMBIE
+
+
+def server_folder(name: str) -> Path:
+    """A new folder for a server's files."""
+    return Path(tempfile.mkdtemp(prefix=f"stock-test-{name}-", dir=os.environ.get(ROOM)))
 
 
 def user_group(user: str | None) -> int | None:

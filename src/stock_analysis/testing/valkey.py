@@ -5,13 +5,12 @@ import platform
 import shutil
 import signal
 import socket
-import tempfile
 from pathlib import Path
 
 import psutil
 
 from stock_analysis.kit.settings import Settings
-from stock_analysis.testing.processes import Server, free_port
+from stock_analysis.testing.processes import Server, free_port, server_folder
 
 PASSWORD = "only-for-tests"  # noqa: S105 - of a server on loopback that lives as long as the test run
 
@@ -21,7 +20,7 @@ class ValkeyServer:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="stock-test-valkey-"))
+        self._folder = server_folder("valkey")
         self._server: Server | None = None
         self.start()
 

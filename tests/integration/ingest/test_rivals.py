@@ -19,8 +19,12 @@ from stock_analysis.ingest.rows import Report, Rows, Selection
 from stock_analysis.ingest.service import ImportService
 from stock_analysis.testing.builders import random_bars, sessions
 
-BARS = random_bars(sessions("2015-01-02", 20))
 HEAD_START_S = 0.5
+
+
+@pytest.fixture
+def bars() -> Bars:
+    return random_bars(sessions("2015-01-02", 20))
 
 
 def dearer(bars: Bars, factor: float | FloatArray) -> Bars:
@@ -86,37 +90,37 @@ def store(pool: asyncpg.Pool) -> PostgresPriceStore:
 
 
 async def test_new_bars_are_written_as_they_were_judged(
-    store: PostgresPriceStore, pool: asyncpg.Pool
+    store: PostgresPriceStore, pool: asyncpg.Pool, bars: Bars
 ) -> None:
-    beset = Beset(store, lambda: take(store, "rival", dearer(BARS, 1.01)))
-    report = await take(beset, "first", BARS)
+    beset = Beset(store, lambda: take(store, "rival", dearer(bars, 1.01)))
+    report = await take(beset, "first", bars)
     assert beset.came is not None
     rival = beset.came.result()
     assert (report.run.counts.accepted, rival.run.counts.corrected) == (20, 20)
-    assert await closes(pool) == dearer(BARS, 1.01).close.tolist()
+    assert await closes(pool) == dearer(bars, 1.01).close.tolist()
 
 
 async def test_corrections_are_written_as_they_were_judged(
-    store: PostgresPriceStore, pool: asyncpg.Pool
+    store: PostgresPriceStore, pool: asyncpg.Pool, bars: Bars
 ) -> None:
-    await take(store, "before", BARS)
-    beset = Beset(store, lambda: take(store, "rival", dearer(BARS, 1.01)))
-    report = await take(beset, "first", dearer(BARS, 1.02))
+    await take(store, "before", bars)
+    beset = Beset(store, lambda: take(store, "rival", dearer(bars, 1.01)))
+    report = await take(beset, "first", dearer(bars, 1.02))
     assert beset.came is not None
     rival = beset.came.result()
     assert (report.run.counts.corrected, rival.run.counts.corrected) == (20, 20)
-    assert await closes(pool) == dearer(BARS, 1.01).close.tolist()
+    assert await closes(pool) == dearer(bars, 1.01).close.tolist()
 
 
 async def test_replayed_rows_are_written_as_they_were_judged(
-    store: PostgresPriceStore, pool: asyncpg.Pool
+    store: PostgresPriceStore, pool: asyncpg.Pool, bars: Bars
 ) -> None:
     """The last bar jumps; when the user says that it is true, an importer brings it at its usual price."""
-    await take(store, "before", dearer(BARS, np.where(np.arange(20) == 19, 50.0, 1.0)))
-    assert await closes(pool) == BARS.close[:19].tolist()
-    beset = Beset(store, lambda: take(store, "rival", BARS))
+    await take(store, "before", dearer(bars, np.where(np.arange(20) == 19, 50.0, 1.0)))
+    assert await closes(pool) == bars.close[:19].tolist()
+    beset = Beset(store, lambda: take(store, "rival", bars))
     quarantine = QuarantineService(beset)  # type: ignore[arg-type]  # like a store
     report = await quarantine.replay(Selection(), accept_jumps=True)
     assert beset.came is not None
     assert (report.accepted, beset.came.result().run.counts.corrected) == (1, 1)
-    assert await closes(pool) == BARS.close.tolist()
+    assert await closes(pool) == bars.close.tolist()

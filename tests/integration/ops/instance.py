@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 import psutil
@@ -39,7 +40,9 @@ import importlib, pkgutil, stock_ops, typer._adapters
 for module in pkgutil.walk_packages(stock_ops.__path__, "stock_ops."):
     if module.name != "stock_ops.__main__":
         importlib.import_module(module.name)
+stock_ops.kit.priority._NICE = 0
 """
+"""Forked commands do not give way to the other tests, which would keep them waiting; all others do."""
 
 
 @dataclass
@@ -129,6 +132,13 @@ class Instance:
         assert "Traceback" not in result.out + result.err, result.out + result.err
         return result
 
+    def run_module(self, module: ModuleType, *words: object, python: str = "") -> Result:
+        """Run the `main` of a module of the tests that may kill itself on the way, as `run` does a verb."""
+        command = [python or self.interpreter(), "-m", module.__name__, *map(str, words)]
+        done = self._fork_and_run(command, {}, module.__name__)
+        assert done.code in (0, -signal.SIGKILL), done.out + done.err
+        return done
+
     def up(self, *arguments: str, **more: str) -> Result:
         """`stockops up`, which must succeed."""
         result = self.run("up", *arguments, **more)
@@ -198,19 +208,18 @@ class Instance:
         """Stop what is left, by force if need be, and remove the folder."""
         with contextlib.suppress(*UNREACHABLE, xmlrpc.client.Fault), control(self.layout) as supervisor:
             supervisor.shutdown()
-            patience = time.monotonic() + 30
-            while self.processes() and time.monotonic() < patience:
-                time.sleep(0.05)
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda: not self.processes(), "it has ended", 30)
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.processes(), "nothing of the instance is left")
         for folder in (self.data, self.settings, self.backups):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _fork_and_run(self, command: list[str], more: dict[str, str]) -> Result:
+    def _fork_and_run(self, command: list[str], more: dict[str, str], module: str = "") -> Result:
         python, _, _, *words = command
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            forked = _zygote().fork([_PROGRAM, *words], self.variables(**more), out, err, python)
+            forked = _zygote().fork([_PROGRAM, *words], self.variables(**more), out, err, python, module)
             code = forked.wait(_LIMIT_S)
             return Result(code, _text(out), _text(err))
 
@@ -284,13 +293,13 @@ def other_user() -> tuple[int, str]:
     pytest.fail(f"needs a {version} that the user nobody can run, for example in /usr/bin")
 
 
-def wait_for(true: Callable[[], object], what: str, limit_s: float = 30.0) -> None:
+def wait_for(true: Callable[[], object], what: str, limit_s: float = 90.0) -> None:
     """Wait until it is true."""
     deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
+    while (begun := time.monotonic()) < deadline:
         if true():
             return
-        time.sleep(0.05)
+        time.sleep(max(0.05, 2 * (time.monotonic() - begun)))  # most of the time is for what is waited for
     raise AssertionError(f"not within {limit_s:g} s: {what}")
 
 

@@ -77,6 +77,10 @@ def write_settings(instance: Instance, text: str) -> None:
     instance.layout.backup_settings.write_text(text)
 
 
+_PAUSE_S = 0.001
+"""Without it, the writers take the processor that the backup gives to whoever wants it."""
+
+
 @contextmanager
 def writing(instance: Instance) -> Iterator[None]:
     """Pairs of rows come, each pair in a transaction of its own, for as long as the context lasts."""
@@ -88,6 +92,7 @@ def writing(instance: Instance) -> Iterator[None]:
             async with connection.transaction():
                 await connection.execute("INSERT INTO debit (amount) VALUES (1)")
                 await connection.execute("INSERT INTO credit (amount) VALUES (1)")
+            await asyncio.sleep(_PAUSE_S)
         await connection.close()
 
     def work() -> None:

@@ -12,7 +12,7 @@ from typing import Self
 
 import psutil
 
-from tests.integration.ops.instance import Instance
+from tests.integration.ops.instance import Instance, hear_ctrl_c
 
 _PATIENCE_S = 120.0
 _AS_SHELLS_DO = 'trap : INT; "$@"; exit $?'
@@ -25,11 +25,16 @@ class Terminal:
     def __init__(self, instance: Instance, *words: str) -> None:
         python, dash, module, group, *rest = instance.command(words[0])
         self._ours, theirs = pty.openpty()
+
+        def become_a_shell() -> None:
+            hear_ctrl_c()
+            os.login_tty(theirs)
+
         self._process = subprocess.Popen(
             ["sh", "-c", _AS_SHELLS_DO, "sh", python, dash, module, group, *words[1:], *rest],
             env=instance.variables(TERM="xterm"),
             cwd="/",
-            preexec_fn=lambda: os.login_tty(theirs),
+            preexec_fn=become_a_shell,
         )
         os.close(theirs)
         self.told = ""

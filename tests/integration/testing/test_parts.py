@@ -70,7 +70,7 @@ def test_a_server_that_dies_at_once_is_told_with_its_last_words(tmp_path: Path) 
 
 
 def test_a_server_that_is_deaf_and_never_ready_is_ended_by_force(tmp_path: Path) -> None:
-    server = Server(["sleep", "1000"], tmp_path / "log")
+    server = Server(["sleep", "1000"], tmp_path / "log", patience_s=0.5)
     with pytest.raises(RuntimeError, match="did not start"):
         server.wait_until(lambda: False, timeout_s=0.1)
     assert not psutil.pid_exists(server.pid)

@@ -1,10 +1,9 @@
-"""`stockops backup create --full` that kills itself without warning: killed_backup.py DATA TITLE DELAY_S
+"""`stockops backup create --full` that kills itself without warning: killed_backup DATA TITLE DELAY_S
 
 TITLE is of the step after whose begin so long is waited. The backup is made by the function that the command
 calls; the command itself is killed in test_backup_faults.
 """
 
-import sys
 from pathlib import Path
 
 from stock_ops.backup.facts.creation import observe_creation
@@ -21,7 +20,3 @@ def main(data: str, title: str, delay_s: str) -> None:
     with exclusive(layout, "backup create", layout.backup_lock):
         facts = observe_creation(layout, read_backup_settings(layout))
         make_backup(plan_backup(facts, full=True), facts, KillingReport(title, float(delay_s)))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""`stockops backup prune --yes` that kills itself without warning: killed_prune.py DATA COUNT DELAY_S
+"""`stockops backup prune --yes` that kills itself without warning: killed_prune DATA COUNT DELAY_S
 
 COUNT is of the deletion after whose begin so long is waited. It uses the very functions of the command; only
 the storage kills.
@@ -6,7 +6,6 @@ the storage kills.
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -69,7 +68,3 @@ def main(data: str, count: str, delay_s: str) -> None:
         run_prune(
             plan_prune(facts).steps, KillingStorage(facts.storage, int(count), float(delay_s)), JsonReport()
         )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

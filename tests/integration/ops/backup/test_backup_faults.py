@@ -34,8 +34,9 @@ from stock_ops.storage.folder import UNFINISHED, FolderStorage
 from stock_ops.storage.storage import StorageError
 from tests.contract.ops.storage.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
+from tests.integration.ops.backup import killed_backup
 from tests.integration.ops.by_hand import superuser
-from tests.integration.ops.instance import CHECKOUT, Instance, shares_by_session, wait_for
+from tests.integration.ops.instance import Instance, shares_by_session, wait_for
 from tests.integration.ops.template import Template
 from tests.integration.ops.terminal import Terminal
 from tests.room import a_folder
@@ -136,15 +137,7 @@ def storage_taken(instance: Instance) -> Iterator[None]:
 
 def killed(instance: Instance, title: str, delay_s: float) -> int:
     """Run a create that dies so long after the begin of a step; its exit code."""
-    variables = instance.variables()
-    variables["PYTHONPATH"] += f"{os.pathsep}{CHECKOUT}"
-    script = [instance.interpreter(), "-m", "tests.integration.ops.backup.killed_backup"]
-    command = [*script, str(instance.data), title, str(delay_s)]
-    done = subprocess.run(
-        command, env=variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
-    return done.returncode
+    return instance.run_module(killed_backup, instance.data, title, delay_s).code
 
 
 @pytest.mark.fault
@@ -278,7 +271,7 @@ def test_a_prune_that_ends_soon_is_waited_for(instance: Instance) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(8)
     with waiting:
-        out, _ = waiting.communicate(timeout=60)
+        out, _ = waiting.communicate(timeout=PATIENCE_S)
     assert waiting.returncode == 0, out
     assert "for stockops backup prune, pid" in out
 

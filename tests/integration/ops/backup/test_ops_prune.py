@@ -1,10 +1,7 @@
 """Old backups go from real storages; what was to stay is there wherever a prune is cut off; it goes on."""
 
 import io
-import os
 import random
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,11 +30,10 @@ from stock_ops.storage.s3 import S3Storage
 from stock_ops.storage.storage import StorageError
 from tests.contract.ops.storage.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
+from tests.integration.ops.backup import killed_prune
 from tests.integration.ops.old_archive import OldArchive
 from tests.integration.ops.terminal import Terminal
 
-KILLED = Path(__file__).with_name("killed_prune.py")
-CHECKOUT = Path(__file__).resolve().parents[4]
 ROUNDS = 8
 """Rounds of kills on each storage."""
 
@@ -130,16 +126,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_stays_and_the_next_prune_goes_o
 
 def killed(archive: OldArchive, count: int, delay_s: float) -> None:
     """A prune that kills itself in that deletion, or is done before."""
-    done = subprocess.run(
-        [sys.executable, KILLED, archive.instance.data, str(count), str(delay_s)],
-        env=archive.instance.variables() | {"PYTHONPATH": f"{CHECKOUT / 'src'}{os.pathsep}{CHECKOUT}"},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
+    archive.instance.run_module(killed_prune, archive.instance.data, count, delay_s)
 
 
 class LeavingStorage(S3Storage):

@@ -1,11 +1,10 @@
-"""`stockops drill` that kills itself without warning at one of its checks: killed_drill.py DATA LABEL DELAY_S
+"""`stockops drill` that kills itself without warning at one of its checks: killed_drill DATA LABEL DELAY_S
 
 It uses the very functions of the command; only the report is another.
 """
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -44,7 +43,3 @@ def main(data: str, label: str, delay_s: str) -> None:
     with exclusive(layout, "drill", layout.backup_lock):
         wish = Wish(read_backup_settings(layout))
         run_drill(layout, wish, rehearse, KillingReport(label, float(delay_s)))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

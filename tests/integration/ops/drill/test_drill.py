@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +29,11 @@ from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import manifest_of, verification_of
 from stock_ops.storage.storage import read_bytes
 from tests.integration.ops.backed_up import rewrite
+from tests.integration.ops.drill import killed_drill
 from tests.integration.ops.instance import Instance, Result, wait_for
 from tests.integration.ops.template import Template
 from tests.room import a_folder
 
-KILLED = Path(__file__).parent / "killed_drill.py"
 ALL = {
     "platform",
     "heartbeat",
@@ -291,9 +290,7 @@ def test_a_killed_drill_has_not_run_and_nothing_of_it_works_on(
 ) -> None:
     """The drill after each of them clears what the one before has left."""
     before = read_abandoned(live.layout)
-    line = [live.python, str(KILLED), str(live.data), label, str(delay_s)]
-    done = subprocess.run(line, env=live.variables(), capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    assert live.run_module(killed_drill, live.data, label, delay_s).code == -signal.SIGKILL
     assert not any(folder.exists() for folder in before)
     killed = _kept(live)[-1]
     assert (killed.outcome, killed.finished_at) == ("not_run", None)
@@ -314,8 +311,7 @@ def test_the_drill_after_a_killed_one_clears_up_and_passes_in_another_folder(liv
 
 
 def test_up_clears_what_a_killed_drill_has_left(live: Instance) -> None:
-    line = [live.python, str(KILLED), str(live.data), "Content", "0.2"]
-    subprocess.run(line, env=live.variables(), capture_output=True, check=False)
+    live.run_module(killed_drill, live.data, "Content", 0.2)
     assert read_abandoned(live.layout)
     live.up()
     assert left_over(live) == []

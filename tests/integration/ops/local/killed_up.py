@@ -1,4 +1,4 @@
-"""`stockops up` that kills itself without warning at one of its steps: killed_up.py DATA PORT STEP DELAY_S
+"""`stockops up` that kills itself without warning at one of its steps: killed_up DATA PORT STEP DELAY_S
 
 It uses the very functions of the command; only the report is another. Prints the titles of its steps.
 """
@@ -49,7 +49,3 @@ def main(data: str, port: str, step: str, delay_s: str) -> None:
         facts = observe(layout, port=int(port))
         plan = plan_up(facts, int(port))
         run_steps(plan.steps, facts, KillingReport(int(step), float(delay_s)), undo=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

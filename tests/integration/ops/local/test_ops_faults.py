@@ -20,8 +20,8 @@ import pytest
 from stock_analysis.testing.processes import free_port
 from tests.integration.ops.conftest import Maker
 from tests.integration.ops.instance import Instance, dead, wait_for
+from tests.integration.ops.local import killed_up
 
-KILLED_UP = Path(__file__).parent / "killed_up.py"
 SHARES = 4
 """So many tests share the steps of a start among them, so that several workers have some."""
 
@@ -131,18 +131,11 @@ def test_a_disk_that_is_full_while_we_write_settings_is_named(make: Maker, small
 # --- half-finished starts -----------------------------------------------------------------------
 
 
-def killed_up(instance: Instance, step: int, delay_s: float) -> list[str]:
+def killed_at(instance: Instance, step: int, delay_s: float) -> list[str]:
     """Run `up` that dies at a step; the titles of the steps it began."""
-    done = subprocess.run(
-        [instance.interpreter(), KILLED_UP, str(instance.data), str(instance.port), str(step), str(delay_s)],
-        env=instance.variables(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
-    return done.stdout.splitlines()
+    done = instance.run_module(killed_up, instance.data, instance.port, step, delay_s)
+    assert done.code == -signal.SIGKILL, done.out + done.err
+    return done.out.splitlines()
 
 
 def steps_of_a_first_start(instance: Instance) -> list[str]:
@@ -156,7 +149,7 @@ def test_a_start_killed_before_any_of_its_steps_is_finished_by_the_next(make: Ma
     assert count >= 14
     for step in range(first, count, SHARES):
         instance = make(f"killed-{step}", stub=True)
-        began = killed_up(instance, step, 0.0)
+        began = killed_at(instance, step, 0.0)
         assert len(began) == step + 1
         recovers(instance)
         instance.remove()
@@ -166,7 +159,7 @@ def test_a_start_killed_before_any_of_its_steps_is_finished_by_the_next(make: Ma
 @pytest.mark.parametrize("delay_s", [0.05, 0.2, 0.35, 0.5, 0.7])
 def test_a_start_killed_while_it_makes_the_cluster_is_finished(make: Maker, delay_s: float) -> None:
     instance = make("killed", stub=True)
-    killed_up(instance, steps_of_a_first_start(instance).index("Database cluster"), delay_s)
+    killed_at(instance, steps_of_a_first_start(instance).index("Database cluster"), delay_s)
     recovers(instance)
     assert instance.sql("SELECT count(*) FROM pg_database WHERE datname = 'stock_analysis'") == "1"
 
@@ -179,7 +172,7 @@ def test_a_start_killed_in_the_import_of_the_sample_is_finished_by_the_next(
     expected = used.sql("SELECT count(*), sum(close) FROM bar_1d")
     used.down()
     broken = make("broken")
-    killed_up(broken, steps_of_a_first_start(broken).index("Sample data"), 2.0)
+    killed_at(broken, steps_of_a_first_start(broken).index("Sample data"), 2.0)
     recovers(broken)
     assert broken.sql("SELECT count(*), sum(close) FROM bar_1d") == expected
 

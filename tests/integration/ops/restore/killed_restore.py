@@ -1,4 +1,4 @@
-"""`stockops restore` that kills itself without warning: killed_restore.py DATA STORAGE KEY STEP DELAY_S
+"""`stockops restore` that kills itself without warning: killed_restore DATA STORAGE KEY STEP DELAY_S
 
 STEP: the number of one of its steps, the first being 0. It uses the very function of the command; only the
 report is another. Prints the titles of its steps.
@@ -47,7 +47,3 @@ def main(data: str, storage: str, key: str, step: str, delay_s: str) -> None:
     wish = Wish(Request(), storage, Path(key))
     report = KillingReport(int(step), float(delay_s))
     bring_back(Layout(Path(data)), wish, report, dry_run=False, yes=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

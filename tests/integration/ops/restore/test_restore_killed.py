@@ -35,10 +35,10 @@ from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import read_identity
 from tests.integration.ops.backed_up import BackedUp, back_up
 from tests.integration.ops.instance import wait_for
+from tests.integration.ops.restore import killed_restore
 from tests.integration.ops.template import Template
 from tests.room import a_folder
 
-KILLED_RESTORE = Path(__file__).parent / "killed_restore.py"
 AFTER_WHAT_IS_DONE_AGAIN = ("Remember", "Clean up")
 """Steps before which another is, although it was done: it finds that, and does nothing."""
 SEED = int(os.environ.get("RESTORE_SEED", random.SystemRandom().randrange(10**6)))
@@ -69,18 +69,9 @@ class Attempts:
     def run(self, step: int, delay_s: float) -> bool:
         """Run once; whether the restore came to its end, whatever became of the process."""
         origin = self._origin
-        words = [str(self.layout.root), str(origin.storage), str(origin.key), str(step), str(delay_s)]
-        done = subprocess.run(
-            [sys.executable, str(KILLED_RESTORE), *words],
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=origin.instance.variables(),
-            timeout=280,
-            check=False,
-        )
-        assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
-        self.titles = done.stdout.splitlines()
+        where = (self.layout.root, origin.storage, origin.key)
+        done = origin.instance.run_module(killed_restore, *where, step, delay_s, python=sys.executable)
+        self.titles = done.out.splitlines()
         self.holds()
         return (
             self.layout.postgresql.stat().st_ino != self._old and read_progress(self.layout.restore) is None
