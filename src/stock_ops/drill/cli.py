@@ -66,7 +66,7 @@ def _planned(*, sabotage: bool) -> Iterator[tuple[str, str]]:
         yield from ((check.label, check.title) for check in CHECKS)
         return
     yield from ((check.label, check.title) for check in (*BEFORE, *RESTORE))
-    yield "Damages", "Each kind of damage that there is something for in the storage, one at a time"
+    yield "Damages", "Each kind of damage that this storage allows, one at a time"
     yield from ((check.label, check.title) for check in AFTER)
 
 

@@ -76,7 +76,7 @@ def read_backup_settings(layout: Layout, environ: Mapping[str, str] = os.environ
     unknown = sorted(found.keys() - set(known))
     if unknown:
         raise ConflictingSettingsError(
-            f"{path} sets {', '.join(unknown)}, which there is not.", f"There are: {', '.join(known)}."
+            f"{path} sets {', '.join(unknown)}, which is no setting.", f"There are: {', '.join(known)}."
         )
     values = {name: _value(path, name, value) for name, value in found.items()}
     defaults = {"storage": f"{layout.root}-backups", "key_file": default_key_file(layout, environ)}

@@ -117,7 +117,7 @@ class FolderStorage:
             )
         return StorageError(
             f"The storage {self._root} {reason or f'fails: {error.strerror or error}'}.",
-            todo or "Look at the disk and at the system's log; nothing half-written counts as a backup.",
+            todo or "Check the disk and the system's log; nothing half-written counts as a backup.",
         )
 
     def _path(self, name: str) -> Path:

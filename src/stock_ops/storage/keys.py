@@ -70,4 +70,4 @@ def _parsed(text: str) -> pyrage.x25519.Identity | None:
         return None
 
 
-_TODO = "Bring the key back from where you keep its copy (--key-file); without it nothing opens the backups."
+_TODO = "Bring back your copy of the key (--key-file); without it the backups cannot be opened."

@@ -149,7 +149,7 @@ class S3Storage:
             return StorageError(
                 f"{self.where} refuses the keys.",
                 "Correct access_key_id and secret_access_key in config/backup-credentials.toml, "
-                "and see that they may list, read, write and delete there.",
+                "and check that they may list, read, write and delete there.",
             )
         if "NoSuchBucket" in told:
             return StorageError(
@@ -165,13 +165,13 @@ class S3Storage:
 
 
 _SIGNS = {
-    "TimedOut": ("does not answer in time", "Look at the network and at the service; then try again."),
+    "TimedOut": ("does not answer in time", "Check the network and the service; then try again."),
     "error sending request": (
         "cannot be reached, or does not answer in time",
-        "Look at the network, and at s3_endpoint in backup.toml; then try again.",
+        "Check the network, and s3_endpoint in backup.toml; then try again.",
     ),
     "507": ("is full", "Make room there, or shorten keep_days in backup.toml and prune."),
-    "503": ("has no time for us", "Wait, then try again."),
+    "503": ("is overloaded", "Wait, then try again."),
 }
 
 

@@ -78,4 +78,4 @@ async def _pass_on(process: Process) -> str:
             if words and not words.endswith(_DISCONNECTED):
                 last = words
     code = await process.wait()
-    return last or f"it ended without a word ({code})"
+    return last or f"it ended without a message ({code})"

@@ -118,7 +118,7 @@ _FAILURES = (
     TimeoutError,
 )
 _ENDED = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
-_TODO = "See that it runs (stockops status); `stockops logs postgresql` says more."
+_TODO = "Check that it runs (stockops status); `stockops logs postgresql` says more."
 
 
 def _words(error: BaseException) -> str:

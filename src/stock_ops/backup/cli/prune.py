@@ -79,7 +79,7 @@ def _lines(plan: PrunePlan, facts: RetentionFacts, swept: int) -> list[tuple[str
     done = f"{len(plan.names)} objects deleted, {megabytes(plan.freed_bytes)} freed"
     left = facts.contents.used_bytes - plan.freed_bytes
     lines = [
-        ("Prune", done if plan.steps else "no changes: everything that is there stays"),
+        ("Prune", done if plan.steps else "no changes: everything is kept"),
         ("Deleted", ", ".join(plan.going) or "no backup"),
         ("Kept", f"{len(plan.retention.kept)} backups, {megabytes(left)} in {facts.storage.where}"),
     ]

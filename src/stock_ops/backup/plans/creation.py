@@ -245,7 +245,7 @@ def _why_not_on(facts: CreationFacts, parent: Manifest) -> str | None:
     if parent.id not in facts.manifests:
         return f"PostgreSQL's own manifest of {parent.id} is not here"
     if not _is_summarized(facts.server, parse_lsn(parent.start_lsn)):
-        return f"the server does not know all that changed since {parent.id}"
+        return f"PostgreSQL does not know all changes since {parent.id}"
     return None
 
 

@@ -151,7 +151,7 @@ def _reasons(line: list[_Aged], contents: Contents, settings: BackupSettings) ->
     verified = [at for at, one in enumerate(line) if not one.entry.flaw and one.entry.verification]
     for one in line[verified[-1] if verified else 0 :]:
         if one.entry.flaw:
-            yield one.id, "damaged, but nothing that was verified is newer"
+            yield one.id, "damaged, but no verified backup is newer"
     for one in [one for one in whole if _manifest(one.entry).kind == "full"][-settings.keep_full :]:
         yield one.id, f"one of the {settings.keep_full} newest full ones"
     for one in line:
@@ -212,7 +212,7 @@ def _refusal_of_clock(line: list[_Aged], settings: BackupSettings, now: datetime
     return Refusal(
         "clock-jumped",
         f"By the clock of this machine, the newest backup, {newest.id}, {told}. {_NOTHING}",
-        "See that the clock is right, make a backup (stockops backup create), and prune again.",
+        "Check the clock, make a backup (stockops backup create), and prune again.",
     )
 
 

@@ -40,7 +40,7 @@ def take_base(facts: CreationFacts, backup: str, parent: Manifest | None, advanc
     except TarError as error:
         raise PartError(
             f"The base backup did not arrive as the server sent it: {error}.",
-            "Run this again; if it stays so, look at the machine's memory and disks.",
+            "Run this again; if it fails again, check the machine's memory and disks.",
         ) from error
     seconds = time.monotonic() - begun
     write_whole(NewFile(facts.layout.manifests / backup, manifest.text.decode("utf-8"), facts.tools.account))

@@ -265,7 +265,7 @@ def _is_of_data(check: Check) -> bool:
 
 def _note(ground: Ground, backup: str) -> Found:
     write_bytes(ground.storage, verification_of(backup), dump_verification(Verification(now(), "restored")))
-    return Found(f"{backup} was restored; pruning will not delete the last backup of which that is known")
+    return Found(f"{backup} was restored; a prune keeps the newest backup that was verified")
 
 
 def _check_freshness(recorder: Recorder, ground: Ground, server: ScratchServer) -> Found:

@@ -147,7 +147,7 @@ def _make_parent(facts: Facts, parent: Path) -> None:
         who = facts.service.name if facts.service else facts.account.name
         raise FolderError(
             f"{parent} cannot take a scratch instance: the user {who} cannot work there.",
-            "Name a folder that there is, and that this user can enter, with --scratch.",
+            "Name an existing folder that this user can enter: stockops drill --scratch FOLDER",
         )
 
 

@@ -72,7 +72,9 @@ def _in_words() -> Iterator[None]:
         yield
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         told = " ".join(str(error).split()) or type(error).__name__
-        raise PartError(f"It could not be made: {told}.", "See to that, then run the drill again.") from error
+        raise PartError(
+            f"It could not be made: {told}.", "Correct that, then run the drill again."
+        ) from error
 
 
 def remove_old(folder: Path) -> None:

@@ -101,5 +101,5 @@ class _Changed(io.RawIOBase):
 def _refusal(name: str) -> StorageError:
     return StorageError(
         f"{name} was not changed: a damaged copy of a storage is only read.",
-        "Report this as a mistake of stockops.",
+        "Report this as a fault of stockops.",
     )

@@ -29,7 +29,7 @@ def question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
     """The question before anything is touched."""
     begin = "Go on with the restore of" if going_on else "Restore"
     size = megabytes(sum(part.plain_bytes for backup in choice.chain if (part := backup.part("base"))))
-    present = " The data that are there are kept." if layout.postgresql.exists() else ""
+    present = " The present data are kept." if layout.postgresql.exists() else ""
     return f"{begin} {choice.backup.id} ({size}), to the {choice.target}, into {layout.root}?{present}"
 
 

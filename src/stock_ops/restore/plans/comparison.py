@@ -32,7 +32,7 @@ def _differences(manifest: Manifest, found: Measured) -> Iterator[str]:
     if dict(found.extensions) != manifest.extensions:
         yield f"the extensions are {_told(found.extensions)}, not {_told(manifest.extensions)}"
     if found.structure_sha256 != manifest.structure_sha256:
-        yield "the tables are built otherwise"
+        yield "the structure of the tables differs"
     wanted = {table.table: table for table in manifest.content}
     there = {table.table: table for table in found.content}
     for name in sorted(wanted.keys() | there.keys()):

@@ -56,7 +56,7 @@ def refuse_storage(archive: Archive, here: Here) -> None:
         raise ForeignStorageError(
             f"{archive.where} holds backups of more than one database cluster ({', '.join(sorted(others))} "
             f"beside {archive.system_identifier}).",
-            "Somebody copied storages together: name the one that is yours alone with --storage.",
+            "Storages were copied together: name the one that is yours alone with --storage.",
         )
     theirs = archive.system_identifier or next(iter(others), None)
     if theirs and here.system_identifier not in (None, theirs):
@@ -86,7 +86,7 @@ def refuse_unfit(choice: Choice, here: Here, facts: Facts) -> None:
         _refuse_extension(backup.id, name, version, here)
     if facts.layout.postgresql.is_symlink() or facts.layout.postgresql.is_mount():
         raise FolderError(
-            f"{facts.layout.postgresql} lies on a disk of its own, so that it cannot change places.",
+            f"{facts.layout.postgresql} lies on a disk of its own, so that it cannot be swapped in one step.",
             f"Mount that disk at {facts.layout.root} itself, and move everything there.",
         )
     if here.free_bytes + here.used_bytes < choice.need_bytes:

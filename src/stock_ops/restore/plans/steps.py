@@ -216,7 +216,7 @@ def plan_place(works: Works) -> tuple[Step, ...]:
             progress.path,
             progress.reason,
             f"Move {progress.path.parent} out of the data folder, but delete nothing in it: "
-            "it may hold the data that were in place. Then look which of the two clusters you want.",
+            "it may hold the data that were in place. Then decide which of the two clusters you want.",
         )
     return tuple(_place_steps(progress, works)) if progress and progress.stage == "place" else ()
 
@@ -258,7 +258,7 @@ def _place_steps(progress: Progress, works: Works) -> Iterator[Step]:
             yield KeepOld(progress.keep)
     elif works.placed != progress.new:
         raise UnfitError(
-            "The restored data are neither in their place nor in the work folder: somebody moved them.",
+            "The restored data are neither in their place nor in the work folder: they were moved.",
             f"Put the folder with inode {progress.new} back where it was, or move the folder restore away.",
         )
     elif works.built is not None:

@@ -67,7 +67,7 @@ class ScratchError(PartError):
     def __init__(self, why: str, log: str) -> None:
         super().__init__(
             f"PostgreSQL ended on the restored data: {why}",
-            "Run this again; if it stays so, use an older backup (stockops backup list).",
+            "Run this again; if it fails again, use an older backup (stockops backup list).",
         )
         self.log = log
 

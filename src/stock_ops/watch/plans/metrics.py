@@ -56,7 +56,7 @@ def _archive(overview: dict[str, Any]) -> Iterator[Metric]:
     archive = overview["archive"]
     told = "Whether write-ahead log is received from the server."
     yield _gauge("archive_streaming", told, int(archive["streaming"]))
-    told = "Age of the oldest write-ahead log that is not in the storage."
+    told = "Age of the oldest write-ahead log that has not been archived yet."
     yield _gauge("archive_lag_seconds", told, archive["lag_s"])
     told = "Failures to ship write-ahead log since the part began."
     failures = CounterMetricFamily("stock_backup_archive_failures", told)
@@ -64,10 +64,10 @@ def _archive(overview: dict[str, Any]) -> Iterator[Metric]:
     yield failures
     told = "Write-ahead log received and not shipped."
     yield _gauge("archive_spool_bytes", told, archive["spool_bytes"])
-    yield _gauge("archive_spool_limit_bytes", "With so much of it, receiving pauses.", SPOOL_BYTES)
+    yield _gauge("archive_spool_limit_bytes", "Limit at which receiving pauses.", SPOOL_BYTES)
     told = "Write-ahead log that the server keeps until it is received."
     yield _gauge("archive_slot_retained_bytes", told, archive["slot_retained_bytes"])
-    told = "The most that it keeps; then the chain of backups breaks."
+    told = "Limit of that log; beyond it the chain of backups breaks."
     yield _gauge("archive_slot_limit_bytes", told, archive["slot_limit_bytes"])
 
 
@@ -95,7 +95,9 @@ def _drills(overview: dict[str, Any]) -> Iterator[Metric]:
     told = "Start of the last drill that passed."
     yield _gauge("drill_last_passed_timestamp_seconds", told, max(passed, default=None))
     outcomes = ((word, int(last["outcome"] == word)) for word in _OUTCOMES) if last else ()
-    yield _by("outcome", "drill_last_outcome", "How the last drill ended: the one that is 1.", outcomes)
+    yield _by(
+        "outcome", "drill_last_outcome", "Outcome of the last drill: the label with the value 1.", outcomes
+    )
     told = "Age of the newest row that the last drill recovered."
     yield _gauge("drill_last_rpo_seconds", told, last and last["rpo_s"])
     told = "From the start of its restore to the first correct answer."

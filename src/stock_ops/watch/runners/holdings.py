@@ -89,7 +89,9 @@ class Holdings:
             # No content of the storage may keep the log from being archived.
             log.exception("the storage cannot be understood")
             self._storage = None
-            return replace(seen, unreachable=PartError(f"The storage cannot be understood: {error}.", _SEE))
+            return replace(
+                seen, unreachable=PartError(f"The contents of the storage cannot be read: {error}.", _SEE)
+            )
         return view
 
     def _read(self, seen: View) -> View:

@@ -130,7 +130,7 @@ def test_a_verified_one_that_is_damaged_by_now_is_none(months: Months) -> None:
     plan = months.plan(keep_days=1, keep_full=1)
     assert list(plan.retention.kept) == ids(*weeks[1:])
     assert plan.retention.kept[weeks[1][6].id] == "the last one that was verified"
-    assert plan.retention.kept[weeks[2][6].id] == "damaged, but nothing that was verified is newer"
+    assert plan.retention.kept[weeks[2][6].id] == "damaged, but no verified backup is newer"
     assert f"{weeks[2][0].id}, which it builds on" in plan.retention.damaged[weeks[2][6].id]
 
 

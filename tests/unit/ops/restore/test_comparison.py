@@ -29,7 +29,7 @@ def test_the_same_data_differ_in_nothing() -> None:
         (replace(SAME, content=(A, replace(B, rows=1999))), ("public.b has 1,999 rows, not 2,000",)),
         (replace(SAME, content=(A, replace(B, checksum="3"))), ("public.b has other rows",)),
         (replace(SAME, content=(A, B, replace(A, table="public.c"))), ("public.c was not there",)),
-        (replace(SAME, structure_sha256="1"), ("the tables are built otherwise",)),
+        (replace(SAME, structure_sha256="1"), ("the structure of the tables differs",)),
         (replace(SAME, schema_version=3), ("the schema is version 3, not 4",)),
         (replace(SAME, extensions={}), ("the extensions are none, not plpgsql 1.0",)),
         (

@@ -279,7 +279,7 @@ def test_nothing_that_is_done_is_done_again(stage: Stage) -> None:
 
 def test_clusters_that_somebody_moved_are_not_guessed_at() -> None:
     works = Works(replace(WANTED, stage="place", new=5), frozenset(), built=6, placed=1)
-    with pytest.raises(UnfitError, match="somebody moved"):
+    with pytest.raises(UnfitError, match="they were moved"):
         plan_restore(WANTED, works)
 
 

@@ -318,7 +318,7 @@ async def test_what_cannot_be_understood_in_a_storage_is_told_and_stops_nothing(
             "echo 'pg_receivewal: error: bad file' >&2; echo 'pg_receivewal: error: disconnected' >&2",
             "error: bad file",
         ),
-        ("kill -9 $$", "it ended without a word (-9)"),
+        ("kill -9 $$", "it ended without a message (-9)"),
     ],
 )
 async def test_the_receivers_reason_is_told_not_that_it_disconnected(
