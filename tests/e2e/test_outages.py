@@ -1,5 +1,7 @@
 """What a reader sees while a part of the platform is down. Each test has servers of its own to stop."""
 
+import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,7 @@ from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
 from tests.e2e.conftest import Visit
+from tests.e2e.test_chart_page import ohlc
 
 
 @pytest.fixture
@@ -75,6 +78,47 @@ def test_a_chart_that_cannot_be_loaded_says_why_and_is_loaded_by_retry(
     assert visit.problems
     assert all("net::ERR_" in problem for problem in visit.problems)
     visit.problems.clear()
+
+
+def test_a_browser_that_thinks_it_is_offline_asks_the_server_all_the_same(visit: Visit) -> None:
+    visit.page.add_init_script("Object.defineProperty(navigator, 'onLine', { get: () => false })")
+    visit.open("/?symbol=AAPL&range=1Y")
+    expect(visit.page.locator(".ohlc")).to_be_visible()
+    visit.page.evaluate("dispatchEvent(new Event('offline'))")
+    visit.page.get_by_role("radio", name="1 week").check(force=True)
+    visit.settle()
+    assert visit.ask("/api/v1/stocks/AAPL/bars", interval="1w")["c"][-1] == pytest.approx(
+        ohlc(visit.page)[3], abs=0.005
+    )
+    visit.page.keyboard.press("/")
+    visit.page.keyboard.type("ibm")
+    expect(visit.page.get_by_role("option").first).to_contain_text("IBM")
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_request_that_hangs_says_so_after_five_seconds_and_is_sent_anew(
+    visit: Visit, language: str
+) -> None:
+    page = visit.page
+    hangs = re.compile("/chart")
+    page.route(hangs, lambda _: None)
+    page.goto(f"{visit.url}/?symbol=AAPL&range=1Y&lang={language}")
+    began = time.monotonic()
+    says = page.locator(".slow")
+    expect(says).to_be_visible()
+    assert time.monotonic() - began > 4
+    expect(says).to_have_text(
+        {
+            "en": "The server has not answered for 5 seconds. Retry",
+            "ko": "서버가 5초 동안 응답하지 않고 있습니다. 다시 시도",
+        }[language]
+    )
+    visit.picture("hangs")
+    page.unroute(hangs)
+    says.get_by_role("button").click()
+    visit.settle()
+    expect(page.locator(".ohlc")).to_be_visible()
+    expect(says).to_have_count(0)
 
 
 def test_operations_say_that_nothing_answers_and_recover_by_themselves(

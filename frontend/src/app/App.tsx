@@ -8,6 +8,7 @@ import { NotFoundPage } from '@/pages/NotFoundPage';
 import type { PageProps } from '@/pages/page';
 import { ErrorBoundary } from '@/ui/ErrorBoundary';
 import { Loading } from '@/ui/States';
+import { SlowNotice } from './SlowNotice';
 import { navigate, useAddress } from './location';
 import { useLanguage, useTheme } from './preferences';
 
@@ -16,6 +17,8 @@ const OperationsPage = lazy(async () => ({ default: (await import('@/pages/Opera
 const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
+      // A browser that thinks it is offline may still reach a server on this machine.
+      networkMode: 'always',
       staleTime: 60_000,
       retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.isClientFault),
       retryDelay: 700,
@@ -46,6 +49,7 @@ export function App() {
             <Suspense fallback={<Loading />}>
               <Page path={path} {...props} />
             </Suspense>
+            <SlowNotice />
           </ErrorBoundary>
         </div>
       </LanguageProvider>
