@@ -6,33 +6,12 @@ import {
   formatChange,
   formatCompact,
   formatDuration,
-  formatPrice,
   formatTick,
   formatTimeZone,
   formatValue,
-  MISSING,
 } from '@/lib/format';
 
 const at = (iso: string) => epochSeconds(Date.parse(iso) / 1000);
-
-describe('prices', () => {
-  test('have the decimals of their currency', () => {
-    expect(formatPrice('en', 'USD', 1234.5)).toBe('1,234.50');
-    expect(formatPrice('ko', 'KRW', 71_400.4)).toBe('71,400');
-    expect(formatPrice('en', 'JPY', 2500)).toBe('2,500');
-  });
-
-  test('below one have four decimals, but none in a currency without', () => {
-    expect(formatPrice('en', 'USD', 0.0312)).toBe('0.0312');
-    expect(formatPrice('en', 'USD', 0)).toBe('0.00');
-    expect(formatPrice('ko', 'KRW', 0.4)).toBe('0');
-  });
-
-  test('that are missing are a dash, and an unknown currency has two decimals', () => {
-    expect(formatPrice('en', 'USD', null)).toBe(MISSING);
-    expect(formatPrice('en', 'points', 3)).toBe('3.00');
-  });
-});
 
 describe('other numbers', () => {
   test('changes carry their sign, and none at zero', () => {
@@ -46,6 +25,8 @@ describe('other numbers', () => {
     expect(formatCompact('ko', 24_921_100)).toBe('2492만');
     expect(formatValue('en', -5_680_000_000, 2)).toBe('-5.68B');
     expect(formatValue('en', 0.0421, 4)).toBe('0.0421');
+    expect(formatValue('en', 4.2e-14, 16)).toBe('0.0000000000000420');
+    expect(formatValue('en', 4.2e-22, 25)).toBe('4.2E-22');
   });
 
   test('sizes and durations are in their largest units', () => {
@@ -70,9 +51,13 @@ describe('times', () => {
 
   test('on the axis follow the language', () => {
     const may = Date.parse('2023-05-05T09:30:00Z') / 1000;
-    expect(formatTick('en', may, 'month')).toBe('May');
-    expect(formatTick('ko', may, 'month')).toBe('5월');
-    expect(formatTick('en', may, 'minute')).toBe('09:30');
+    expect(formatTick('en', may, 'month', false)).toBe('May');
+    expect(formatTick('ko', may, 'month', false)).toBe('5월');
+    expect(formatTick('en', may, 'minute', true)).toBe('09:30');
+    expect(formatTick('en', may, 'day', false)).toBe('5');
+    expect(formatTick('en', may, 'day', true)).toBe('May 5');
+    expect(formatTick('ko', may, 'day', true)).toBe('5월 5일');
+    expect(formatTick('en', may, 'year', true)).toBe('May 5, 2023');
   });
 
   test('zones have a name', () => {

@@ -968,6 +968,11 @@ export interface components {
             /** Actions */
             actions: components["schemas"]["Action"][];
             /**
+             * As Of
+             * @description Session of the newest bar.
+             */
+            as_of: string | null;
+            /**
              * Bars
              * @description Number of stored bars by interval.
              */
@@ -1008,6 +1013,11 @@ export interface components {
             last: string | null;
             /** Last Close */
             last_close: number | null;
+            /**
+             * Last Session
+             * @description Newest session of its exchange that has ended.
+             */
+            last_session: string | null;
             /** Name */
             name: string;
             /** Previous Close */

@@ -60,6 +60,8 @@ export const en = {
     volume: 'Vol',
     spoken: (time: string, o: string, h: string, l: string, c: string, change: string) =>
       `${time}: open ${o}, high ${h}, low ${l}, close ${c}, change ${change}`,
+    colorRule: 'Candle, its values and the volume: the close against the open of the same bar. Change: against the close before.',
+    asOf: (date: string, session: string) => `As of ${date} · last session ${session}`,
     legend: (name: string) => `Values of ${name}`,
     sources: { '1d': '', '1m': 'From minutes', mixed: 'Partly from minutes' },
     phases: { pre: 'Pre-market', regular: '', post: 'After hours' },
@@ -83,6 +85,14 @@ export const en = {
     removeIndicators: 'Remove the indicators',
     attribution: 'Charts by TradingView',
   },
+  panes: {
+    up: (name: string) => `Move ${name} up`,
+    down: (name: string) => `Move ${name} down`,
+    collapse: (name: string) => `Collapse ${name}`,
+    expand: (name: string) => `Expand ${name}`,
+    maximise: (name: string) => `Maximise ${name}`,
+    restore: 'Show all panes',
+  },
   notFound: {
     title: (symbol: string) => `${symbol} is not here`,
     detail: 'No stock of this symbol has been imported. These are:',
@@ -92,6 +102,7 @@ export const en = {
   failure: {
     title: 'This could not be loaded',
     unreachable: 'The server cannot be reached. It may be starting, or stopped.',
+    slow: 'The server has not answered for 5 seconds.',
     key: 'API key',
     useKey: 'Use this key',
     keyNotKept: 'This browser does not let the page keep the key.',

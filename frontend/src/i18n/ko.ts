@@ -61,6 +61,8 @@ export const ko: Messages = {
     close: '종',
     volume: '거래량',
     spoken: (time, o, h, l, c, change) => `${time}: 시가 ${o}, 고가 ${h}, 저가 ${l}, 종가 ${c}, 등락률 ${change}`,
+    colorRule: '봉과 그 값, 거래량의 색: 같은 봉의 시가 대비 종가. 등락률: 이전 종가 대비.',
+    asOf: (date, session) => `${date} 기준 · 마지막 거래일 ${session}`,
     legend: (name) => `${name} 값`,
     sources: { '1d': '', '1m': '분봉에서 만듦', mixed: '일부는 분봉에서 만듦' },
     phases: { pre: '장전', regular: '', post: '장후' },
@@ -84,6 +86,14 @@ export const ko: Messages = {
     removeIndicators: '지표 모두 제거',
     attribution: 'TradingView 차트',
   },
+  panes: {
+    up: (name) => `${name} 위로 이동`,
+    down: (name) => `${name} 아래로 이동`,
+    collapse: (name) => `${name} 접기`,
+    expand: (name) => `${name} 펼치기`,
+    maximise: (name) => `${name} 최대화`,
+    restore: '모든 창 보기',
+  },
   notFound: {
     title: (symbol) => `${symbol} 종목이 없습니다`,
     detail: '이 코드의 종목은 아직 가져오지 않았습니다. 볼 수 있는 종목:',
@@ -93,6 +103,7 @@ export const ko: Messages = {
   failure: {
     title: '불러오지 못했습니다',
     unreachable: '서버에 연결할 수 없습니다. 시작하는 중이거나 멈춰 있을 수 있습니다.',
+    slow: '서버가 5초 동안 응답하지 않고 있습니다.',
     key: 'API 키',
     useKey: '이 키 사용',
     keyNotKept: '이 브라우저에서는 키를 보관할 수 없습니다.',

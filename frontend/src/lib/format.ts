@@ -25,12 +25,7 @@ function remembered<T>(store: Map<string, T>, key: string, make: () => T): T {
   return made;
 }
 
-/** Decimals the currency has (KRW 0, USD 2); four between 0 and 1 where it has any, for adjusted prices of long ago. */
-export function priceDigits(currency: string, magnitude: number): number {
-  const digits = currencyDigits(currency);
-  return digits > 0 && magnitude !== 0 && Math.abs(magnitude) < 1 ? Math.max(digits, 4) : digits;
-}
-
+/** Decimals the currency has: KRW 0, USD 2. */
 export function currencyDigits(currency: string): number {
   try {
     return numbers('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
@@ -39,19 +34,19 @@ export function currencyDigits(currency: string): number {
   }
 }
 
-export function formatPrice(lang: Language, currency: string, value: number | null): string {
-  if (value === null) return MISSING;
-  return formatDecimal(lang, value, priceDigits(currency, value));
-}
-
 export function formatDecimal(lang: Language, value: number, digits: number): string {
   return numbers(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
+/** No value is written with more decimals than this, but as 1.23E-20. */
+const MOST_DECIMALS = 16;
+
 /** An indicator's value, whose size is not known: compact from a million. */
 export function formatValue(lang: Language, value: number | null, digits: number): string {
   if (value === null) return MISSING;
-  return Math.abs(value) >= 1e6 ? formatCompact(lang, value) : formatDecimal(lang, value, digits);
+  if (Math.abs(value) >= 1e6) return formatCompact(lang, value);
+  if (digits <= MOST_DECIMALS) return formatDecimal(lang, value, digits);
+  return numbers(lang, { notation: 'scientific', maximumSignificantDigits: 4 }).format(value);
 }
 
 export function formatCompact(lang: Language, value: number): string {
@@ -108,6 +103,11 @@ export function formatBarTime(lang: Language, t: EpochSeconds, intraday: boolean
   return dates(lang, { ...date, hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone }).format(t * 1000);
 }
 
+/** A session date without its weekday. */
+export function formatDay(lang: Language, t: EpochSeconds): string {
+  return dates(lang, { dateStyle: 'medium', timeZone: 'UTC' }).format(t * 1000);
+}
+
 /** "Eastern Time" for America/New_York. */
 export function formatTimeZone(lang: Language, timeZone: string): string {
   const parts = dates(lang, { timeZone, timeZoneName: 'longGeneric' }).formatToParts(0);
@@ -127,12 +127,12 @@ export function formatAxisTime(lang: Language, ms: number, byDay: boolean): stri
 
 export type AxisTick = 'year' | 'month' | 'day' | 'minute' | 'second';
 
-/** Label of the time axis; `t` has the wall clock of the exchange in its UTC fields. */
-export function formatTick(lang: Language, t: number, tick: AxisTick): string {
+/** Label of the time axis; `t` has the wall clock of the exchange in its UTC fields. Between hours, a day has its month. */
+export function formatTick(lang: Language, t: number, tick: AxisTick, intraday: boolean): string {
   const options: Record<AxisTick, Intl.DateTimeFormatOptions> = {
-    year: { year: 'numeric' },
-    month: { month: 'short' },
-    day: { day: 'numeric' },
+    year: intraday ? { year: 'numeric', month: 'short', day: 'numeric' } : { year: 'numeric' },
+    month: intraday ? { month: 'short', day: 'numeric' } : { month: 'short' },
+    day: intraday ? { month: 'short', day: 'numeric' } : { day: 'numeric' },
     minute: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
     second: { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
   };

@@ -8,7 +8,8 @@ import { useInstrument, useSomeInstruments } from '@/features/instrument';
 import { QualityBadge } from '@/features/quality';
 import { CompareControl, SymbolSearch } from '@/features/search';
 import { useTranslation } from '@/i18n';
-import { formatChange, formatPrice, formatTimeZone } from '@/lib/format';
+import { formatChange, formatTimeZone } from '@/lib/format';
+import { formatPrice, priceStyle } from '@/lib/prices';
 import { Icon } from '@/ui/Icon';
 import { Message } from '@/ui/States';
 import { Header } from './Header';
@@ -200,7 +201,7 @@ function useDocumentTitle(symbol: string, instrument: InstrumentDetail | undefin
   const quote =
     instrument === undefined || last === null
       ? ''
-      : ` ${formatPrice(lang, instrument.currency, last)} ${before === null || before === 0 ? '' : formatChange(lang, last / before - 1)}`;
+      : ` ${formatPrice(lang, priceStyle(instrument.currency, [before, last]), last)} ${before === null || before === 0 ? '' : formatChange(lang, last / before - 1)}`;
   useEffect(() => {
     document.title = `${symbol}${quote} · ${m.appName}`;
   }, [symbol, quote, m.appName]);

@@ -15,6 +15,12 @@ const PATHS = {
   info: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM12 11v5.5M12 7.5v.2',
   copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
   back: 'M14 6l-6 6 6 6',
+  up: 'M12 19V6M6 11l6-6 6 6',
+  down: 'M12 5v13M6 13l6 6 6-6',
+  collapse: 'M5 12h14',
+  expand: 'M6 9l6 6 6-6',
+  maximise: 'M14 5h5v5M10 19H5v-5M19 5l-6 6M5 19l6-6',
+  restore: 'M19 10h-5V5M5 14h5v5M14 10l5-5M10 14l-5 5',
   empty: 'M4 7l8-4 8 4v10l-8 4-8-4V7ZM4 7l8 4 8-4M12 11v10',
   offline: 'M4 4l16 16M5 12.5a10 10 0 0 1 4-2.4M2 9a15 15 0 0 1 4.5-2.8M15 10.3a10 10 0 0 1 4 2.2M11 6a15 15 0 0 1 11 3M8.5 16a5 5 0 0 1 7 0M12 19.8v.2',
 } as const;

@@ -45,6 +45,11 @@ class Calendar:
         inside = (index >= 0) & (t < self.closes[index.clip(min=0)])
         return np.where(inside, index, -1)
 
+    def last_closed(self, now: float) -> int | None:
+        """Date of the newest session that has ended by then (epoch seconds); None before the first has."""
+        ended = int(np.searchsorted(self.closes, now, side="right"))
+        return int(self.sessions[ended - 1]) if ended else None
+
     def first_session_of(self, period: IntArray, t: IntArray, start: IntArray) -> IntArray:
         """The first scheduled session of the period that each date lies in.
 

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import binascii
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import cache as memoize
 from typing import Annotated, Any
 
@@ -34,7 +36,9 @@ from stock_analysis.stock.service import (
     available_intervals,
     describe,
     draw,
+    last_closed_session,
     parse_indicators,
+    session_date,
 )
 
 ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, UnavailableError: 503}
@@ -170,14 +174,16 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
     async def stock(request: Request, symbol: Symbol) -> Response:
         name = parse_symbol(symbol)
         listing = await store.listing(name)
+        last_session = await asyncio.to_thread(last_closed_session, listing.calendar, time.time())
 
         async def make() -> tuple[str, dict[str, Any]]:
             snapshot = await store.snapshot(name, Interval.D1)
             rows = await store.search(name, None, _BEFORE_ALL, 1)
-            content = await asyncio.to_thread(_detail, snapshot, rows[0])
-            return fingerprint(snapshot.listing.version, snapshot.listing.id, "stock"), content
+            content = await asyncio.to_thread(_detail, snapshot, rows[0], last_session)
+            return fingerprint(snapshot.listing.version, snapshot.listing.id, "stock", last_session), content
 
-        return await answers.answer(request, fingerprint(listing.version, listing.id, "stock"), make)
+        asked = fingerprint(listing.version, listing.id, "stock", last_session)
+        return await answers.answer(request, asked, make)
 
     @router.get("/stocks/{symbol}/bars", summary="Bars", response_model=schemas.BarsAnswer)
     async def bars(
@@ -301,8 +307,9 @@ def _item(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _detail(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:
-    closes = series(snapshot, Interval.D1, Adjustment.SPLIT).bars.close[-2:].tolist()
+def _detail(snapshot: Snapshot, summary: Summary, last_session: date | None) -> dict[str, Any]:
+    bars = series(snapshot, Interval.D1, Adjustment.SPLIT).bars[-2:]
+    closes = bars.close.tolist()
     return {
         **_item(summary),
         "actions": [_action(action) for action in snapshot.actions],
@@ -310,6 +317,8 @@ def _detail(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:
         "extended_hours": snapshot.listing.extended is not None,
         "last_close": closes[-1] if closes else None,
         "previous_close": closes[0] if len(closes) == 2 else None,
+        "as_of": session_date(int(bars.t[-1])) if closes else None,
+        "last_session": last_session,
     }
 
 

@@ -1,6 +1,6 @@
 """The answers of the stock-service, as its contract describes them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -57,6 +57,8 @@ class StockDetail(StockItem):
     extended_hours: Annotated[bool, Field(description="Whether it is traded before and after the sessions.")]
     last_close: float | None
     previous_close: float | None
+    as_of: Annotated[date | None, Field(description="Session of the newest bar.")]
+    last_session: Annotated[date | None, Field(description="Newest session of its exchange that has ended.")]
 
 
 class SourceRun(BaseModel):

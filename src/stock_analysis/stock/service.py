@@ -110,6 +110,17 @@ async def warm_calendars(store: BarStore) -> None:
     threading.Thread(target=lambda: [load_calendar(name) for name in names], daemon=True).start()
 
 
+def last_closed_session(calendar: str, now: float) -> date | None:
+    """Date of the newest session that has ended at an instant, in epoch seconds."""
+    session = load_calendar(calendar).last_closed(now)
+    return None if session is None else session_date(session)
+
+
+def session_date(t: int) -> date:
+    """The date of a session that is told as epoch seconds of its 00:00 UTC."""
+    return datetime.fromtimestamp(t, UTC).date()
+
+
 def available_intervals(bars: Mapping[str, int]) -> list[Interval]:
     """The intervals that stored bars can be read in."""
     return [one for one in Interval if bars["1m"] or (bars["1d"] and not one.is_intraday)]

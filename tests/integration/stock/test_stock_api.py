@@ -1,7 +1,7 @@
 """The stock-service over its HTTP contract, on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
@@ -223,6 +223,7 @@ async def test_an_instrument_without_bars_answers_with_empty_columns(
         assert found.json()["indicators"][0]["outputs"]["real"] == []
     detail = (await api.get("/api/v1/stocks/EMPTY")).json()
     assert detail["last_close"] is None
+    assert detail["as_of"] is None
     assert detail["intervals"] == []
 
 
@@ -233,6 +234,8 @@ async def test_one_instrument_is_described_with_its_last_closes(api: httpx.Async
     assert detail["previous_close"] == DAILY.close[-2]
     assert detail["intervals"] == ["1d", "1w", "1mo"]
     assert detail["bars"] == {"1d": len(DAILY), "1m": 0}
+    assert detail["as_of"] == datetime.fromtimestamp(DAILY.t[-1], UTC).date().isoformat()
+    assert detail["as_of"] < detail["last_session"] <= datetime.now(UTC).date().isoformat()
 
 
 async def test_the_catalogue_lists_every_function_with_ranges(api: httpx.AsyncClient) -> None:

@@ -30,13 +30,17 @@ interface ReaderProps {
   count: number;
   /** The bar in words. */
   describe: (index: number) => string;
+  /** Goes to the first bar that is stored, which may have to be loaded. */
+  onFirst: () => void;
+  /** Any other movement. */
+  onMove: () => void;
 }
 
 /**
  * The chart for keyboard and screen reader: a slider over the bars that moves the crosshair and says the bar.
  * It lies over the canvas but lets the pointer through.
  */
-export function KeyboardReader({ view, symbol, count, describe }: ReaderProps) {
+export function KeyboardReader({ view, symbol, count, describe, onFirst, onMove }: ReaderProps) {
   const { m } = useTranslation();
   const pointed = useObservable(view.crosshair);
   const hintId = useId();
@@ -47,10 +51,14 @@ export function KeyboardReader({ view, symbol, count, describe }: ReaderProps) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === '+' || event.key === '=') view.zoom(0.8);
     else if (event.key === '-') view.zoom(1.25);
-    else if (event.key === 'Escape') view.pointNowhere();
-    else {
+    else if (event.key === 'Home') onFirst();
+    else if (event.key === 'Escape') {
+      onMove();
+      view.pointNowhere();
+    } else {
       const target = targetOf(event.key, now, last, event.shiftKey);
       if (target === null) return;
+      onMove();
       view.pointAt(barIndex(target));
     }
     event.preventDefault();
@@ -86,7 +94,6 @@ function targetOf(key: string, now: number, last: number, fast: boolean): number
     ArrowUp: fast ? 10 : 1,
     PageDown: -20,
     PageUp: 20,
-    Home: -last,
     End: last,
   };
   const step = steps[key];

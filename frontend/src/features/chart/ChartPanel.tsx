@@ -7,15 +7,19 @@ import type { Theme, ViewState } from '@/domain/viewState';
 import { useTranslation } from '@/i18n';
 import { epochSeconds } from '@/lib/brand';
 import { Observable, useObservable } from '@/lib/observable';
+import { priceStyle, type PriceStyle } from '@/lib/prices';
 import { Failure, Loading, Message } from '@/ui/States';
 import { useChart, useCompareBars } from './api';
+import { AS_THEY_COME, leastHeight, movedBy, type Arrangement } from './arrangement';
 import { CanvasHost, KeyboardReader } from './Canvas';
 import type { ChartView } from './ChartView';
 import { alignCloses } from './compare';
 import { joinPages, pricesOf, type ChartData } from './data';
 import type { Look } from './drawing';
-import { Legends, useDescription } from './Legends';
-import { buildModel, type ChartModel } from './model';
+import { useFirstBar } from './first';
+import { useDescription } from './describe';
+import { Legends } from './Legends';
+import { buildModel, paneKeys, type ChartModel } from './model';
 import { rangeSpan } from './ranges';
 
 export interface ChartPanelProps {
@@ -29,8 +33,6 @@ export interface ChartPanelProps {
   onEditIndicator: (spec: string) => void;
 }
 
-/** Room for the price and, below it, for every pane to be read; a page that is too short scrolls. */
-const minHeight = (panes: number): number => 300 + (panes - 1) * 96;
 const NOTHING = new Observable(0);
 /** The next older page is fetched when fewer bars than this, or than half a view, are left of the view. */
 const MARGIN_BARS = 60;
@@ -43,16 +45,30 @@ export function ChartPanel(props: ChartPanelProps) {
   const timeZone = instrument?.timezone ?? chart.data?.pages[0]?.timezone ?? 'UTC';
   const compared = useCompared(state, data);
   const model = useModel(props, view, data, compared.closes, timeZone);
-  useDrawing(props, view, model);
+  const currency = instrument?.currency ?? 'USD';
+  const prices = useMemo(() => priceStyle(currency, data?.c ?? []), [currency, data?.c]);
+  const [arrangement, setArrangement] = useState(AS_THEY_COME);
+  useDrawing(props, view, model, prices, arrangement);
   useRange(props, view, data, chart);
   useOlderBars(view, chart);
+  const first = useFirstBar(view, chart, [state.symbol, state.interval, state.adjustment].join('|'));
 
   return (
-    <div className="chart" style={{ minHeight: minHeight(model?.paneCount ?? 1) }} aria-busy={chart.isFetching}>
+    <div className="chart" style={{ minHeight: leastHeight(model?.paneCount ?? 1) }} aria-busy={chart.isFetching}>
       {chart.isFetching && <div className="progress" aria-hidden="true" />}
       <CanvasHost onView={setView} />
       {view !== null && data !== null && model !== null && data.t.length > 0 && (
-        <Reading {...props} chartView={view} data={data} model={model} timeZone={timeZone} />
+        <Reading
+          {...props}
+          chartView={view}
+          data={data}
+          model={model}
+          prices={prices}
+          timeZone={timeZone}
+          first={first}
+          arrangement={arrangement}
+          onArrange={setArrangement}
+        />
       )}
       <Notices chart={chart} compared={compared} model={model} />
       <Overlay {...props} chart={chart} data={data} />
@@ -106,15 +122,20 @@ const EMPTY: ChartModel = {
   floor: 0,
 };
 
-function useDrawing({ view: state, theme, instrument }: ChartPanelProps, view: ChartView | null, model: ChartModel | null): void {
+function useDrawing(
+  { view: state, theme }: ChartPanelProps,
+  view: ChartView | null,
+  model: ChartModel | null,
+  prices: PriceStyle,
+  arrangement: Arrangement,
+): void {
   const { lang } = useTranslation();
-  const currency = instrument?.currency ?? 'USD';
   const intraday = isIntraday(state.interval);
   const { log } = state;
   useEffect(() => {
-    const look: Look = { lang, currency, intraday, log, scheme: theme };
-    view?.draw(model ?? EMPTY, look);
-  }, [view, model, lang, currency, intraday, log, theme]);
+    const look: Look = { lang, prices, intraday, log, scheme: theme };
+    view?.draw(model ?? EMPTY, look, arrangement);
+  }, [view, model, lang, prices, intraday, log, theme, arrangement]);
 }
 
 /** Brings the range into view once for each new stock, interval, range or reset; later panning is the reader's. */
@@ -153,27 +174,34 @@ interface ReadingProps extends ChartPanelProps {
   chartView: ChartView;
   data: ChartData;
   model: ChartModel;
+  prices: PriceStyle;
   timeZone: string;
+  first: ReturnType<typeof useFirstBar>;
+  arrangement: Arrangement;
+  onArrange: (arrangement: Arrangement) => void;
 }
 
-function Reading({ view: state, chartView, data, model, timeZone, instrument, catalogue, onChange, onEditIndicator }: ReadingProps) {
-  const currency = instrument?.currency ?? 'USD';
-  const describe = useDescription({ data, interval: state.interval, currency, timeZone });
+function Reading(props: ReadingProps) {
+  const { view: state, chartView, data, model, first, catalogue, onChange, onEditIndicator } = props;
+  const { symbol, interval } = state;
+  const describe = useDescription({ ...props, interval });
+  const definitions = byName(catalogue ?? []);
+  const specs = state.indicators.map((spec) => fullSpec(spec, definitions));
   return (
     <>
-      <KeyboardReader view={chartView} symbol={state.symbol} count={data.t.length} describe={describe} />
+      <KeyboardReader view={chartView} symbol={symbol} count={data.t.length} describe={describe} onFirst={first.go} onMove={first.stay} />
       <Legends
+        {...props}
         view={chartView}
-        data={data}
-        model={model}
-        symbol={state.symbol}
-        instrument={instrument}
-        interval={state.interval}
-        currency={currency}
+        symbol={symbol}
+        interval={interval}
         onEdit={onEditIndicator}
+        onMove={(spec, step) => {
+          const moved = movedBy(step, fullSpec(spec, definitions), paneKeys(model).slice(1).map((key) => fullSpec(key, definitions)), specs);
+          if (moved !== null) onChange({ indicators: moved });
+        }}
         onRemove={(spec) => {
-          const definitions = byName(catalogue ?? []);
-          onChange({ indicators: state.indicators.filter((other) => fullSpec(other, definitions) !== fullSpec(spec, definitions)) });
+          onChange({ indicators: state.indicators.filter((_, i) => specs[i] !== fullSpec(spec, definitions)) });
         }}
         onStopComparing={() => {
           onChange({ compare: null });

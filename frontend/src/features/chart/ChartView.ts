@@ -14,8 +14,9 @@ import {
 } from 'lightweight-charts';
 import { barIndex, type BarIndex, type ChartSeconds } from '@/lib/brand';
 import { Observable } from '@/lib/observable';
+import type { Arrangement } from './arrangement';
 import { barsOf, candleData, chartOptions, DASHES, markerOf, pointsOf, priceFormat, stamp, valueFormat, volumeData, type Look } from './drawing';
-import type { ChartModel, SeriesModel } from './model';
+import { paneKeys, type ChartModel, type SeriesModel } from './model';
 import { Panes } from './panes';
 
 export interface VisibleBars {
@@ -80,8 +81,9 @@ export class ChartView {
     this.chart.remove();
   }
 
-  draw(model: ChartModel, look: Look): void {
+  draw(model: ChartModel, look: Look, arrangement: Arrangement): void {
     this.model = model;
+    this.panes.remember();
     this.applyLook(model, look);
     this.rebuildLines(model);
     this.candles.setData(candleData(model));
@@ -91,7 +93,7 @@ export class ChartView {
     });
     this.drawMarks();
     if (this.pointedTime !== null) this.pointAgain(model);
-    this.panes.watch();
+    this.show(model, this.panes.arrange(paneKeys(model), arrangement));
   }
 
   /** Shows the bars from index `first` to the last one, with some room after it. */
@@ -199,11 +201,13 @@ export class ChartView {
         ? this.chart.addSeries(HistogramSeries, { priceLineVisible: false }, series.pane)
         : this.chart.addSeries(LineSeries, { priceLineVisible: false, crosshairMarkerRadius: 3 }, series.pane),
     );
-    this.chart.panes().forEach((pane, position) => {
-      pane.setStretchFactor(position === 0 ? 3 : 1);
-      if (position > 0) pane.priceScale('right').applyOptions(INDICATOR_SCALE);
-    });
+    for (const pane of this.chart.panes().slice(1)) pane.priceScale('right').applyOptions(INDICATOR_SCALE);
     this.addGuides(model);
+  }
+
+  private show(model: ChartModel, open: readonly boolean[]): void {
+    for (const series of [this.candles, this.volume]) series.applyOptions({ visible: open[0] ?? true });
+    model.series.forEach((series, i) => this.lines[i]?.applyOptions({ visible: open[series.pane] ?? true }));
   }
 
   private addGuides(model: ChartModel): void {

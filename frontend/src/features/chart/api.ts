@@ -28,8 +28,8 @@ export function useChart(request: ChartRequest, range: Range | null) {
     queryKey: [...barsKey(request), indicators],
     initialPageParam: null as number | null,
     queryFn: ({ pageParam, signal }) => {
-      const wanted = pageSize(interval, range);
-      const limit = pageParam === null ? Math.max(wanted, loadedBars(client, request)) : wanted;
+      // As many as there are already: a new indicator loses none from view, and older pages double what is loaded.
+      const limit = Math.max(pageSize(interval, range), loadedBars(client, request));
       const until = pageParam === null ? {} : { to: String(pageParam) };
       const query = { interval, adjustment, hours: hoursOf(request), limit, ...until, i: [...indicators] };
       return get('/api/v1/stocks/{symbol}/chart', { path: { symbol }, query }, signal);
@@ -50,7 +50,7 @@ function matches(pages: Pages | undefined, request: ChartRequest): boolean {
   );
 }
 
-/** How many of these bars any earlier set of indicators had loaded, so that a new one loses none from view. */
+/** How many of these bars any set of indicators has loaded. */
 function loadedBars(client: QueryClient, request: ChartRequest): number {
   const known = client.getQueriesData<Pages>({ queryKey: barsKey(request) });
   const counts = known.map(([, data]) => data?.pages.reduce((sum, page) => sum + page.t.length, 0) ?? 0);

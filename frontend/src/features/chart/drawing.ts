@@ -11,13 +11,14 @@ import {
 } from 'lightweight-charts';
 import type { Language } from '@/domain/viewState';
 import { chartSeconds, epochSeconds, type ChartSeconds } from '@/lib/brand';
-import { currencyDigits, formatBarTime, formatDecimal, formatPrice, formatTick, formatValue, localeOf, type AxisTick } from '@/lib/format';
+import { formatBarTime, formatDecimal, formatTick, formatValue, localeOf, type AxisTick } from '@/lib/format';
+import { formatPrice, priceDigits, type PriceStyle } from '@/lib/prices';
 import { axisLabels, type ChartModel, type Dash, type MarkModel, type SeriesModel } from './model';
 
 /** How to draw and write what the model says. */
 export interface Look {
   lang: Language;
-  currency: string;
+  prices: PriceStyle;
   intraday: boolean;
   log: boolean;
   /** Changes whenever the colours of the style sheet do. */
@@ -61,7 +62,7 @@ export function chartOptions(look: Look, fontFamily: string, paint: Paint): Deep
     },
     timeScale: {
       timeVisible: look.intraday,
-      tickMarkFormatter: (time: Time, tick: TickMarkType) => formatTick(look.lang, chartSeconds(Number(time)), TICKS[tick]),
+      tickMarkFormatter: (time: Time, tick: TickMarkType) => formatTick(look.lang, chartSeconds(Number(time)), TICKS[tick], look.intraday),
     },
   };
 }
@@ -97,11 +98,12 @@ export function barsOf(series: SeriesModel, model: ChartModel, paint: Paint) {
   });
 }
 
-export function priceFormat({ lang, currency }: Look, { percentBase, floor }: ChartModel) {
+export function priceFormat({ lang, prices }: Look, { percentBase, floor, close }: ChartModel) {
   const percent = percentBase !== null;
-  const formatter = (value: number) => (percent ? `${formatDecimal(lang, value, 2)}%` : formatPrice(lang, currency, value));
+  const formatter = (value: number) => (percent ? `${formatDecimal(lang, value, 2)}%` : formatPrice(lang, prices, value));
   const tickmarksFormatter = (values: readonly number[]) => axisLabels(values, floor, formatter);
-  const minMove = percent ? 0.01 : 10 ** -currencyDigits(currency);
+  const smallest = close.reduce<number>((least, one) => (one === null || one === 0 ? least : Math.min(least, Math.abs(one))), 1);
+  const minMove = percent ? 0.01 : 10 ** -priceDigits(prices, smallest);
   return { type: 'custom', minMove, formatter, tickmarksFormatter } as const;
 }
 

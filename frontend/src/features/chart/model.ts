@@ -2,6 +2,7 @@ import type { CorporateAction, IndicatorColumns, IndicatorDefinition, Interval }
 import { labelOf, parseSpec } from '@/domain/indicatorSpec';
 import { isIntraday } from '@/domain/intervals';
 import { barIndex, type BarIndex, type ChartSeconds, type EpochSeconds, type Price } from '@/lib/brand';
+import { PRICE_PANE } from './arrangement';
 import { commonStart, percentFrom } from './compare';
 import type { ChartData } from './data';
 import { chartTimes } from './times';
@@ -117,6 +118,9 @@ export function buildModel(input: ModelInput): ChartModel {
   };
 }
 
+/** Each pane by what is in it, so that it is known again wherever it is moved to. */
+export const paneKeys = (model: ChartModel): string[] => model.legends.map((rows, pane) => (pane === 0 ? PRICE_PANE : (rows[0]?.key ?? String(pane))));
+
 /** Labels of the price axis, none below the floor: that room is the volume's. */
 export const axisLabels = (prices: readonly number[], floor: number, write: (price: number) => string): string[] =>
   prices.map((price) => (price < floor ? '' : write(price)));
@@ -207,9 +211,11 @@ export function sizedLike(closes: Column, values: Column): boolean {
   return median > 1 / FARTHEST && median < FARTHEST;
 }
 
-/** Four decimals where no value reaches 1, else two: all outputs of an indicator are written alike. */
+/** Two decimals from 1 on, else at least four and enough for the largest value: all outputs are written alike. */
 function digitsOf(columns: readonly Column[]): number {
-  return columns.some((column) => column.some((value) => value !== null && Math.abs(value) >= 1)) ? 2 : 4;
+  const largest = columns.flat().reduce<number>((most, value) => Math.max(most, Math.abs(value ?? 0)), 0);
+  if (largest >= 1 || largest === 0) return 2;
+  return Math.max(4, 3 - Math.floor(Math.log10(largest)));
 }
 
 /** One colour for each output in turn; the two sides of a band share one. */

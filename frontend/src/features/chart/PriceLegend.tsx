@@ -1,0 +1,86 @@
+import type { ReactNode } from 'react';
+import type { CorporateAction, Interval } from '@/api/types';
+import { isIntraday } from '@/domain/intervals';
+import type { Language } from '@/domain/viewState';
+import { term, useTranslation } from '@/i18n';
+import { formatBarTime, formatChange, formatCompact, formatDay, formatDecimal, MISSING } from '@/lib/format';
+import { formatPrice } from '@/lib/prices';
+import { barAt } from './bar';
+import type { ChartData } from './data';
+import { lateSince } from './late';
+import type { LegendProps } from './legend';
+import { actionsAt } from './model';
+
+/** Name and values of the stock. */
+export function PriceLegend({ data, model, symbol, instrument, interval, prices, timeZone, index, children }: LegendProps & { index: number; children: ReactNode }) {
+  const { lang, m } = useTranslation();
+  const bar = barAt(data, index);
+  const t = data.t[index];
+  const candle = model.rising[index] === true ? 'rising' : 'falling';
+  const write = (value: number | null) => formatPrice(lang, prices, value);
+  const values = [
+    [m.chart.open, write(bar.o)],
+    [m.chart.high, write(bar.h)],
+    [m.chart.low, write(bar.l)],
+    [m.chart.close, write(bar.c)],
+  ] as const;
+  const late = lateSince({ last: data.t.at(-1), interval, timeZone, instrument });
+  return (
+    <>
+      <h1 className="legend-title">
+        <span className="legend-symbol">{symbol}</span>
+        {instrument !== undefined && <span className="legend-name">{instrument.name}</span>}
+        <span className="legend-place">
+          {[m.intervals[interval].short, instrument && term(lang, 'exchange', instrument.exchange), prices.currency]
+            .filter(Boolean)
+            .join(' · ')}
+        </span>
+        {children}
+      </h1>
+      <p className="legend-row ohlc">
+        {t !== undefined && <time className="bar-time">{formatBarTime(lang, t, isIntraday(interval), timeZone)}</time>}
+        {values.map(([name, value]) => (
+          <span key={name} className={`pair quote ${candle}`} title={m.chart.colorRule}>
+            <span className="pair-name">{name}</span> {value}
+          </span>
+        ))}
+        <span className={`pair change ${signOf(bar.change)}`} title={m.chart.colorRule}>
+          {bar.change === null ? MISSING : formatChange(lang, bar.change)}
+        </span>
+        <span className={`pair ${candle}`}>
+          <span className="pair-name">{m.chart.volume}</span> {bar.v === null ? MISSING : formatCompact(lang, bar.v)}
+        </span>
+        <Origin data={data} interval={interval} index={index} />
+        {actionsAt(data, index).map((action, place) => (
+          <span key={place} className="pair event">
+            {m.chart.actions[action.kind](describeAction(lang, action))}
+          </span>
+        ))}
+        {late !== null && <span className="as-of">{m.chart.asOf(formatDay(lang, late.asOf), formatDay(lang, late.lastSession))}</span>}
+      </p>
+    </>
+  );
+}
+
+const signOf = (change: number | null): string => (change === null || change === 0 ? '' : change > 0 ? 'rising' : 'falling');
+
+/** Where a bar that was not stored as it stands came from, or that it lies outside its session. */
+function Origin({ data, interval, index }: { data: ChartData; interval: Interval; index: number }) {
+  const { m } = useTranslation();
+  const source = data.source[index] ?? '1d';
+  const phase = data.phase[index] ?? 'regular';
+  const text = isIntraday(interval) ? m.chart.phases[phase] : m.chart.sources[source];
+  return text === '' ? null : <span className="pair origin">{text}</span>;
+}
+
+/** The value of an action, by what it counts: shares, a part of the price, cash. */
+function describeAction(lang: Language, action: CorporateAction): string {
+  const cash = (value: number) => formatDecimal(lang, value, value < 1 ? 4 : 2);
+  if (action.price !== null) return `${splitRatio(action.value)} × ${cash(action.price)}`;
+  if (action.kind === 'split') return splitRatio(action.value);
+  return action.unit === 'ratio' ? `× ${formatDecimal(lang, action.value, 4)}` : cash(action.value);
+}
+
+/** New for old shares: 7 -> "7:1", 0.05 -> "1:20". */
+const splitRatio = (value: number): string =>
+  value >= 1 ? `${String(Number(value.toFixed(4)))}:1` : `1:${String(Number((1 / value).toFixed(4)))}`;
