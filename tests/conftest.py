@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform, import_sample
 from stock_analysis.testing.postgres import PostgresCluster
@@ -73,6 +73,6 @@ def settings(database: Settings, valkey: ValkeyServer) -> Settings:
 @pytest.fixture
 async def pool(database: Settings) -> AsyncIterator[asyncpg.Pool]:
     """A pool on the test's own database."""
-    pool = await open_pool(database, application_name="test")
+    pool = await open_pool(database, Role.OWNER, application_name="test")
     yield pool
     await pool.close()

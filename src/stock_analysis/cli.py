@@ -14,10 +14,10 @@ from stock_analysis import __version__
 from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
 from stock_analysis.gateway.cli import app as keys_app
 from stock_analysis.ingest.cli import add_commands as add_ingest_commands
-from stock_analysis.kit.db import CONNECTION_ERRORS, connect
+from stock_analysis.kit.db import CONNECTION_ERRORS, Role, connect
 from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.logging import configure_logging
-from stock_analysis.kit.migrations import migrate, read_migrations
+from stock_analysis.kit.migrations import GRANTS, grant, migrate, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import (
     CONFIG_FILE_VARIABLE,
@@ -93,11 +93,14 @@ def migrate_command(
 
 async def _migrate(settings: Settings, phases: frozenset[str]) -> list[Any]:
     try:
-        connection = await connect(settings)
+        connection = await connect(settings, Role.OWNER)
     except CONNECTION_ERRORS as error:
         raise UnavailableError("PostgreSQL", str(error)) from error
     try:
-        return list(await migrate(connection, read_migrations(resource("migrations")), phases=phases))
+        folder = resource("migrations")
+        done = await migrate(connection, read_migrations(folder), phases=phases)
+        await grant(connection, (folder / GRANTS).read_text())
+        return list(done)
     finally:
         await connection.close()
 

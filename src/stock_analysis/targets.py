@@ -18,7 +18,7 @@ from stock_analysis.gateway.layers import KnownHosts, is_loopback
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
@@ -67,8 +67,8 @@ def module_order(target: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _database(settings: Settings, _: Opened) -> AsyncIterator[asyncpg.Pool]:
-    async with await open_pool(settings, application_name="stock-analysis") as pool:
+async def _database(settings: Settings, _: Opened, *, role: Role) -> AsyncIterator[asyncpg.Pool]:
+    async with await open_pool(settings, role, application_name="stock-analysis") as pool:
         yield pool
 
 
@@ -80,7 +80,7 @@ async def _valkey(settings: Settings, _: Opened) -> AsyncIterator[SharedValkey]:
 
 @asynccontextmanager
 async def _stock_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
-    store = PostgresBarStore(opened["database"])
+    store = PostgresBarStore(opened["prices"])
     yield Health({"postgresql": store.check}, {"valkey": opened["valkey"].check})
 
 
@@ -88,7 +88,7 @@ async def _stock_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
 async def _stock(settings: Settings, opened: Opened) -> AsyncIterator[FastAPI]:
     far = ValkeyCache(opened["valkey"], settings.cache_ttl_s)
     cache = LayeredCache(InMemoryCache(settings.cache_local_bytes), far)
-    store = PostgresBarStore(opened["database"])
+    store = PostgresBarStore(opened["prices"])
     warming = asyncio.create_task(warm_calendars(store))
     try:
         yield create_stock_app(settings, opened["stock-health"], store, cache)
@@ -123,7 +123,7 @@ async def _serve_stock(settings: Settings, opened: Opened) -> None:
 
 
 async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, target: str) -> None:
-    stock, pool, valkey = opened[upstream], opened["database"], opened["valkey"]
+    stock, pool, valkey = opened[upstream], opened["keys"], opened["valkey"]
     database = PostgresBarStore(pool)
     health = Health({"stock": stock.check, "postgresql": database.check}, {"valkey": valkey.check})
     app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target)
@@ -131,10 +131,11 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
 
 
 MODULES = {
-    "database": Module(_database),
+    "prices": Module(partial(_database, role=Role.READER)),
+    "keys": Module(partial(_database, role=Role.GATEWAY)),
     "valkey": Module(_valkey),
-    "stock-health": Module(_stock_health, ("database", "valkey")),
-    "stock": Module(_stock, ("stock-health", "database", "valkey")),
+    "stock-health": Module(_stock_health, ("prices", "valkey")),
+    "stock": Module(_stock, ("stock-health", "prices", "valkey")),
     "stock-in-process": Module(_stock_in_process, ("stock",)),
     "stock-over-http": Module(_stock_over_http),
     "backups": Module(_backups),
@@ -143,10 +144,10 @@ TARGETS = {
     "stock": Target(_serve_stock, ("stock",)),
     "gateway": Target(
         partial(_serve_gateway, upstream="stock-over-http", target="gateway"),
-        ("stock-over-http", "database", "valkey", "backups"),
+        ("stock-over-http", "keys", "valkey", "backups"),
     ),
     "all": Target(
         partial(_serve_gateway, upstream="stock-in-process", target="all"),
-        ("stock-in-process", "database", "valkey", "backups"),
+        ("stock-in-process", "keys", "valkey", "backups"),
     ),
 }

@@ -24,7 +24,7 @@ import ta
 import talib
 
 from stock_analysis.domain.bars import Adjustment, Interval
-from stock_analysis.kit.db import connect, open_pool
+from stock_analysis.kit.db import Role, connect, open_pool
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import Window, draw, parse_indicators
@@ -130,7 +130,7 @@ def run_import(settings: Settings, path: Path) -> float:
 
 async def insert_row_by_row(settings: Settings, count: int) -> float:
     """Rows a second of one INSERT a row, all in one transaction, into a table of the same shape."""
-    connection = await connect(settings)
+    connection = await connect(settings, Role.OWNER)
     await connection.execute("CREATE TABLE peer_bar (LIKE bar_1d INCLUDING ALL)")
     bars = random_bars(sessions("1995-01-03", 5000))
     values = [column.tolist() for column in bars.columns()[1:]]
@@ -169,7 +169,7 @@ def insert_many(settings: Settings, count: int) -> float:
 
 async def measure_indicators(settings: Settings) -> list[Row]:
     """RSI, MACD, Bollinger bands and ATR of every symbol, from the database to arrays."""
-    async with await open_pool(settings, application_name="bench") as pool:
+    async with await open_pool(settings, Role.READER, application_name="bench") as pool:
         ours = await compute_from_database(pool)
     bars = [random_bars(sessions("2012-01-03", BARS), seed=seed) for seed in range(SYMBOLS)]
     started = time.perf_counter()

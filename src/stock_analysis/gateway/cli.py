@@ -15,7 +15,7 @@ from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.gateway.keys import REVOKED_WITHIN_S, create_key
 from stock_analysis.gateway.ports import ApiKey, KeyScope
 from stock_analysis.gateway.repository import PostgresKeyStore
-from stock_analysis.kit.db import CONNECTION_ERRORS, connect
+from stock_analysis.kit.db import CONNECTION_ERRORS, Role, connect
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 
 app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
@@ -130,7 +130,7 @@ async def _revoke(config: Path | None, prefix: str) -> bool:
 @asynccontextmanager
 async def _key_store(config: Path | None) -> AsyncIterator[PostgresKeyStore]:
     try:
-        connection = await connect(load_settings(config).settings)
+        connection = await connect(load_settings(config).settings, Role.OWNER)
     except CONNECTION_ERRORS as error:
         raise UnavailableError("PostgreSQL", str(error) or type(error).__name__) from error
     try:

@@ -11,7 +11,7 @@ import typer
 
 from stock_analysis.ingest.landing import ImportStoppedError
 from stock_analysis.ingest.repository import PostgresPriceStore
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 
 FAILED, INTERRUPTED = 1, 130
@@ -52,7 +52,7 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
 async def open_store(config: Path | None) -> AsyncIterator[PostgresPriceStore]:
     """The price store of the settings in force, with time for whole batches."""
     settings = load_settings(config).settings.model_copy(update={"database_timeout_s": TIMEOUT_S})
-    pool = await open_pool(settings, application_name="stock-analysis-import")
+    pool = await open_pool(settings, Role.WRITER, application_name="stock-analysis-import")
     try:
         yield PostgresPriceStore(pool)
     finally:

@@ -3,7 +3,9 @@
 import re
 import struct
 from collections.abc import Mapping
+from enum import StrEnum
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -28,10 +30,23 @@ _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_TRAILER = struct.pack(">h", -1)
 
 
-async def open_pool(settings: Settings, *, application_name: str) -> asyncpg.Pool:
+class Role(StrEnum):
+    """What a connection is for; each has a role of the database with the rights that it needs."""
+
+    OWNER = "owner"
+    """Migrations and the administration of API keys."""
+    WRITER = "writer"
+    """Imports."""
+    READER = "reader"
+    """The stock-service: it cannot write."""
+    GATEWAY = "gateway"
+    """API keys as they are used."""
+
+
+async def open_pool(settings: Settings, role: Role, *, application_name: str) -> asyncpg.Pool:
     """A pool that connects on first use, so that a database that is still down does not stop the start."""
     return await asyncpg.create_pool(
-        **_address(settings),
+        **_address(settings, role),
         min_size=0,
         max_size=settings.database_pool_size,
         command_timeout=settings.database_timeout_s,
@@ -48,20 +63,44 @@ async def _keep_session(_: asyncpg.Connection) -> None:
     """
 
 
-async def connect(settings: Settings) -> asyncpg.Connection:
+async def connect(settings: Settings, role: Role) -> asyncpg.Connection:
     """A single connection, for long work: its commands have no time limit."""
-    return await asyncpg.connect(**_address(settings), timeout=settings.database_timeout_s)
+    return await asyncpg.connect(**_address(settings, role), timeout=settings.database_timeout_s)
 
 
-def _address(settings: Settings) -> dict[str, Any]:
-    password = settings.database_password
+def database_user(settings: Settings, role: Role) -> str:
+    """The database's name of the role; where it has none of its own, that of the owner."""
+    named = {
+        Role.OWNER: "",
+        Role.WRITER: settings.database_writer,
+        Role.READER: settings.database_reader,
+        Role.GATEWAY: settings.database_gateway,
+    }
+    return named[role] or settings.database_user
+
+
+def _address(settings: Settings, role: Role) -> dict[str, Any]:
+    user, password, folder = (
+        database_user(settings, role),
+        settings.database_password,
+        settings.database_passwords,
+    )
     return {
         "host": settings.database_host,
         "port": settings.database_port,
         "database": settings.database_name,
-        "user": settings.database_user,
-        "password": password.get_secret_value() if password else None,
+        "user": user,
+        # A function: asyncpg asks it at each new connection, so that a changed password needs no restart.
+        "password": (lambda: _read_password(folder / user))
+        if folder
+        else password.get_secret_value()
+        if password
+        else None,
     }
+
+
+def _read_password(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()
 
 
 def load_queries(package: str) -> Mapping[str, str]:

@@ -10,6 +10,8 @@ import asyncpg
 from stock_analysis.kit.errors import KitError
 
 _FILE = re.compile(r"(\d{4})_(pre|post)_(\w+)\.sql")
+GRANTS = "grants.sql"
+_NO_MIGRATION = frozenset({"schema.sql", GRANTS})
 _LOCK = 0x5354_4F43  # "STOC": one migration at a time on this database
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -52,7 +54,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     """
     found: list[Migration] = []
     for path in folder.glob("*.sql"):
-        if path.name == "schema.sql":
+        if path.name in _NO_MIGRATION:
             continue
         match = _FILE.fullmatch(path.name)
         if match is None:
@@ -95,6 +97,22 @@ async def migrate(
                 raise MigrationError(f"{migration.label} was not applied: {error}") from error
             due.append(migration)
         return due
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def grant(connection: asyncpg.Connection, rights: str) -> None:
+    """Give the roles that exist the rights in the file GRANTS.
+
+    Raises MigrationError when a right cannot be given: the connection is not the owner's.
+    """
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = '5s'")
+            await connection.execute(rights)
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"the rights of the database roles were not given: {error}") from error
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 

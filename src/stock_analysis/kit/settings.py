@@ -41,8 +41,22 @@ class Settings(BaseModel):
     database_host: str = Field("127.0.0.1", description="Host of PostgreSQL.")
     database_port: int = Field(5432, ge=1, le=65535, description="Port of PostgreSQL.")
     database_name: str = Field("stock_analysis", description="Name of the database.")
-    database_user: str = Field("stock_analysis", description="Database role of the platform.")
-    database_password: SecretStr | None = Field(None, description="Password of the database role.")
+    database_user: str = Field(
+        "stock_analysis",
+        description="Database role that owns the tables: migrations and API keys, and each part below whose "
+        "own role is not named.",
+    )
+    database_writer: str = Field("", description="Database role of the imports; empty: `database_user`.")
+    database_reader: str = Field(
+        "", description="Database role of the stock-service; empty: `database_user`."
+    )
+    database_gateway: str = Field("", description="Database role of the gateway; empty: `database_user`.")
+    database_password: SecretStr | None = Field(None, description="Password of the database roles.")
+    database_passwords: Path | None = Field(
+        None,
+        description="Folder with a file for each database role, named as the role is: its password, read at "
+        "each new connection. Goes before `database_password`.",
+    )
     database_pool_size: int = Field(8, ge=1, le=100, description="Most database connections of one process.")
     database_timeout_s: float = Field(10.0, gt=0, le=600, description="Longest that one query may take.")
 

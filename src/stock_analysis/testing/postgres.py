@@ -15,13 +15,21 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from stock_analysis.kit.migrations import migrate, read_migrations
+from stock_analysis.kit.db import Role
+from stock_analysis.kit.db import connect as connect_as
+from stock_analysis.kit.migrations import GRANTS, grant, migrate, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.processes import Server, free_port, server_folder, user_group
 
 PASSWORD = "only-for-tests"  # noqa: S105 - of a server on loopback that lives as long as the test run
 ROLE = "stock_analysis"
+PARTS = {
+    "database_writer": "stock_writer",
+    "database_reader": "stock_reader",
+    "database_gateway": "stock_gateway",
+}
+"""The role of each part, as everywhere: a test meets the rights that an operator's platform has."""
 TEMPLATE = "migrated"
 _SESSION_LINE = re.compile(r"--|SET |SELECT pg_catalog\.set_config|\\(un)?restrict ")
 
@@ -120,6 +128,7 @@ class PostgresCluster:
                 "database_name": database,
                 "database_user": ROLE,
                 "database_password": PASSWORD,
+                **PARTS,
             }
         )
 
@@ -140,7 +149,8 @@ class PostgresCluster:
         self._run(command)
 
     def _migrate_template(self) -> None:
-        self._sql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
+        for role in (ROLE, *PARTS.values()):
+            self._sql(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
         self._sql(f"CREATE DATABASE {TEMPLATE} OWNER {ROLE}")
         with ThreadPoolExecutor(1) as apart:  # the thread of the test may have an event loop running
             apart.submit(asyncio.run, _migrate(self.settings(TEMPLATE))).result()
@@ -171,21 +181,16 @@ class PostgresCluster:
 
 
 async def connect(settings: Settings) -> asyncpg.Connection:
-    """A single connection to the database of these settings."""
-    password = settings.database_password
-    return await asyncpg.connect(
-        host=settings.database_host,
-        port=settings.database_port,
-        database=settings.database_name,
-        user=settings.database_user,
-        password=password.get_secret_value() if password else None,
-    )
+    """A single connection to the database of these settings, as the owner of its tables."""
+    return await connect_as(settings, Role.OWNER)
 
 
 async def _migrate(settings: Settings) -> None:
     connection = await connect(settings)
     try:
-        await migrate(connection, read_migrations(resource("migrations")))
+        folder = resource("migrations")
+        await migrate(connection, read_migrations(folder))
+        await grant(connection, (folder / GRANTS).read_text())
     finally:
         await connection.close()
 

@@ -17,6 +17,11 @@ STOPPING = ("platform", "backup", "valkey", "postgresql")
 """The order in which they stop: the part `backup` outlives the platform, to ship its last changes."""
 
 DATABASE = "stock_analysis"
+OWNER_ROLE = "stock_analysis"
+"""Owns the database and its tables: migrations and API keys. No process that serves uses it."""
+WRITER_ROLE, READER_ROLE, GATEWAY_ROLE = "stock_writer", "stock_reader", "stock_gateway"
+"""Those of the imports, the stock-service and the gateway; their rights are in migrations/grants.sql."""
+PLATFORM_ROLES = (OWNER_ROLE, WRITER_ROLE, READER_ROLE, GATEWAY_ROLE)
 BACKUP_ROLE = "stock_backup"
 """The role of the database that the backups use."""
 
@@ -52,6 +57,11 @@ class Layout:
     def secrets(self) -> Path:
         """Passwords, mode 0600."""
         return self.config / "secrets.json"
+
+    @property
+    def passwords(self) -> Path:
+        """The password of each database role of the platform, in a file of its name, mode 0600."""
+        return self.config / "passwords"
 
     @property
     def platform_config(self) -> Path:
@@ -185,7 +195,7 @@ class Layout:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders in the data folder."""
-        mine = (self.config, self.logs, self.run, self.programs, self.valkey)
+        mine = (self.config, self.passwords, self.logs, self.run, self.programs, self.valkey)
         return (*mine, self.backup, self.spool, self.manifests, self.drills)
 
     def log(self, part: str) -> Path:

@@ -12,7 +12,7 @@ from stock_analysis.gateway.backups import LONGEST_ANSWER_BYTES, open_backup_par
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.schemas import Backups
 from stock_analysis.gateway.upstream import AsgiUpstream
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
 from stock_analysis.kit.valkey import open_valkey
@@ -38,7 +38,7 @@ async def open_gateway(url: str) -> AsyncIterator[ASGIApp]:
         {"rate_limit_per_minute": 0, "backup_url": url, "backup_timeout_s": 0.5}
     )
     async with (
-        await open_pool(settings, application_name="test") as pool,
+        await open_pool(settings, Role.GATEWAY, application_name="test") as pool,
         open_valkey(settings) as valkey,
         open_backup_part(settings) as backups,
     ):

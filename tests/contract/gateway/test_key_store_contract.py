@@ -9,7 +9,7 @@ from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway.keys import create_key
 from stock_analysis.gateway.ports import ApiKey, KeyScope, KeyStore
 from stock_analysis.gateway.repository import PostgresKeyStore
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.settings import Settings
 from tests.unit.gateway.fakes import InMemoryKeyStore
 
@@ -21,7 +21,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
     if request.param == "fake":
         yield InMemoryKeyStore()
         return
-    pool = await open_pool(request.getfixturevalue("database"), application_name="test")
+    pool = await open_pool(request.getfixturevalue("database"), Role.OWNER, application_name="test")
     yield PostgresKeyStore(pool)
     await pool.close()
 
@@ -73,6 +73,6 @@ async def test_the_last_use_is_noted_to_the_minute(store: KeyStore) -> None:
 
 async def test_a_store_that_is_not_there_says_so() -> None:
     settings = Settings.model_validate({"database_port": 1})
-    async with await open_pool(settings, application_name="test") as pool:
+    async with await open_pool(settings, Role.GATEWAY, application_name="test") as pool:
         with pytest.raises(UnavailableError, match="PostgreSQL"):
             await PostgresKeyStore(pool).find("aaaaaaaa")

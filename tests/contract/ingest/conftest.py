@@ -6,7 +6,7 @@ import pytest
 
 from stock_analysis.ingest.ports import PriceStore
 from stock_analysis.ingest.repository import PostgresPriceStore
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from tests.unit.ingest.memory_store import InMemoryPriceStore
 
 
@@ -15,6 +15,6 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[PriceStore]:
     if request.param == "memory":
         yield InMemoryPriceStore()
         return
-    pool = await open_pool(request.getfixturevalue("database"), application_name="test")
+    pool = await open_pool(request.getfixturevalue("database"), Role.WRITER, application_name="test")
     yield PostgresPriceStore(pool)
     await pool.close()

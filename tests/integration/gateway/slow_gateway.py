@@ -13,7 +13,7 @@ from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
 from stock_analysis.kit import server
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.logging import configure_logging
 from stock_analysis.kit.settings import Settings
@@ -37,7 +37,7 @@ async def main(port: int, drain_s: float, shutdown_timeout_s: float) -> None:
     configure_logging("test", "json", "info")
     health = Health({}, {})
     async with (
-        await open_pool(settings, application_name="test") as pool,
+        await open_pool(settings, Role.GATEWAY, application_name="test") as pool,
         open_valkey(settings) as valkey,
         open_backup_part(settings) as backups,
     ):

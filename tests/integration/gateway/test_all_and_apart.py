@@ -20,7 +20,7 @@ import pytest
 
 from stock_analysis.domain.bars import Interval
 from stock_analysis.gateway.endpoints import STOCK_PATHS
-from stock_analysis.kit.db import connect
+from stock_analysis.kit.db import Role, connect
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import (
     environment,
@@ -96,7 +96,7 @@ def _answers(url: str) -> bool:
 
 
 async def _seed(settings: Settings) -> None:
-    connection = await connect(settings)
+    connection = await connect(settings, Role.OWNER)
     try:
         number = await store_instrument(connection, instrument())
         await store_bars(connection, number, Interval.D1, random_bars(sessions("2010-01-04", 3000)))

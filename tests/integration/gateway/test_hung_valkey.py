@@ -9,7 +9,7 @@ import pytest
 from valkey import Valkey
 
 from stock_analysis.domain.bars import Interval
-from stock_analysis.kit.db import connect
+from stock_analysis.kit.db import Role, connect
 from stock_analysis.kit.settings import Settings
 from stock_analysis.kit.valkey import STEP_BACK_S
 from stock_analysis.testing.builders import instrument, random_bars, sessions, store_bars, store_instrument
@@ -38,7 +38,7 @@ def platform(database: Settings, own_valkey: ValkeyServer) -> Iterator[Platform]
 
 
 async def _seed(settings: Settings) -> None:
-    connection = await connect(settings)
+    connection = await connect(settings, Role.OWNER)
     try:
         number = await store_instrument(connection, instrument())
         await store_bars(connection, number, Interval.D1, random_bars(sessions("2024-01-02", 200)))

@@ -9,7 +9,7 @@ from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.ingest.rows import Imported
 from stock_analysis.ingest.sample import import_sample
 from stock_analysis.ingest.service import ImportService
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.postgres import PostgresCluster
 
@@ -33,7 +33,7 @@ def loaded(postgres: PostgresCluster) -> Settings:
 
 @pytest.fixture(scope="module")
 async def sample(loaded: Settings) -> asyncpg.Pool:
-    pool = await open_pool(loaded, application_name="test")
+    pool = await open_pool(loaded, Role.OWNER, application_name="test")
     await import_sample(ImportService(PostgresPriceStore(pool)))
     yield pool
     await pool.close()

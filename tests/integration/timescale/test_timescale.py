@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from stock_analysis.domain.bars import Interval
-from stock_analysis.kit.db import load_queries, open_pool
+from stock_analysis.kit.db import Role, load_queries, open_pool
 from stock_analysis.kit.migrations import read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
@@ -98,7 +98,7 @@ async def test_compressed_minutes_are_read_corrected_and_added_to(
 
 
 async def test_the_repository_reads_hypertables(stored: Settings) -> None:
-    async with await open_pool(stored, application_name="test") as pool:
+    async with await open_pool(stored, Role.READER, application_name="test") as pool:
         snapshot = await PostgresBarStore(pool).snapshot("AAPL", Interval.M5)
     assert snapshot.minutes.close.tolist() == [101.0 + n for n in range(60)]
 

@@ -9,7 +9,7 @@ from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import STOCK_PATHS, create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
 from stock_analysis.kit import metrics
-from stock_analysis.kit.db import open_pool
+from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.http import create_app as create_service
 from stock_analysis.kit.settings import Settings
@@ -48,7 +48,7 @@ async def open_gateway(
     stock: ASGIApp, settings: Settings, health: Health | None = None
 ) -> AsyncIterator[ASGIApp]:
     async with (
-        await open_pool(settings, application_name="test") as pool,
+        await open_pool(settings, Role.GATEWAY, application_name="test") as pool,
         open_valkey(settings) as valkey,
         open_backup_part(settings) as backups,
     ):

@@ -15,6 +15,7 @@ from stock_ops.kit.layout import DATABASE, LOOPBACK
 from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.health import Health, ask_platform
 from stock_ops.local.facts.programs import Programs
+from stock_ops.local.plans.settings import database_roles
 
 _START_S = 90.0
 _POLL_S = 0.05
@@ -34,7 +35,7 @@ def platform_settings(database_folder: str, database_port: int, port: int, valke
         "database_host": database_folder,
         "database_port": database_port,
         "database_name": DATABASE,
-        "database_user": DATABASE,
+        **database_roles(),
         "valkey_host": LOOPBACK,
         "valkey_port": valkey_port,
         "require_api_key": "never",

@@ -23,6 +23,7 @@ from stock_ops.kit.layout import LOOPBACK
 from stock_ops.kit.wanted import NewFile
 from stock_ops.local.facts.observe import public_host
 from stock_ops.local.facts.ports import free_ports
+from stock_ops.local.runners.roles import make_roles
 from stock_ops.restore.runners.scratch import PORT, ScratchServer
 from stock_ops.storage.manifest import Manifest
 
@@ -40,6 +41,7 @@ def check_read_paths(ground: Ground, work: Path, server: ScratchServer, drawn: C
     free = free_ports(LOOPBACK, 2)
     address, config = Address(LOOPBACK, free[0]), work / "platform.toml"
     write_whole(NewFile(config, platform_settings(server.host, PORT, address.port, free[1])))
+    ask(server, lambda connection: make_roles(connection, {}))  # a backup of an earlier release has not all
     with serving(ground.tools.programs, config, work / "platform.log", address):
         question = find_chart(address)
         if question is None:

@@ -4,7 +4,7 @@ import json
 import struct
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +45,10 @@ class Secrets:
     database: str = field(repr=False)
     valkey: str = field(repr=False)
     backup: str = field(default="", repr=False)
-    """Empty in a folder of a release that made no backups."""
+    """This one and the next are empty in a folder of a release that had no such role."""
+    writer: str = field(default="", repr=False)
+    reader: str = field(default="", repr=False)
+    gateway: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,11 @@ def _parse_memory(text: str) -> Memory:
 
 def _parse_secrets(text: str) -> Secrets:
     found = _table(json.loads(text))
-    values = [found[name] for name in ("superuser", "database", "valkey")]
-    values += [found["backup"]] if "backup" in found else []
-    if not all(isinstance(value, str) and value.isalnum() for value in values):
+    values = {name: found[name] for name in ("superuser", "database", "valkey")}
+    values |= {one.name: found[one.name] for one in fields(Secrets) if found.get(one.name)}
+    if not all(isinstance(value, str) and value.isalnum() for value in values.values()):
         raise ValueError("a password is not made of letters and digits")
-    return Secrets(*values)
+    return Secrets(**values)
 
 
 def _table(value: object) -> dict[str, Any]:

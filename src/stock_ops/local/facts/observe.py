@@ -5,14 +5,14 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from stock_ops.kit.accounts import Account, current_account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import OpsError
-from stock_ops.kit.layout import LOOPBACK, PARTS, Layout
+from stock_ops.kit.layout import LOOPBACK, PARTS, PLATFORM_ROLES, Layout
 from stock_ops.kit.wanted import UNFINISHED
 from stock_ops.local.facts.folder import Folder, observe_folder
 from stock_ops.local.facts.health import Door, Health, ask
@@ -188,6 +188,7 @@ def generated_files(layout: Layout) -> tuple[Path, ...]:
         layout.postgresql / "postgresql.conf",
         layout.postgresql / "pg_hba.conf",
         layout.passfile,
+        *(layout.passwords / role for role in PLATFORM_ROLES),
     )
 
 
@@ -209,4 +210,4 @@ def _copies(folder: Path) -> frozenset[str]:
 
 
 def _draw_secrets() -> Secrets:
-    return Secrets(*(secrets.token_hex(24) for _ in range(4)))
+    return Secrets(**{one.name: secrets.token_hex(24) for one in fields(Secrets)})

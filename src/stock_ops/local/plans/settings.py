@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from stock_ops.kit.accounts import Account
-from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
+from stock_ops.kit.layout import (
+    BACKUP_ROLE,
+    DATABASE,
+    GATEWAY_ROLE,
+    LOOPBACK,
+    OWNER_ROLE,
+    READER_ROLE,
+    WRITER_ROLE,
+    Layout,
+)
 from stock_ops.kit.leashing import leashed
 from stock_ops.local.facts.instance import Secrets
 
@@ -18,7 +27,8 @@ SLOT = "stock_backup"
 VALKEY_MEMORY = "64mb"
 OWNED = frozenset(
     {"port", "backup_url"}
-    | {f"database_{name}" for name in ("host", "port", "name", "user", "password")}
+    | {f"database_{name}" for name in ("host", "port", "name", "user", "password", "passwords")}
+    | {f"database_{name}" for name in ("writer", "reader", "gateway")}
     | {f"valkey_{name}" for name in ("host", "port", "password")}
 )
 """Settings of the platform that stockops decides."""
@@ -40,7 +50,9 @@ class Servers:
     service: Account | None
 
 
-def platform_settings(servers: Servers, secrets: Secrets, overrides: Mapping[str, Any]) -> str:
+def platform_settings(
+    layout: Layout, servers: Servers, secrets: Secrets, overrides: Mapping[str, Any]
+) -> str:
     """platform.toml: the operator's settings, and over them those that stockops decides."""
     ports = servers.ports
     chosen = {"host": LOOPBACK, "log_format": "json", "drain_s": _DRAIN_S} | dict(overrides)
@@ -49,8 +61,8 @@ def platform_settings(servers: Servers, secrets: Secrets, overrides: Mapping[str
         "database_host": LOOPBACK,
         "database_port": ports["postgresql"],
         "database_name": DATABASE,
-        "database_user": DATABASE,
-        "database_password": secrets.database,
+        **database_roles(),
+        "database_passwords": str(layout.passwords),
         "valkey_host": LOOPBACK,
         "valkey_port": ports["valkey"],
         "valkey_password": secrets.valkey,
@@ -58,6 +70,26 @@ def platform_settings(servers: Servers, secrets: Secrets, overrides: Mapping[str
     }
     lines = [f"{name} = {_toml(value)}" for name, value in (chosen | decided).items()]
     return _text("# Written by stockops at each start. Your own settings: overrides.toml beside this.", lines)
+
+
+def database_roles() -> dict[str, str]:
+    """Each part of the platform under its own role."""
+    return {
+        "database_user": OWNER_ROLE,
+        "database_writer": WRITER_ROLE,
+        "database_reader": READER_ROLE,
+        "database_gateway": GATEWAY_ROLE,
+    }
+
+
+def platform_passwords(secrets: Secrets) -> dict[str, str]:
+    """Password of each role of the platform."""
+    return {
+        OWNER_ROLE: secrets.database,
+        WRITER_ROLE: secrets.writer,
+        READER_ROLE: secrets.reader,
+        GATEWAY_ROLE: secrets.gateway,
+    }
 
 
 def postgresql_settings(port: int, wal_keep_gib: float) -> str:

@@ -114,15 +114,15 @@ class DrawKey:
 
 
 @dataclass(frozen=True, slots=True)
-class SetUpBackups:
-    """Give the role of the backups its password and its rights, in the running server."""
+class SetUpRoles:
+    """Make the database roles that are missing; give each its password and its rights on the server."""
 
     port: int
     secrets: Secrets
     archives: bool = True
     """False: no log is archived, and the server shall keep none for it."""
-    title = "Backup role"
-    detail = "may read everything, change nothing"
+    title = "Database roles"
+    detail = "owner, writer, reader, gateway, backup: each with what it needs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ Step = (
     | CreateCluster
     | SetPasswords
     | DrawKey
-    | SetUpBackups
+    | SetUpRoles
     | EndProcess
     | StartSupervisor
     | StopSupervisor
@@ -247,5 +247,5 @@ Step = (
 
 PART_TITLES = {"postgresql": "PostgreSQL", "valkey": "Valkey", "platform": "Platform", "backup": "Backup"}
 
-QUIET = (Remember, StartPart, SetUpBackups)
+QUIET = (Remember, StartPart, SetUpRoles)
 """Steps too small to be shown to people; the JSON and a dry run have them."""

@@ -1,7 +1,7 @@
 """How an instance shall be in the end: its ports, passwords, folders and generated files. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from stock_ops.local.plans.refusals import Installed
 from stock_ops.local.plans.settings import (
     Servers,
     passfile_text,
+    platform_passwords,
     platform_settings,
     postgresql_access,
     postgresql_settings,
@@ -73,10 +74,11 @@ def settle(facts: Facts, programs: Installed, port: int | None) -> Target:
 
 
 def _secrets(facts: Facts) -> Secrets:
-    """Those of the folder; a folder of an older release gets the one it lacks."""
+    """Those of the folder; a folder of an older release gets those it lacks."""
     if not isinstance(facts.secrets, Secrets):
         return facts.spare.secrets
-    return replace(facts.secrets, backup=facts.secrets.backup or facts.spare.secrets.backup)
+    known = {name: value for name, value in asdict(facts.secrets).items() if value}
+    return replace(facts.spare.secrets, **known)
 
 
 def _usable(backups: BackupSettings | OpsError) -> BackupSettings:
@@ -123,7 +125,9 @@ def _files(facts: Facts, target: Target) -> Iterator[NewFile]:
     yield NewFile(layout.passfile, passfile_text(ports["postgresql"], secrets.backup), service)
     yield NewFile(layout.valkey_config, valkey_settings(layout, ports["valkey"], secrets.valkey), service)
     yield NewFile(layout.supervisor_config, supervisor_settings(layout, servers, target.overrides))
-    yield NewFile(layout.platform_config, platform_settings(servers, secrets, target.overrides))
+    for role, password in platform_passwords(secrets).items():
+        yield NewFile(layout.passwords / role, f"{password}\n")
+    yield NewFile(layout.platform_config, platform_settings(layout, servers, secrets, target.overrides))
 
 
 def wrong_folders(facts: Facts) -> Iterator[NewFolder]:
@@ -143,7 +147,7 @@ def _folders(facts: Facts) -> Iterator[NewFolder]:
     layout, service = facts.layout, facts.service
     passable = 0o711 if service else 0o700
     yield NewFolder(layout.root, passable)
-    yield from (NewFolder(path, 0o700) for path in (layout.config, layout.logs, layout.run))
+    yield from (NewFolder(path, 0o700) for path in (layout.config, layout.passwords, layout.logs, layout.run))
     yield NewFolder(layout.programs, passable)
     yield NewFolder(layout.valkey, 0o700, service)
     yield NewFolder(layout.backup, passable)

@@ -29,7 +29,7 @@ from stock_ops.local.plans.steps import (
     RemoveLeftover,
     RunPlatform,
     SetPasswords,
-    SetUpBackups,
+    SetUpRoles,
     StartPart,
     StartSupervisor,
     Step,
@@ -78,7 +78,7 @@ def plan_up(facts: Facts, port: int | None) -> UpPlan:
 def _steps(facts: Facts, target: Target) -> Iterator[Step]:
     changed = changed_files(facts, target)
     runs = facts.supervisor.answers
-    restart = runs and any(file.path != facts.layout.platform_config for file in changed)
+    restart = runs and any(not _is_the_platforms(facts, file) for file in changed)
     yield from _end_leftovers(facts)
     if restart:
         yield from (StopPart(name) for name in STOPPING if facts.supervisor.runs(name))
@@ -86,6 +86,11 @@ def _steps(facts: Facts, target: Target) -> Iterator[Step]:
     yield from _prepare(facts, target, changed)
     yield from _start(facts, target, stopped=restart or not runs)
     yield from _serve(facts, target, stopped=restart or not runs, changed=changed)
+
+
+def _is_the_platforms(facts: Facts, file: NewFile) -> bool:
+    """Whether only the platform reads the file, so that the servers need no restart for it."""
+    return file.path == facts.layout.platform_config or file.path.parent == facts.layout.passwords
 
 
 def _end_leftovers(facts: Facts) -> Iterator[Step]:
@@ -182,8 +187,8 @@ def _serve(facts: Facts, target: Target, *, stopped: bool, changed: tuple[NewFil
     if restart:
         yield StopPart("platform")
     if restart or not running:
+        yield SetUpRoles(memory.ports["postgresql"], target.secrets, target.backups.enabled)
         yield RunPlatform("migrate", "Migrations", "schema up to date")
-        yield SetUpBackups(memory.ports["postgresql"], target.secrets, target.backups.enabled)
     if prints.sample and memory.sample != prints.sample:
         yield RunPlatform("import-sample", "Sample data", "imported")
         memory = replace(memory, sample=prints.sample)

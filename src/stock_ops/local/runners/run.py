@@ -31,7 +31,7 @@ from stock_ops.local.plans.steps import (
     RemoveLeftover,
     RunPlatform,
     SetPasswords,
-    SetUpBackups,
+    SetUpRoles,
     StartPart,
     StartSupervisor,
     Step,
@@ -157,10 +157,10 @@ def _await_part(step: AwaitPart, work: Work) -> None:
     await_part(step, work.layout, replace(work.facts, secrets=secrets).door(step.name, step.port), work.marks)
 
 
-def _set_up_backups(step: SetUpBackups) -> None:
-    from stock_ops.local.runners.roles import set_up_backups  # late: its driver takes long to load
+def _set_up_roles(step: SetUpRoles) -> None:
+    from stock_ops.local.runners.roles import set_up_roles  # late: its driver takes long to load
 
-    set_up_backups(step)
+    set_up_roles(step)
 
 
 _DOERS: dict[type, Callable[[Any, Work], None]] = {
@@ -172,7 +172,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
     DrawKey: lambda step, _: draw_key(step),
-    SetUpBackups: lambda step, _: _set_up_backups(step),
+    SetUpRoles: lambda step, _: _set_up_roles(step),
     EndProcess: lambda step, _: end_process(step),
     StartSupervisor: lambda _, work: start_supervisor(work.layout, work.facts.programs),
     StopSupervisor: lambda _, work: stop_supervisor(work.layout),

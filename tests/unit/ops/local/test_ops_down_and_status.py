@@ -258,7 +258,8 @@ def test_the_platforms_settings_are_toml_with_the_operators_own() -> None:
     )
     assert found["log_level"] == "debug"
     assert found["cors_origins"] == ["a", "b"]
-    assert found["database_password"] == "d0"
+    assert "database_password" not in found
+    assert found["database_passwords"] == f"{fresh().layout.passwords}"
     assert (found["database_port"], found["valkey_port"], found["port"]) == (21001, 21002, 8080)
 
 

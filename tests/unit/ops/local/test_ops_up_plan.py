@@ -36,7 +36,7 @@ from stock_ops.local.plans.steps import (
     RemoveLeftover,
     RunPlatform,
     SetPasswords,
-    SetUpBackups,
+    SetUpRoles,
     StartSupervisor,
     WriteFiles,
     WriteSecrets,
@@ -83,8 +83,8 @@ def test_the_first_start_makes_everything_in_an_order_that_can_be_interrupted() 
         "StartSupervisor",
         "AwaitPart postgresql",
         "AwaitPart valkey",
+        "SetUpRoles",
         "RunPlatform migrate",
-        "SetUpBackups",
         "RunPlatform import-sample",
         "Remember",
         "StartPart platform",
@@ -105,8 +105,8 @@ def test_the_second_start_imports_nothing_and_keeps_ports_and_passwords() -> Non
         "StartSupervisor",
         "AwaitPart postgresql",
         "AwaitPart valkey",
+        "SetUpRoles",
         "RunPlatform migrate",
-        "SetUpBackups",
         "StartPart platform",
         "StartPart backup",
         "AwaitPart platform",
@@ -131,8 +131,8 @@ def test_another_port_restarts_the_platform_and_nothing_else() -> None:
         "Remember",
         "WriteFiles",
         "StopPart platform",
+        "SetUpRoles",
         "RunPlatform migrate",
-        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
     ]
@@ -142,8 +142,8 @@ def test_new_code_is_migrated_and_restarts_the_platform() -> None:
     facts = replace(running(), fingerprints=Fingerprints("code-2", "sample-1", "operations-1"))
     assert kinds(facts) == [
         "StopPart platform",
+        "SetUpRoles",
         "RunPlatform migrate",
-        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
         "Remember",
@@ -184,8 +184,8 @@ def test_a_part_that_does_not_answer_for_long_is_started_again() -> None:
     facts = replace(running(), health={**running().health, "platform": silent})
     assert kinds(facts) == [
         "StopPart platform",
+        "SetUpRoles",
         "RunPlatform migrate",
-        "SetUpBackups",
         "StartPart platform",
         "AwaitPart platform",
     ]
@@ -215,10 +215,10 @@ def test_a_folder_of_an_older_release_gets_the_password_it_lacks_and_keeps_the_o
     older = replace(stopped(), secrets=Secrets("s0", "d0", "v0"))
     steps = plan_up(older, None).steps
     assert [step.secrets for step in steps if isinstance(step, WriteSecrets)] == [
-        Secrets("s0", "d0", "v0", "b1")
+        Secrets("s0", "d0", "v0", "b1", "w1", "r1", "g1")
     ]
     assert not any(isinstance(step, SetPasswords) for step in steps)
-    assert any(isinstance(step, SetUpBackups) and step.secrets.backup == "b1" for step in steps)
+    assert any(isinstance(step, SetUpRoles) and step.secrets.backup == "b1" for step in steps)
 
 
 def test_settings_of_the_backups_that_cannot_be_used_are_refused() -> None:
@@ -279,7 +279,7 @@ def test_without_backups_there_is_no_part_no_key_and_no_log_kept_for_them() -> N
     assert "DrawKey" not in kinds(facts)
     assert "backup" not in plan_up(facts, None).ports
     assert "backup_url" not in platform_settings(facts)
-    assert [step.archives for step in steps if isinstance(step, SetUpBackups)] == [False]
+    assert [step.archives for step in steps if isinstance(step, SetUpRoles)] == [False]
     assert plan_up(running(facts), None).steps == ()
 
 
@@ -550,6 +550,10 @@ def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() ->
         "pgpass": "postgres",
         "valkey.conf": "postgres",
         "supervisord.conf": None,
+        "stock_analysis": None,
+        "stock_writer": None,
+        "stock_reader": None,
+        "stock_gateway": None,
         "platform.toml": None,
     }
 

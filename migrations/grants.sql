@@ -1,0 +1,40 @@
+-- What each role may do with each table. `stock-analysis migrate` applies it after the migrations, each time,
+-- as the owner of the tables. A role that does not exist is left out; one that exists has just these rights.
+
+DO $$
+DECLARE
+    part record;
+    one text;
+BEGIN
+    FOR part IN
+        SELECT format('%I.%I', nspname, relname) AS target, rolname
+        FROM pg_class
+        JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'
+        CROSS JOIN pg_roles
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND relowner = current_user::regrole
+          AND rolname IN ('stock_writer', 'stock_reader', 'stock_gateway')
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %I', part.target, part.rolname);
+    END LOOP;
+    FOR part IN
+        SELECT role, rights, tables
+        FROM (VALUES
+            ('stock_reader', 'SELECT',
+             '{exchange, calendar_change, instrument, bar_1d, bar_1m, corporate_action, import_run, quarantine}'::text[]),
+            ('stock_writer', 'SELECT', '{exchange, calendar_change}'),
+            ('stock_writer', 'SELECT, INSERT, UPDATE', '{instrument, bar_1d, bar_1m, import_run, quarantine}'),
+            ('stock_writer', 'SELECT, INSERT, UPDATE, DELETE', '{corporate_action}'),
+            ('stock_gateway', 'SELECT, UPDATE (last_used_at)', '{api_key}'),
+            ('stock_backup', 'SELECT, INSERT, UPDATE', '{ops_heartbeat}')
+        ) AS wanted (role, rights, tables)
+        WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = role)
+    LOOP
+        FOREACH one IN ARRAY part.tables LOOP
+            -- A later migration may make it: `migrate --phase pre` can stop before.
+            IF to_regclass(format('public.%I', one)) IS NOT NULL THEN
+                EXECUTE format('GRANT %s ON public.%I TO %I', part.rights, one, part.role);
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$$;
