@@ -27,7 +27,8 @@ from stock_analysis.domain.bars import Adjustment, Interval
 from stock_analysis.kit.db import Role, connect, open_pool
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.repository import PostgresBarStore
-from stock_analysis.stock.service import Window, draw, parse_indicators
+from stock_analysis.stock.service import draw, parse_indicators
+from stock_analysis.stock.window import Window
 from stock_analysis.testing.builders import environment, random_bars, sessions
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.processes import free_port

@@ -2346,9 +2346,9 @@ export interface operations {
             query?: {
                 /** @description Span of one bar. */
                 interval?: components["schemas"]["Interval"];
-                /** @description ISO date, ISO date and time, or epoch seconds. */
+                /** @description ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's clock. For bars of a day and longer a time means the session of its date there. `from` after `to` is an error. */
                 from?: string;
-                /** @description ISO date, ISO date and time, or epoch seconds. */
+                /** @description ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's clock. For bars of a day and longer a time means the session of its date there. `from` after `to` is an error. */
                 to?: string;
                 /** @description Most bars; the newest of the range are given. */
                 limit?: number;
@@ -2604,9 +2604,9 @@ export interface operations {
                 i?: string[];
                 /** @description Span of one bar. */
                 interval?: components["schemas"]["Interval"];
-                /** @description ISO date, ISO date and time, or epoch seconds. */
+                /** @description ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's clock. For bars of a day and longer a time means the session of its date there. `from` after `to` is an error. */
                 from?: string;
-                /** @description ISO date, ISO date and time, or epoch seconds. */
+                /** @description ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's clock. For bars of a day and longer a time means the session of its date there. `from` after `to` is an error. */
                 to?: string;
                 /** @description Most bars; the newest of the range are given. */
                 limit?: number;
@@ -2862,9 +2862,9 @@ export interface operations {
                 i: string[];
                 /** @description Span of one bar. */
                 interval?: components["schemas"]["Interval"];
-                /** @description ISO date, ISO date and time, or epoch seconds. */
+                /** @description ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's clock. For bars of a day and longer a time means the session of its date there. `from` after `to` is an error. */
                 from?: string;
-                /** @description ISO date, ISO date and time, or epoch seconds. */
+                /** @description ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's clock. For bars of a day and longer a time means the session of its date there. `from` after `to` is an error. */
                 to?: string;
                 /** @description Most bars; the newest of the range are given. */
                 limit?: number;

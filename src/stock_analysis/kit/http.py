@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stock_analysis import __version__
 from stock_analysis.kit import metrics
 from stock_analysis.kit.health import Health, health_router
+from stock_analysis.kit.parameters import refuse_unknown_parameters
 from stock_analysis.kit.problems import PROBLEM_RESPONSES, problem
 from stock_analysis.kit.request_id import REQUEST_ID_HEADER, current_request_id, usable_or_new
 from stock_analysis.kit.settings import Settings
@@ -86,7 +87,7 @@ def create_routes(
         redirect_slashes=False,
     )
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     for error, status in error_status.items():

@@ -32,7 +32,6 @@ from stock_analysis.stock.ports import BarStore, Snapshot, Summary
 from stock_analysis.stock.series import PHASES, SOURCES, runs, series
 from stock_analysis.stock.service import (
     Chart,
-    Window,
     available_intervals,
     describe,
     draw,
@@ -40,6 +39,7 @@ from stock_analysis.stock.service import (
     parse_indicators,
     session_date,
 )
+from stock_analysis.stock.window import Window
 
 ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, UnavailableError: 503}
 _LAST_ID = 2**63 - 1
@@ -57,7 +57,11 @@ Symbol = Annotated[
 At = Annotated[
     str | None,
     Query(
-        description="ISO date, ISO date and time, or epoch seconds.",
+        description=(
+            "ISO date, ISO date and time, or epoch seconds. A time without a zone is one on the exchange's"
+            " clock. For bars of a day and longer a time means the session of its date there. `from` after"
+            " `to` is an error."
+        ),
         max_length=40,
         examples=["2012-01-03"],
         json_schema_extra={
@@ -146,6 +150,7 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
         name = parse_symbol(symbol)
         asked = (part, name, *question.key(), *(one.text for one in requests))
         listing = await store.listing(name)
+        question.window.check_order(listing.timezone, sessions=not question.interval.is_intraday)
         questions.remember(request, name, asked)
 
         async def make() -> tuple[str, dict[str, Any]]:

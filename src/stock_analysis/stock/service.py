@@ -1,52 +1,24 @@
 """Bars and indicators out of a snapshot: what the endpoints answer, without HTTP."""
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import numpy as np
 import structlog
 
-from stock_analysis.domain.bars import Adjustment, FloatArray, Hours, IntArray, Interval
-from stock_analysis.domain.calendars import DAY_S, load_calendar
+from stock_analysis.domain.bars import Adjustment, FloatArray, Hours, Interval
+from stock_analysis.domain.calendars import load_calendar
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
 from stock_analysis.stock.ports import BarStore, Snapshot
 from stock_analysis.stock.series import Series, series
+from stock_analysis.stock.window import Window
 
 log = structlog.get_logger(__name__)
 
 MAX_INDICATORS = 20
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_EPOCH = re.compile(r"-?\d{1,11}")
-_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which bars of a series are asked for: both ends included, the newest `limit` of them."""
-
-    start: str | None
-    end: str | None
-    limit: int
-
-    def check(self) -> None:
-        """Raises InvalidInputError if an end is no time."""
-        for text, parameter in ((self.start, "from"), (self.end, "to")):
-            if text is not None:
-                _instant(text, None, parameter)
-
-    def select(self, t: IntArray, timezone: str | None) -> slice:
-        """The rows of the window. timezone: that of the dates given, None = dates are sessions (UTC)."""
-        first = 0 if self.start is None else int(np.searchsorted(t, _instant(self.start, timezone, "from")))
-        last = len(t)
-        if self.end is not None:
-            last = int(np.searchsorted(t, _instant(self.end, timezone, "to", end=True), side="right"))
-        return slice(max(first, last - self.limit, 0), max(first, last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +55,7 @@ def draw(
     window begins: docs/adr/0003.
     """
     every = series(snapshot, interval, adjustment, hours)
-    rows = window.select(every.bars.t, snapshot.listing.timezone if interval.is_intraday else None)
+    rows = window.select(every.bars.t, snapshot.listing.timezone, sessions=not interval.is_intraday)
     history = every.bars[: rows.stop]
     columns = {name: getattr(history, name) for name in indicators.COLUMNS}
     found = {
@@ -150,27 +122,3 @@ def _describe_parameter(parameter: indicators.Parameter) -> dict[str, Any]:
         "help": parameter.help,
         "choices": [{"value": value, "label": label} for value, label in parameter.choices.items()],
     }
-
-
-def _instant(text: str, timezone: str | None, parameter: str, *, end: bool = False) -> int:
-    """Epoch seconds of an ISO date (its last second if `end`), an ISO datetime, or epoch seconds."""
-    if _EPOCH.fullmatch(text):
-        return min(max(int(text), _EARLIEST), _LATEST)
-    try:
-        if _DATE.fullmatch(text):
-            start = _midnight(date.fromisoformat(text), timezone)
-            return start + (DAY_S - 1 if end else 0)
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise InvalidInputError(
-            f"{parameter}={text[:40]!r} is no time; write 2024-03-01, 2024-03-01T14:30:00Z or epoch seconds"
-        ) from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _midnight(day: date, timezone: str | None) -> int:
-    zone = ZoneInfo(timezone) if timezone else UTC
-    try:
-        return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
-    except OverflowError:
-        return _EARLIEST if day.year < 1000 else _LATEST

@@ -166,6 +166,46 @@ async def test_hours_are_counted_from_the_open_and_days_are_the_exchanges(
     assert local["t"] == t.tolist()
 
 
+@pytest.mark.parametrize(
+    ("exchange", "text", "first"),
+    [
+        ("XNYS", "2024-01-03T09:31", "2024-01-03T14:31"),
+        ("XNYS", "2024-01-03T14:31Z", "2024-01-03T14:31"),
+        ("XNYS", "2024-01-03T23:31+09:00", "2024-01-03T14:31"),
+        ("XNYS", "2024-01-03", "2024-01-03T14:30"),
+        ("XKRX", "2024-01-03T23:31", "2024-01-03T14:31"),
+        ("XLON", "2024-01-03T14:31", "2024-01-03T14:31"),
+    ],
+)
+async def test_a_time_without_a_zone_is_one_on_the_exchanges_clock(
+    api: httpx.AsyncClient, pool: asyncpg.Pool, exchange: str, text: str, first: str
+) -> None:
+    found = await store_instrument(pool, instrument("CLOCK", exchange=exchange))
+    await store_bars(pool, found, Interval.M1, random_bars(minutes("2024-01-03T14:30", 5)))
+    hours = "extended" if exchange == "XKRX" else "regular"
+    answer = await read(api, "/stocks/CLOCK/bars", interval="1m", hours=hours, **{"from": text})
+    assert answer["t"][0] == epoch(first)
+
+
+@pytest.mark.usefixtures("test_stock")
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("2020-02-05", "2020-02-05"),
+        ("2020-02-05T15:00", "2020-02-05"),
+        ("2020-02-05T23:00Z", "2020-02-05"),
+        ("2020-02-06T04:00Z", "2020-02-05"),
+        ("2020-02-06T05:00Z", "2020-02-06"),
+        ("1580860800", "2020-02-05"),
+        ("1580860801", "2020-02-06"),
+    ],
+)
+async def test_of_daily_bars_a_time_means_the_session_of_its_date_at_the_exchange(
+    api: httpx.AsyncClient, text: str, first: str
+) -> None:
+    assert (await read(api, "/stocks/TEST/bars", **{"from": text}))["t"][0] == epoch(first)
+
+
 async def test_search_ranks_the_symbol_before_its_prefix_before_names(
     api: httpx.AsyncClient, pool: asyncpg.Pool
 ) -> None:
@@ -194,6 +234,20 @@ async def test_wildcards_in_a_search_are_letters(api: httpx.AsyncClient, pool: a
         ("/stocks/TEST/bars?interval=2d", 400, "interval"),
         ("/stocks/TEST/bars?from=yesterday", 400, "from='yesterday' is no time"),
         ("/stocks/TEST/bars?limit=0", 400, "limit"),
+        ("/stocks/TEST/bars?intervall=1w", 400, "do you mean interval"),
+        ("/stocks/TEST/bars?adjustement=raw", 400, "do you mean adjustment"),
+        ("/stocks/TEST/chart?From=2024-01-01", 400, "do you mean from"),
+        ("/stocks/TEST/chart?indicator=rsi", 400, "'indicator' is no parameter of this path"),
+        ("/stocks?limt=3", 400, "do you mean limit"),
+        ("/stocks/TEST?interval=1d", 400, "it takes none"),
+        ("/indicators?group=Momentum", 400, "is no parameter"),
+        ("/stocks/TEST/bars?from=2024-01-02&to=2024-01-01", 400, "lies after to=2024-01-01"),
+        ("/stocks/TEST/bars?from=2024-01-02T10:00&to=2024-01-01T23:00&interval=5m", 400, "America/New_York"),
+        ("/stocks/TEST/bars?from=2024-01-01T10:00&to=2024-01-01T14:00Z&interval=5m", 400, "lies after"),
+        ("/stocks/TEST/bars?from=1704067200&to=1704067199", 400, "lies after"),
+        ("/stocks/TEST/bars?from=2024-01-02T00:00Z&to=2024-01-02T04:00Z&interval=1d", 200, ""),
+        ("/stocks/TEST/bars?from=9999-12-31&to=9999-12-31", 200, ""),
+        ("/stocks/TEST/bars?from=0001-01-01&to=0001-01-01", 200, ""),
         ("/stocks/TEST/indicators", 400, "i"),
         ("/stocks/TEST/indicators?i=rsi(0)", 400, "timeperiod=0 is not between 2 and"),
         ("/stocks/TEST/indicators?i=nonsense", 400, "GET /api/v1/indicators lists them"),
@@ -207,7 +261,9 @@ async def test_bad_input_is_a_problem_that_says_what_is_wrong(
     api: httpx.AsyncClient, path: str, status: int, says: str
 ) -> None:
     answer = await api.get(f"/api/v1{path}", headers={"x-request-id": "my-own-request-id"})
-    assert answer.status_code == status
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        return
     assert answer.headers["content-type"] == "application/problem+json"
     assert says in answer.json()["detail"]
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "my-own-request-id"
