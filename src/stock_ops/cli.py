@@ -9,7 +9,21 @@ _HELP = (
     "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running or degraded, 130 interrupted."
 )
 _BACKUP_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
+_WRITER_HELP = "Who writes to the storage of the backups: one instance; look, and decide where there are two."
 _KEPT_HELP = "The old data that restores have replaced: look at them, delete them."
+
+_writer = typer.Typer(
+    cls=late_group(
+        {
+            "show": "stock_ops.backup.cli.writer:show",
+            "take-over": "stock_ops.backup.cli.writer:take_over_storage",
+            "new-line": "stock_ops.backup.cli.writer:begin_line",
+            "stop": "stock_ops.backup.cli.writer:stop",
+        }
+    ),
+    add_completion=False,
+    no_args_is_help=True,
+)
 
 _backup = typer.Typer(
     cls=late_group(
@@ -22,6 +36,7 @@ _backup = typer.Typer(
             "prune": "stock_ops.backup.cli.prune:prune",
             "schedule": "stock_ops.watch.cli.schedule:schedule",
             "mark": "stock_ops.backup.cli.create:mark",
+            "writer": _writer,
         },
         hidden={"run"},
     ),
@@ -62,6 +77,11 @@ app = typer.Typer(
 
 @_backup.callback(help=_BACKUP_HELP)
 def _about_backups() -> None:
+    pass
+
+
+@_writer.callback(help=_WRITER_HELP)
+def _about_writers() -> None:
     pass
 
 

@@ -124,6 +124,11 @@ class Layout:
         return self.backup / "status.json"
 
     @property
+    def identity(self) -> Path:
+        """Which instance this folder is, and what it holds of its storage; made by the first start."""
+        return self.backup / "identity.json"
+
+    @property
     def backup_lock(self) -> Path:
         """Held while backups are made, verified, deleted or rehearsed."""
         return self.backup / "lock"

@@ -52,6 +52,10 @@ class CachedStorage:
         """Write the object."""
         return self._storage.create(name)
 
+    def create_once(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Write the object unless there is one."""
+        return self._storage.create_once(name)
+
     def delete(self, name: str) -> None:
         """Remove the object."""
         self._storage.delete(name)

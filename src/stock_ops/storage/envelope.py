@@ -85,6 +85,12 @@ def store(storage: Storage, name: str, source: BinaryIO, recipient: str, level: 
         return seal(source, sink, recipient, level)
 
 
+def store_once(storage: Storage, name: str, source: BinaryIO, recipient: str) -> Sealed:
+    """As `store`, for a small object that never replaces another. Raises ExistingObjectError."""
+    with storage.create_once(name) as sink:
+        return seal(source, sink, recipient)
+
+
 def fetch(storage: Storage, name: str, sink: BinaryIO, identity: str) -> Sealed:
     """Open an object. Raises DamagedBackupError naming it, WrongKeyError, StorageError."""
     try:

@@ -7,14 +7,14 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
-from stock_ops.storage.storage import MissingObjectError, StorageError, StoredObject
+from stock_ops.storage.storage import ExistingObjectError, MissingObjectError, StorageError, StoredObject
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -66,9 +66,16 @@ class FolderStorage:
         with io.BufferedReader(_File(self, handle), _BUFFER_BYTES) as source:
             yield source
 
-    @contextmanager
-    def create(self, name: str) -> Iterator[BinaryIO]:
+    def create(self, name: str) -> AbstractContextManager[BinaryIO]:
         """Write the object."""
+        return self._write(name, lambda unfinished, path: unfinished.rename(path))
+
+    def create_once(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Write the object unless there is one."""
+        return self._write(name, _link)
+
+    @contextmanager
+    def _write(self, name: str, put: Callable[[Path, Path], object]) -> Iterator[BinaryIO]:
         path = self._path(name)
         with self._in_words():
             self._make_root()
@@ -80,7 +87,7 @@ class FolderStorage:
                 with self._in_words():
                     os.fsync(handle)
                     self._make_folder(path.parent)
-                    unfinished.rename(path)
+                    put(unfinished, path)
                     _flush(path.parent)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -220,6 +227,20 @@ def _remove_if_left(path: Path) -> bool:
     finally:
         os.close(handle)
     return True
+
+
+def _link(unfinished: Path, path: Path) -> None:
+    """The link fails where the name is taken. Some shared file systems have none: there a look must do."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise ExistingObjectError(path.name) from None
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        if path.exists():
+            raise ExistingObjectError(path.name) from None
+        unfinished.rename(path)
 
 
 def _flush(folder: Path) -> None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from stock_ops.storage.storage import MissingObjectError, StorageError, StoredObject
+from stock_ops.storage.storage import ExistingObjectError, MissingObjectError, StorageError, StoredObject
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -121,6 +121,19 @@ class S3Storage:
         yield cast("BinaryIO", sink)
         with self._in_words():
             writer.close()
+
+    @contextmanager
+    def create_once(self, name: str) -> Iterator[BinaryIO]:
+        """Write the object unless there is one; it is gathered in memory. If-None-Match sees to it."""
+        sink = io.BytesIO()
+        yield sink
+        if self.head(name):
+            raise ExistingObjectError(name)
+        with self._in_words():
+            try:
+                obstore.put(self._store, name, sink.getvalue(), mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                raise ExistingObjectError(name) from None
 
     def delete(self, name: str) -> None:
         """Remove the object."""

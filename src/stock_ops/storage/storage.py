@@ -20,6 +20,10 @@ class MissingObjectError(Exception):
     """There is no whole object of that name."""
 
 
+class ExistingObjectError(Exception):
+    """There is an object of that name already, and it stays as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """A whole object. `modified` is by the clock of the storage (UTC)."""
@@ -54,6 +58,13 @@ class Storage(Protocol):
         It is there, safe from a power cut, when the context ends well; an exception leaves what was there.
         """
 
+    def create_once(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Write a small object, as `create` does, but never over an older one.
+
+        Raises ExistingObjectError at the end of the context. Of two writers one fails, also when both come at
+        once; on a service that knows no conditional writes both may succeed then, and the later one's stays.
+        """
+
     def delete(self, name: str) -> None:
         """Remove an object; one that is gone already is no error."""
 
@@ -73,4 +84,10 @@ def read_bytes(storage: Storage, name: str) -> bytes:
 def write_bytes(storage: Storage, name: str, data: bytes) -> None:
     """Write a small object."""
     with storage.create(name) as sink:
+        sink.write(data)
+
+
+def write_once(storage: Storage, name: str, data: bytes) -> None:
+    """Write a small object that is never replaced. Raises ExistingObjectError."""
+    with storage.create_once(name) as sink:
         sink.write(data)

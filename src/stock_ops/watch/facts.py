@@ -34,6 +34,8 @@ class Standing:
     """As the storage was looked at last; None: not yet since the part began."""
     free_bytes: int | None
     """Room in the storage; None where it cannot be told."""
+    two_writers: OpsError | None
+    """Why nothing goes to the storage: another instance writes there."""
     unreachable: OpsError | None
     """Why the storage cannot be used now."""
     histories: Mapping[int, str]

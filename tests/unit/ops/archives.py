@@ -20,7 +20,7 @@ from stock_ops.storage.objects import (
     segment_object,
     verification_of,
 )
-from stock_ops.storage.storage import MissingObjectError, StoredObject
+from stock_ops.storage.storage import ExistingObjectError, MissingObjectError, StoredObject
 from stock_ops.storage.verification import Damage, Verification, dump_damage, dump_verification
 from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
 
@@ -59,6 +59,14 @@ class MemoryStorage:
     def create(self, name: str) -> Iterator[BinaryIO]:
         sink = io.BytesIO()
         yield sink
+        self.objects[name] = sink.getvalue(), self.now
+
+    @contextmanager
+    def create_once(self, name: str) -> Iterator[BinaryIO]:
+        sink = io.BytesIO()
+        yield sink
+        if name in self.objects:
+            raise ExistingObjectError(name)
         self.objects[name] = sink.getvalue(), self.now
 
     def delete(self, name: str) -> None:

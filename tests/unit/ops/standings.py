@@ -19,6 +19,7 @@ from stock_ops.storage.objects import backup_id, base_of, segment_object
 from stock_ops.storage.storage import StorageError, StoredObject
 from stock_ops.storage.verification import Verification
 from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
+from stock_ops.storage.writers import TwoWritersError
 from stock_ops.watch.facts import Failure, Standing
 from stock_ops.watch.plans.warnings import (
     BACKUP_AGE,
@@ -107,6 +108,7 @@ def calm(now: datetime) -> Standing:
         where="/srv/backups",
         contents=contents,
         free_bytes=90 * GIB,
+        two_writers=None,
         unreachable=None,
         histories={},
         archive=ArchiveState(
@@ -193,6 +195,9 @@ WRONG: Mapping[Kind, Change] = {
     "storage-same-disk": lambda s, _: replace(s, shares_disk=True),
     "storage-unreachable": lambda s, _: replace(
         s, unreachable=StorageError("The storage /srv/backups is not there.", "Mount the disk that holds it.")
+    ),
+    "two-writers": lambda s, _: replace(
+        s, two_writers=TwoWritersError("Two writers: /srv/backups is held by another.", "Decide which.")
     ),
     "wal-kept-for-archive": lambda s, _: with_archive(
         s, slot_retained_bytes=int(RETAINED_SHARE * 4 * GIB) + 1

@@ -34,6 +34,7 @@ from stock_ops.kit.errors import ArchiveError, ForeignStorageError, OpsError
 from stock_ops.kit.layout import Layout
 from stock_ops.storage.storage import StorageError
 from stock_ops.storage.wal import format_lsn
+from stock_ops.storage.writers import TwoWritersError
 
 log = logging.getLogger("stockops.backup")
 
@@ -238,14 +239,14 @@ class Archiver:
                 await self._ship(reading, waiting.files)
         except (OpsError, OSError) as error:
             trouble = _in_words(error)
-            self._troubles.note("storage" if isinstance(trouble, _OF_STORAGE) else "shipping", trouble)
+            self._troubles.note(_place_of(trouble), trouble)
             self._retry_s = min(max(_FIRST_RETRY_S, 2 * self._retry_s), _LAST_RETRY_S)
             self._retry_at = steady_s() + self._retry_s
             return False
         self._retry_s = 0.0
         if waiting.files:
-            self._troubles.clear("storage")
-            self._troubles.clear("shipping")
+            for task in ("storage", "shipping", "writers"):
+                self._troubles.clear(task)
         if waiting.is_all and reading.received is not None:
             self._shipped = max(self._shipped or 0, reading.received)
             self._samples = forget_shipped(self._samples, self._shipped)
@@ -301,6 +302,12 @@ async def _is_set_within(limit_s: float, event: asyncio.Event) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), limit_s)
     return event.is_set()
+
+
+def _place_of(trouble: OpsError) -> str:
+    if isinstance(trouble, TwoWritersError):
+        return "writers"
+    return "storage" if isinstance(trouble, _OF_STORAGE) else "shipping"
 
 
 def _size(files: dict[str, int]) -> int:

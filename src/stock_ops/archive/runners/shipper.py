@@ -1,5 +1,6 @@
 """Ships the log from the spool to the storage, oldest first, and removes it from the spool then."""
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -8,22 +9,27 @@ from stock_ops.archive.facts.spool import list_spool, written_bytes
 from stock_ops.archive.plans.shipping import has_rested
 from stock_ops.archive.plans.spool import Spooled, after, is_behind, lost_before, spooled, writing
 from stock_ops.archive.runners.clock import steady_s
+from stock_ops.archive.runners.lease import Lease
 from stock_ops.archive.runners.part_memory import Remembered
 from stock_ops.archive.runners.wal_source import Reading
 from stock_ops.kit.backup_settings import BackupSettings
-from stock_ops.kit.errors import ArchiveError
+from stock_ops.kit.errors import ArchiveError, DamagedBackupError
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.part import Break
-from stock_ops.storage.envelope import store
+from stock_ops.storage.envelope import fetch, store, store_once
 from stock_ops.storage.facts.place import open_storage
+from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity
 from stock_ops.storage.objects import REPOSITORY, WAL, segment_object, segment_of
 from stock_ops.storage.owner import claim
-from stock_ops.storage.storage import Storage, StorageError
+from stock_ops.storage.storage import ExistingObjectError, Storage, StorageError
 from stock_ops.storage.timelines import way_to
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, segment_at, timeline_of
 from stock_ops.storage.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
 
 log = logging.getLogger("stockops.backup")
+
+_REMEMBERED = 8
+"""So many objects that were written last are known again after a crash, also without the private key."""
 
 
 @dataclass(slots=True)
@@ -60,6 +66,7 @@ class Shipper:
 
     def __init__(self, layout: Layout, settings: BackupSettings, recipient: str, memory: Remembered) -> None:
         self._layout, self._settings, self._recipient, self._memory = layout, settings, recipient, memory
+        self._lease = Lease(layout)
         self._session: _Session | None = None
         self._newest = _Newest()
         self._closed: frozenset[str] = frozenset()
@@ -100,6 +107,7 @@ class Shipper:
         try:
             session = self._session or self._open(reading)
             _refuse_emptied(session.storage)
+            self._lease.hold(session.storage)
             _refuse_older(reading, session)
             self._session = session
             for one in files:
@@ -127,6 +135,7 @@ class Shipper:
         if known == storage.where:
             _refuse_emptied(storage)
         claim(storage, reading.system_identifier, self._recipient)
+        self._lease.hold(storage)
         if known != storage.where:
             self._memory.change(storage=storage.where, shipped_at=None, broken_at=None, breaks=())
         expected = _expected(storage, reading.timeline)
@@ -160,17 +169,16 @@ class Shipper:
             raise StrangeSegmentError(f"{one.name}: {error}") from error
         if session.expected is None and timeline == session.timeline:
             session.expected = segment_at(timeline, begin)
-        source.seek(0)
-        store(session.storage, one.object, source, self._recipient)
+        self._store_once(session, one, source)
 
     def _ship_segment(self, session: _Session, one: Spooled, source: BinaryIO) -> None:
         self._check(session, one, source)
         if source.seek(0, 2) != SEGMENT_BYTES:
             raise StrangeSegmentError(f"{one.name} has {source.tell():,} bytes")
-        source.seek(0)
-        if not (_is_known(session, one) and session.storage.head(one.object)):
+        if not _is_known(session, one):
             self._note_loss(session, one)
-            store(session.storage, one.object, source, self._recipient)
+        self._store_once(session, one, source)
+        if not _is_known(session, one):
             session.expected = after(one.segment)
         session.storage.delete(segment_object(one.segment, partial=True))
 
@@ -185,6 +193,33 @@ class Shipper:
         session.expected = one.segment
         ended = steady_s()
         self._newest = _Newest(one.segment, written, ended, ended - began)
+
+    def _store_once(self, session: _Session, one: Spooled, source: BinaryIO) -> None:
+        """What is there already stays, and must be the same. Raises TwoWritersError."""
+        source.seek(0)
+        storage, name, digest = session.storage, one.object, hashlib.sha256(source.read()).hexdigest()
+        source.seek(0)
+        noted = dict(self._memory.value.written)
+        if storage.head(name) is None:
+            others = tuple(pair for pair in noted.items() if pair[0] != name)
+            self._memory.change(written=(*others, (name, digest))[-_REMEMBERED:])
+            try:
+                store_once(storage, name, source, self._recipient)
+            except ExistingObjectError:
+                self._memory.change(written=others)
+                noted = {}
+            else:
+                return
+        if (self._digest_there(storage, name) or noted.get(name)) != digest:
+            raise self._lease.refuse_other_bytes(storage, name)
+
+    def _digest_there(self, storage: Storage, name: str) -> str | None:
+        """Of what an object holds; None where it is damaged, or the key that opens it is not here."""
+        try:
+            identity = read_identity(self._settings.key_file)
+            return fetch(storage, name, cast("BinaryIO", _Nothing()), identity).plain_sha256
+        except (LostKeyError, WrongKeyError, DamagedBackupError):
+            return None
 
     def _check(self, session: _Session, one: Spooled, source: BinaryIO) -> None:
         check_segment(one.segment, source.read(HEADER_BYTES), session.system_identifier)
@@ -208,6 +243,13 @@ _SHIP = {
     "segment": Shipper._ship_segment,
     "partial": Shipper._ship_partial,
 }
+
+
+class _Nothing:
+    """A sink that keeps nothing."""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
 
 
 class _Beginning:
@@ -252,6 +294,8 @@ def _refuse_older(reading: Reading, session: _Session) -> None:
     if is_behind(reading.timeline, reading.flushed, session.expected):
         raise ArchiveError(
             f"{session.storage.where} holds later log of timeline {reading.timeline} than the server has "
-            "written: older data were put back by other means than a restore.",
-            "Bring the newest data back (stockops restore), or name a new storage in backup.toml.",
+            "written: another instance wrote there with the same data, or older data were put back here by "
+            "other means than a restore.",
+            "See first whether another instance runs (docs/runbooks/two-writers.md). Only if none does, "
+            "bring the newest data back (stockops restore), or name a new storage in backup.toml.",
         )

@@ -10,7 +10,7 @@ log = logging.getLogger("stockops.backup")
 
 @dataclass(slots=True)
 class Troubles:
-    """By the work that they hinder: storage, shipping, receiving, server, memory, heartbeat."""
+    """By the work that they hinder: storage, shipping, receiving, writers, server, memory, heartbeat."""
 
     failures: int = 0
     """Of receiving and shipping, since the part began."""
@@ -36,5 +36,5 @@ class Troubles:
         return next(found, None)
 
 
-_OF_THE_LOG = frozenset({"storage", "shipping", "receiving"})
-_ORDER = ("storage", "shipping", "receiving", "server", "memory", "heartbeat")
+_OF_THE_LOG = frozenset({"storage", "shipping", "writers", "receiving"})
+_ORDER = ("writers", "storage", "shipping", "receiving", "server", "memory", "heartbeat")

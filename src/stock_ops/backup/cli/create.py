@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stock_ops.archive.runners.lease import refuse_unless_held
 from stock_ops.backup.facts.creation import CreationFacts, observe_creation
 from stock_ops.backup.plans.creation import BackupPlan, plan_backup, refuse_without_archive
 from stock_ops.backup.runners.create import Made, make_backup
@@ -65,6 +66,7 @@ def _mark(layout: Layout, name: str, report: Report) -> int:
     facts = observe_creation(layout, read_backup_settings(layout))
     refuse_without_archive(facts)
     claim(facts.storage, facts.server.system_identifier, facts.recipient)
+    refuse_unless_held(layout, facts.storage)
     with report.step("Mark", name, quiet=False):
         found = name_moment(facts.storage, facts.address, name)
     lines = [

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from stock_ops.archive.runners.lease import refuse_unless_held
 from stock_ops.backup.facts.retention import RetentionFacts, observe_retention
 from stock_ops.backup.plans.prune import PrunePlan, plan_prune
 from stock_ops.backup.runners.prune import run_prune, sweep
@@ -42,6 +43,7 @@ def _prune(layout: Layout, report: Report, *, dry_run: bool, yes: bool) -> int:
         agreed = frozenset(plan.names)
     with backups_locked(layout, "backup prune", report):
         plan, facts = _plan(layout, settings)
+        refuse_unless_held(layout, facts.storage)
         _refuse_more(plan, agreed)
         run_prune(plan.steps, facts.storage, report)
         swept = sweep(facts.storage)

@@ -11,6 +11,7 @@ import asyncpg
 
 from stock_ops.archive.facts.server import Address, database_words, read_servants
 from stock_ops.archive.facts.state import wait_until_shipped
+from stock_ops.archive.runners.lease import refuse_unless_held
 from stock_ops.backup.facts.creation import CreationFacts
 from stock_ops.backup.plans.creation import BackupPlan, ClearLeftovers, Step
 from stock_ops.backup.runners.base_backup import Base, take_base
@@ -33,7 +34,7 @@ from stock_ops.storage.envelope import LEVEL, store
 from stock_ops.storage.manifest import Manifest, StoredPart, TableContent, dump_manifest, stored_part
 from stock_ops.storage.objects import manifest_of, valkey_of
 from stock_ops.storage.owner import claim
-from stock_ops.storage.storage import write_bytes
+from stock_ops.storage.storage import write_once
 from stock_ops.storage.streams import dump_streams
 from stock_ops.storage.wal import parse_lsn, segment_at, segment_before
 
@@ -128,6 +129,7 @@ class _AtMark:
 def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, slow: _Slow) -> Made:
     with steps(plan.claim):
         claim(facts.storage, facts.server.system_identifier, facts.recipient)
+        refuse_unless_held(facts.layout, facts.storage)
     with steps(plan.clear):
         clear_leftovers(facts.storage, facts.contents)
     with steps(plan.base):
@@ -139,7 +141,8 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, s
         start, mark = parse_lsn(manifest.start_lsn), parse_lsn(manifest.mark.lsn)
         wait_until_shipped(facts.storage, mark, _SHIPPING_S, timeline=manifest.timeline, start_lsn=start)
     with steps(plan.manifest):
-        write_bytes(facts.storage, manifest_of(plan.backup), dump_manifest(manifest))
+        refuse_unless_held(facts.layout, facts.storage)
+        write_once(facts.storage, manifest_of(plan.backup), dump_manifest(manifest))
         forget_manifests(facts.layout, {plan.backup, *(one.id for one in facts.contents.archive.backups)})
     return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw)
 

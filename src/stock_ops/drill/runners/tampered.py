@@ -52,6 +52,10 @@ class TamperedStorage:
         """Refused."""
         raise _refusal(name)
 
+    def create_once(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Refused."""
+        raise _refusal(name)
+
     def delete(self, name: str) -> None:
         """Refused."""
         raise _refusal(name)

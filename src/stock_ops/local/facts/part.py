@@ -36,6 +36,8 @@ class PartMemory:
     breaks: tuple[Break, ...] = ()
     prune_wanted: bool = False
     """A backup was made, and old ones were not deleted since."""
+    written: tuple[tuple[str, str], ...] = ()
+    """The objects that were written last, each with the SHA-256 of what it holds; noted before."""
     is_whole: bool = False
     """When it ended, the storage had all the log that the server had written."""
 
@@ -63,6 +65,7 @@ def _memory(body: dict[str, Any]) -> PartMemory:
             Break(str(one["segment"]), datetime.fromisoformat(one["shipped_at"])) for one in body["breaks"]
         ),
         prune_wanted=bool(body["prune_wanted"]),
+        written=tuple((str(name), str(digest)) for name, digest in body.get("written", ())),
         is_whole=bool(body.get("is_whole")),
     )
 

@@ -13,7 +13,9 @@ from stock_ops.local.plans.refusals import refuse_data
 from stock_ops.local.plans.steps import PART_TITLES, DrawKey, Step
 
 OK, NOT_RUNNING = 0, 3
-_URGENT = frozenset({"storage-unreachable", "key-missing", "archive-broken", "storage-same-disk"})
+_URGENT = frozenset(
+    {"two-writers", "storage-unreachable", "key-missing", "archive-broken", "storage-same-disk"}
+)
 COLUMNS = ("Part", "State", "Pid", "Up", "Memory", "Restarts", "Port")
 
 

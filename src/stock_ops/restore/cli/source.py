@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stock_ops.archive.runners.lease import find_other_writer
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.observe import Facts
@@ -21,6 +22,7 @@ from stock_ops.storage.facts.place import absolute, open_storage
 from stock_ops.storage.keys import WrongKeyError, read_identity, recipient_of
 from stock_ops.storage.owner import read_owner
 from stock_ops.storage.storage import Storage
+from stock_ops.storage.writers import TwoWritersError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Source:
     identity: str
     archive: Archive
     choice: Choice
+    two_writers: TwoWritersError | None
+    """Why nothing goes there from this data folder."""
 
 
 def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
@@ -59,7 +63,7 @@ def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     archive = _with_commits(facts, storage, identity, archive, wish.request, now)
     choice = choose(archive, wish.request, now)
     refuse_unfit(choice, here, facts)
-    return Source(storage, settings, identity, archive, choice)
+    return Source(storage, settings, identity, archive, choice, find_other_writer(layout, storage))
 
 
 def _with_commits(

@@ -37,7 +37,8 @@ def hint(layout: Layout, source: Source, wish: Wish) -> list[tuple[str, str]]:
     """Where the next backups go, if not to where these came from, or by another key."""
     settings, here = source.settings, source.storage.where
     if wish.key_file in (None, settings.key_file) and settings.storage.rstrip("/") == here:
-        return []
+        trouble = source.two_writers
+        return [("Writer", f"{trouble.why} {trouble.todo}")] if trouble else []
     return [
         (
             "Backups",

@@ -30,6 +30,7 @@ Kind = Literal[
     "storage-nearly-full",
     "storage-same-disk",
     "storage-unreachable",
+    "two-writers",
     "wal-kept-for-archive",
 ]
 """Each names its runbook, docs/runbooks/KIND.md, and an alert in deploy/monitoring/rules/backups.yml."""
@@ -54,6 +55,7 @@ SEVERITIES: dict[Kind, Severity] = {
     "storage-nearly-full": "warning",
     "storage-same-disk": "info",
     "storage-unreachable": "critical",
+    "two-writers": "critical",
     "wal-kept-for-archive": "critical",
 }
 
@@ -121,6 +123,11 @@ def _archive_broken(seen: _Seen) -> _Found:
         f"Nothing{after} can be restored until there is a new full backup.",
         "One is made automatically within the hour; to make it now: stockops backup create --full",
     )
+
+
+def _two_writers(seen: _Seen) -> _Found:
+    error = seen.standing.two_writers
+    return (error.why, error.todo) if error else None
 
 
 def _storage_unreachable(seen: _Seen) -> _Found:
@@ -282,6 +289,7 @@ def _storage_same_disk(seen: _Seen) -> _Found:
 
 
 _LOOKS: dict[Kind, Callable[[_Seen], _Found]] = {
+    "two-writers": _two_writers,
     "archive-broken": _archive_broken,
     "storage-unreachable": _storage_unreachable,
     "backup-damaged": _backup_damaged,

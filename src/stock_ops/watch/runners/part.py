@@ -111,6 +111,7 @@ class _Part:
             where=self._settings.storage,
             contents=view.contents,
             free_bytes=view.free_bytes,
+            two_writers=self._troubles.standing.get("writers"),
             unreachable=self._troubles.standing.get("storage") or view.unreachable,
             histories=view.histories,
             archive=self._archiver.state(),

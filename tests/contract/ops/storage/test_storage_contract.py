@@ -2,13 +2,23 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from stock_ops.storage.folder import FolderStorage
-from stock_ops.storage.storage import MissingObjectError, Storage, StorageError, read_bytes, write_bytes
+from stock_ops.storage.storage import (
+    ExistingObjectError,
+    MissingObjectError,
+    Storage,
+    StorageError,
+    read_bytes,
+    write_bytes,
+    write_once,
+)
+from tests.contract.ops.storage.conditional import ConditionalServer, conditional_writes
 from tests.contract.ops.storage.s3_server import S3Server
 
 LARGE = bytes(range(256)) * 2**16 * 3
@@ -21,11 +31,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     found.stop()
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
+@pytest.fixture(scope="module")
+def conditional(server: S3Server) -> Iterator[ConditionalServer]:
+    with conditional_writes(server) as found:
+        yield found
+
+
+_S3 = ("s3", "s3 with conditional writes")
+
+
+@pytest.fixture(params=["folder", *(pytest.param(name, marks=pytest.mark.server) for name in _S3)])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "folder":
         return FolderStorage(tmp_path / "backups")
-    server: S3Server = request.getfixturevalue("server")
+    name = "server" if request.param == "s3" else "conditional"
+    server: S3Server | ConditionalServer = request.getfixturevalue(name)
     return server.storage(prefix=uuid4().hex)
 
 
@@ -40,6 +60,46 @@ def test_an_object_is_read_as_it_was_written(storage: Storage) -> None:
         found = storage.head("wal/a")
         assert found is not None
         assert found.size_bytes == len(data)
+
+
+def test_what_is_written_once_is_never_replaced(storage: Storage) -> None:
+    write_once(storage, "wal/a", b"first")
+    for data in (b"second", b"first"):
+        with pytest.raises(ExistingObjectError):
+            write_once(storage, "wal/a", data)
+    assert read_bytes(storage, "wal/a") == b"first"
+    assert names(storage) == ["wal/a"]
+    storage.delete("wal/a")
+    write_once(storage, "wal/a", b"third")
+    assert read_bytes(storage, "wal/a") == b"third"
+
+
+def test_what_fails_halfway_is_not_written_once(storage: Storage) -> None:
+    with pytest.raises(ZeroDivisionError), storage.create_once("a") as sink:
+        sink.write(b"half" * (1 // 0))
+    assert names(storage) == []
+
+
+@pytest.mark.server
+def test_of_writers_that_come_at_once_one_writes(tmp_path: Path, conditional: ConditionalServer) -> None:
+    """Each finds nothing there, and all of them write in the same moment."""
+    for storage in (FolderStorage(tmp_path / "backups"), conditional.storage(prefix=uuid4().hex)):
+        gate, done = threading.Barrier(8), []
+
+        def write(number: int, storage: Storage = storage, gate: threading.Barrier = gate) -> None:
+            with suppress(ExistingObjectError):
+                with storage.create_once("a") as sink:
+                    sink.write(b"%d" % number)
+                    gate.wait()
+                done.append(number)  # noqa: B023 - joined before the next round
+
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert len(done) == 1
+        assert read_bytes(storage, "a") == b"%d" % done[0]
 
 
 def test_an_object_is_read_in_pieces(storage: Storage) -> None:

@@ -45,6 +45,9 @@ class KillingStorage:
     def create(self, name: str) -> AbstractContextManager[BinaryIO]:
         return self._storage.create(name)
 
+    def create_once(self, name: str) -> AbstractContextManager[BinaryIO]:
+        return self._storage.create_once(name)
+
     def delete(self, name: str) -> None:
         self._count -= 1
         if self._count == 0:

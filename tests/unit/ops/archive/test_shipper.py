@@ -10,6 +10,7 @@ import pytest
 
 from stock_ops.archive.facts.spool import list_spool, written_bytes
 from stock_ops.archive.plans.spool import Slot, spooled
+from stock_ops.archive.runners.lease import take_over
 from stock_ops.archive.runners.part_memory import Remembered
 from stock_ops.archive.runners.shipper import Shipper
 from stock_ops.archive.runners.wal_source import Reading
@@ -23,6 +24,7 @@ from stock_ops.storage.keys import draw_identity, read_identity
 from stock_ops.storage.objects import history_object, segment_object
 from stock_ops.storage.storage import StorageError
 from stock_ops.storage.wal import SEGMENT_BYTES, segment_name, start_of, timeline_of
+from stock_ops.storage.writers import TwoWritersError
 
 US = "7711756204518565054"
 ONE, TWO, THREE, FOUR = (segment_name(1, number) for number in range(1, 5))
@@ -237,12 +239,80 @@ def test_log_that_is_received_again_is_no_gap_and_replaces_nothing(bench: Bench)
         bench.spool(segment, b"as it was")
     bench.ship()
     bench.start()
-    bench.spool(ONE, b"something else")
+    bench.spool(ONE, b"as it was")
     bench.spool(TWO, b"something else", partial=True)
     bench.ship()
     assert b"as it was" in (bench.held(ONE) or b"")
     assert bench.held(TWO, partial=True) is None
     assert bench.memory.value.broken_at is None
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_segment_with_other_bytes_is_not_replaced_but_stops_the_archive_and_names_both_writers(
+    bench: Bench, has_key: bool
+) -> None:
+    """As when an earlier release, which knows nothing of writers, ships the log of a copy."""
+    bench.spool(ONE, b"of the original")
+    bench.ship()
+    if not has_key:
+        bench.key.unlink()
+    bench.start()
+    bench.spool(ONE, b"of the copy")
+    for _ in range(2):
+        with pytest.raises(TwoWritersError, match="other log than") as caught:
+            bench.ship()
+        assert "Either that one is a copy of this instance, or this one" in caught.value.why
+        assert str(bench.layout.root) in caught.value.why
+        assert bench.left() == [ONE]
+    assert "stockops restore" not in caught.value.why + caught.value.todo
+    if has_key:
+        assert b"of the original" in (bench.held(ONE) or b"")
+
+
+def test_a_history_of_another_line_is_not_replaced(bench: Bench) -> None:
+    (bench.layout.spool / "00000002.history").write_bytes(HISTORY)
+    bench.ship()
+    bench.start()
+    (bench.layout.spool / "00000002.history").write_bytes(HISTORY.replace(b"3000100", b"3000200"))
+    with pytest.raises(TwoWritersError):
+        bench.ship()
+    assert bench.opened(history_object("00000002.history")) == HISTORY
+
+
+def test_a_segment_that_was_shipped_right_before_a_crash_is_known_again_without_the_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.spool(ONE, b"once")
+    monkeypatch.setattr(Path, "unlink", _crash)
+    with pytest.raises(RuntimeError):
+        bench.ship()
+    monkeypatch.undo()
+    bench.key.unlink()
+    bench.start()
+    assert bench.ship() == [ONE]
+    assert bench.left() == []
+
+
+def _crash(*_: object, **__: object) -> None:
+    raise RuntimeError
+
+
+def test_nothing_is_shipped_once_another_instance_has_taken_the_storage_over(bench: Bench) -> None:
+    bench.spool(ONE)
+    bench.ship()
+    other = Layout(bench.layout.root.with_name("other"))
+    other.backup.mkdir(parents=True)
+    take_over(other, bench.storage)
+    bench.spool(TWO)
+    bench.spool(THREE, b"begun", partial=True)
+    with pytest.raises(TwoWritersError, match="held by") as caught:
+        bench.ship()
+    assert str(other.root) in caught.value.why
+    assert bench.held(TWO) is None
+    assert bench.held(THREE, partial=True) is None
+    take_over(bench.layout, bench.storage)
+    bench.ship()
+    assert bench.left() == [f"{THREE}.partial"]
 
 
 def test_older_data_under_the_same_timeline_ship_nothing(bench: Bench) -> None:
@@ -252,7 +322,7 @@ def test_older_data_under_the_same_timeline_ship_nothing(bench: Bench) -> None:
     bench.start()
     bench.reading = replace(bench.reading, flushed=start_of(THREE))
     bench.spool(THREE, b"another past")
-    with pytest.raises(ArchiveError, match="older data were put back"):
+    with pytest.raises(ArchiveError, match="another instance wrote there"):
         bench.ship()
     assert b"another past" not in (bench.held(THREE) or b"")
 
