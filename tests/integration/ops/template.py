@@ -23,12 +23,18 @@ class Template:
         subprocess.run(["cp", "-a", f"{self._data}", f"{instance.data}"], check=True)
 
 
+_CHEAPER = "UPDATE instrument SET exchange = 'XNYS' WHERE exchange = 'XKRX'"
+"""A platform that starts builds the calendars of its instruments; this one takes 2.5 s of the processor."""
+
+
 def _make(base: Path, *, stub: bool) -> None:
     shutil.rmtree(base, ignore_errors=True)
     base.mkdir()
     base.chmod(0o711)
     instance = Instance(base / "data", stub=stub)
     instance.up()
+    if not stub:
+        instance.sql(_CHEAPER)
     instance.down()
     _forget_whose_it_was(instance.layout)
 
