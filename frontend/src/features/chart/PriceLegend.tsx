@@ -70,7 +70,7 @@ function Origin({ data, interval, index }: { data: ChartData; interval: Interval
   const source = data.source[index] ?? '1d';
   const phase = data.phase[index] ?? 'regular';
   const text = isIntraday(interval) ? m.chart.phases[phase] : m.chart.sources[source];
-  return text === '' ? null : <span className="pair origin">{text}</span>;
+  return text === null ? null : <span className="pair origin">{text}</span>;
 }
 
 /** The value of an action, by what it counts: shares, a part of the price, cash. */
