@@ -42,6 +42,7 @@ from stock_ops.local.facts.processes import Supervisor, observe_leftovers
 from stock_ops.local.facts.unfinished import scratch_name
 from stock_ops.local.runners.postgres import discard
 from stock_ops.restore.plans.recovery import Request
+from stock_ops.restore.runners.disarm import disarm_catalog
 from stock_ops.restore.runners.fetch import OTHER, fetch_backup, fetch_log, fetch_part, make_work_folders
 from stock_ops.restore.runners.rebuild import build_cluster, prove, recover
 from stock_ops.restore.runners.scratch import ScratchServer, scratch_server
@@ -239,6 +240,7 @@ def serve(chosen: Chosen) -> Iterator[ScratchServer]:
     """The recovered cluster while it takes questions."""
     with scratch_server(chosen.shop.place, {}) as server:
         server.wait_until(lambda: server.ask(_IS_WRITABLE))
+        disarm_catalog(server)
         yield server
 
 

@@ -92,10 +92,11 @@ def platform_passwords(secrets: Secrets) -> dict[str, str]:
     }
 
 
-def postgresql_settings(port: int, wal_keep_gib: float) -> str:
+def postgresql_settings(port: int, wal_keep_gib: float, *, includes: bool = True) -> str:
     """postgresql.conf: loopback only, no socket files, sized so that the platform rests below 400 MiB.
 
-    wal_keep_gib: the most that the slot of the archive may keep on the disk.
+    wal_keep_gib: the most that the slot of the archive may keep on the disk. includes: the operator's own
+    settings, which lie in the cluster, are read after these.
     """
     return _text(
         "# Written by stockops at each start. Your own settings: operator.conf beside this.",
@@ -127,7 +128,7 @@ def postgresql_settings(port: int, wal_keep_gib: float) -> str:
             "log_line_prefix = '%m [%p] %q%u@%d '",
             "log_min_duration_statement = 1s",
             "log_parameter_max_length = 64",
-            "include_if_exists = 'operator.conf'",
+            *(["include_if_exists = 'operator.conf'"] if includes else []),
         ],
     )
 

@@ -1,5 +1,6 @@
 """A restore from the first look to the last word, or the rest of one that was cut off."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from stock_ops.kit.errors import LiveDataError, NotConfirmedError
@@ -48,8 +49,9 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
         with backups_locked(layout, "restore", report):
             works = observe_works(layout.restore, layout.postgresql)
             progress = resumable(wanted, works) or wanted
-            run_restore(plan_restore(wanted, works), _job(layout, facts, source, progress), report)
-    tell(layout, progress, report, hint(layout, source, wish))
+            job = _job(layout, facts, source, progress)
+            run_restore(plan_restore(wanted, works), job, report)
+    tell(layout, replace(progress, armed=tuple(job.armed)), report, hint(layout, source, wish))
     return 0
 
 
@@ -74,9 +76,10 @@ def _finish(layout: Layout, rest: tuple[Step, ...], report: Report, *, dry_run: 
         refuse_folder(facts)
         refuse_live(facts)
         works = observe_works(layout.restore, layout.postgresql)
-        run_restore(plan_place(works), Job(layout, None, None, None, _memory(facts)), report)
+        job = Job(layout, None, None, None, _memory(facts))
+        run_restore(plan_place(works), job, report)
     if isinstance(works.progress, Progress):
-        tell(layout, works.progress, report, [])
+        tell(layout, replace(works.progress, armed=tuple(job.armed)), report, [])
     return 0
 
 

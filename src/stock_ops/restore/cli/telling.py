@@ -60,6 +60,9 @@ def tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[st
         lines.append(("Old data", f"{folder}  (delete them with: {delete})"))
     if progress.back:
         lines.append(("Back", f"to the last moment in the storage: {progress.back}"))
+    lines += [("Not taken", f"{one}: it could run a command or load code") for one in progress.armed]
+    if progress.armed:
+        lines.append(("Look", f"{layout.postgresql}/*.found has the lines; put back what you know"))
     lines += hint
     lines.append(("Next", _command(layout, "up")))
     data: dict[str, Any] = {
@@ -69,5 +72,6 @@ def tell(layout: Layout, progress: Progress, report: Report, hint: list[tuple[st
         "timeline": progress.timeline,
         "kept": str(folder) if held else None,
         "back": progress.back or None,
+        "not_taken": list(progress.armed),
     }
     report.result("restore", lines, data)

@@ -49,6 +49,8 @@ class Progress:
     """The backup holds data of Valkey, so that a new folder of Valkey comes, too."""
     end_is_target: bool = False
     """No commit lies after the target in time: where the log ends, the recovery has reached it."""
+    armed: tuple[str, ...] = ()
+    """Settings of the backup that could run a command or load code, and were not taken over."""
     back: str = ""
     """What to type for the end of the newest timeline; empty where that comes now, or is out of reach."""
 
@@ -129,6 +131,7 @@ def _progress(body: dict[str, Any]) -> Progress:
             **body,
             "chain": tuple(map(str, body["chain"])),
             "target": Target(**body["target"]),
+            "armed": tuple(map(str, body.get("armed", ()))),
             "wal": tuple(Held(**held) for held in body["wal"]),
         }
     )

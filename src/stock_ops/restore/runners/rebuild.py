@@ -19,6 +19,7 @@ from stock_ops.kit.files import make_folder, remove, write_whole
 from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.restore.facts.progress import Progress, Target, chain_folder, cluster_folder, log_folder
 from stock_ops.restore.plans.comparison import Measured, differences
+from stock_ops.restore.runners.disarm import disarm_files
 from stock_ops.restore.runners.fetch import OTHER, Advance, Workshop, verify_files
 from stock_ops.restore.runners.scratch import Place, ScratchError, ScratchServer, scratch_server
 from stock_ops.storage.manifest import Manifest
@@ -43,11 +44,15 @@ _LAST = re.compile(r"last completed transaction was at log time (.+)")
 
 
 def build_cluster(shop: Workshop) -> None:
-    """Make one cluster of the chain; it has its name only once it is whole. Raises DamagedBackupError."""
+    """Make one cluster of the chain; it has its name only once it is whole, with no settings in force.
+
+    Raises DamagedBackupError.
+    """
     final, first = cluster_folder(shop.work), chain_folder(shop.work) / shop.chain[0].id
     if final.exists():
         return
     if len(shop.chain) == 1:
+        disarm_files(first, shop.place.account)
         first.rename(final)
         return
     unfinished = final.with_name(f"{final.name}.new")
@@ -55,6 +60,7 @@ def build_cluster(shop: Workshop) -> None:
     make_folder(NewFolder(unfinished, 0o700, shop.place.account))
     _combine(shop, unfinished)
     verify_files(shop, unfinished, f"{shop.chain[-1].id}, combined,")
+    disarm_files(unfinished, shop.place.account)
     unfinished.rename(final)
 
 

@@ -1,7 +1,7 @@
 """Run a restore step by step; after any interruption the next run goes on from the state of the disk."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from stock_ops.restore.plans.steps import (
     Settle,
     Step,
 )
+from stock_ops.restore.runners.disarm import arm_files, disarm_catalog
 from stock_ops.restore.runners.fetch import Advance, Workshop, fetch_backup, fetch_log, make_work_folders
 from stock_ops.restore.runners.places import exchange, flush, move
 from stock_ops.restore.runners.rebuild import build_cluster, prove, recover
@@ -67,6 +68,8 @@ class Job:
     """Passwords of this folder; None: the next start draws new ones."""
     memory: Memory
     """The memory that the next start needs in a folder that was never started."""
+    armed: list[str] = field(default_factory=list)
+    """What the backup held that was not taken over; told when the restore has ended."""
 
     @property
     def workshop(self) -> Workshop:
@@ -111,7 +114,10 @@ def _settle(step: Settle, job: Job, _: Advance) -> None:
     with scratch_server(place, {}) as server:
         server.wait_until(lambda: server.ask("SELECT 1"))
         server.ask(_SLOT, SLOT)
+        armed = disarm_catalog(server)
         server.ask("CHECKPOINT")
+    armed += arm_files(place.cluster, place.account)
+    _change(job.layout.restore, armed=tuple(map(str, armed)))
     if job.secrets:
         passwords = SetPasswords(place.binaries, place.cluster, job.secrets, place.account)
         set_passwords(passwords, place.programs)
@@ -124,11 +130,15 @@ def _settle(step: Settle, job: Job, _: Advance) -> None:
 
 def _reach(step: Reach, job: Job, _: Advance) -> None:
     work = job.layout.restore
+    new = cluster_folder(work).stat().st_ino if step.stage == "place" else 0
+    _change(work, stage=step.stage, new=new)
+
+
+def _change(work: Path, **changes: Any) -> None:
     progress = read_progress(work)
     if not isinstance(progress, Progress):
         raise CorruptFileError(progress_file(work), "it changed meanwhile", "Run the same command again.")
-    new = cluster_folder(work).stat().st_ino if step.stage == "place" else 0
-    _remember(work, replace(progress, stage=step.stage, new=new))
+    _remember(work, replace(progress, **changes))
 
 
 def _exchange(step: Exchange, job: Job, _: Advance) -> None:
@@ -165,6 +175,8 @@ def _keep_rest(step: KeepRest, job: Job, _: Advance) -> None:
 def _finish(_: Finish, job: Job, __: Advance) -> None:
     """The restore is forgotten last, so that one that is cut off here leaves nothing that nobody removes."""
     work = job.layout.restore
+    if isinstance(progress := read_progress(work), Progress):
+        job.armed.extend(progress.armed)
     for path in work.iterdir():
         if path != progress_file(work):
             remove(path)

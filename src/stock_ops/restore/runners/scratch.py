@@ -22,8 +22,9 @@ from stock_ops.kit.layout import DATABASE, LONGEST_SOCKET_PATH
 from stock_ops.kit.leashing import leashed
 from stock_ops.kit.wanted import NewFile
 from stock_ops.local.facts.programs import Programs
-from stock_ops.local.plans.settings import SUPERUSER
+from stock_ops.local.plans.settings import SUPERUSER, postgresql_settings
 from stock_ops.local.runners.postgres import end_writers
+from stock_ops.restore.plans.disarm import OPTIONS, SESSION
 
 PORT = 5432
 """Of the socket's name alone; no port is opened."""
@@ -46,7 +47,7 @@ _OPTIONS = {
     "log_timezone": "UTC",
     "lc_messages": "C",
 }
-"""Over what the cluster's own settings say, which may be those of another machine."""
+"""Over our own settings, for a server that nobody works with."""
 _NOT_NOW = (
     ConnectionError,
     FileNotFoundError,
@@ -100,7 +101,13 @@ class ScratchServer:
     async def connect(self, database: str = DATABASE, user: str = SUPERUSER) -> asyncpg.Connection:
         """A connection, by default as the superuser."""
         return await asyncpg.connect(
-            host=self.host, port=PORT, user=user, database=database, timeout=_CONNECT_S, ssl=False
+            host=self.host,
+            port=PORT,
+            user=user,
+            database=database,
+            timeout=_CONNECT_S,
+            ssl=False,
+            server_settings=dict(SESSION) if user == SUPERUSER else None,
         )
 
     def ask(self, question: str, *values: object) -> Any:
@@ -128,7 +135,7 @@ class ScratchServer:
 def scratch_server(place: Place, options: Mapping[str, str]) -> Iterator[ScratchServer]:
     """Run a server as long as the context lasts; it is stopped in order at the end.
 
-    It reads the cluster's own settings, and `options` over them. It flushes nothing to the disk: when the
+    It reads our own settings alone, and `options` over them. It flushes nothing to the disk: when the
     machine goes down, the cluster is lost. Wait for what you need with `wait_until`: it may still recover.
     """
     end_writers(place.cluster)
@@ -136,8 +143,14 @@ def scratch_server(place: Place, options: Mapping[str, str]) -> Iterator[Scratch
     with socket_folder(place) as folder:
         access, log = place.work / "access.conf", place.work / "server.log"
         write_whole(NewFile(access, _ACCESS, place.account))
-        own = {"unix_socket_directories": str(folder), "hba_file": str(access)}
-        process = _start(place, {**_OPTIONS, **own, **options}, log)
+        settings = place.work / "scratch.conf"
+        write_whole(NewFile(settings, postgresql_settings(PORT, 1, includes=False), place.account))
+        own = {
+            "config_file": str(settings),
+            "unix_socket_directories": str(folder),
+            "hba_file": str(access),
+        }
+        process = _start(place, {**OPTIONS, **_OPTIONS, **own, **options}, log)
         try:
             yield ScratchServer(process, folder, log)
         finally:

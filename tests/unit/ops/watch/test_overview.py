@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stock_analysis.gateway.schemas import Backups
@@ -204,6 +204,7 @@ class TestAfterARestore:
         assert "history of timeline 2" in warning["why"]
 
 
+@settings(deadline=None)
 @given(
     missing=st.sets(st.integers(1, 15)),
     partial=st.integers(1, 18),
