@@ -10,6 +10,7 @@ _HELP = (
 )
 _BACKUP_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
 _WRITER_HELP = "Who writes to the storage of the backups: one instance; look, and decide where there are two."
+_SERVICE_HELP = "Start this instance with the machine, by systemd."
 _KEPT_HELP = "The old data that restores have replaced: look at them, delete them."
 
 _writer = typer.Typer(
@@ -44,6 +45,18 @@ _backup = typer.Typer(
     no_args_is_help=True,
 )
 
+_service = typer.Typer(
+    cls=late_group(
+        {
+            "install": "stock_ops.local.cli.service:install",
+            "remove": "stock_ops.local.cli.service:remove",
+            "status": "stock_ops.local.cli.service:status",
+        }
+    ),
+    add_completion=False,
+    no_args_is_help=True,
+)
+
 _kept = typer.Typer(
     cls=late_group(
         {
@@ -58,15 +71,16 @@ _kept = typer.Typer(
 app = typer.Typer(
     cls=late_group(
         {
-            "up": "stock_ops.local.cli:up",
-            "down": "stock_ops.local.cli:down",
-            "status": "stock_ops.local.cli:status",
-            "logs": "stock_ops.local.cli:logs",
-            "doctor": "stock_ops.local.cli:doctor",
+            "up": "stock_ops.local.cli.platform:up",
+            "down": "stock_ops.local.cli.platform:down",
+            "status": "stock_ops.local.cli.platform:status",
+            "logs": "stock_ops.local.cli.platform:logs",
+            "doctor": "stock_ops.local.cli.platform:doctor",
             "backup": _backup,
             "restore": "stock_ops.restore.cli.restore:restore",
             "drill": "stock_ops.drill.cli:drill",
             "kept": _kept,
+            "service": _service,
         }
     ),
     no_args_is_help=True,
@@ -82,6 +96,11 @@ def _about_backups() -> None:
 
 @_writer.callback(help=_WRITER_HELP)
 def _about_writers() -> None:
+    pass
+
+
+@_service.callback(help=_SERVICE_HELP)
+def _about_service() -> None:
     pass
 
 

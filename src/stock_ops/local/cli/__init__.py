@@ -1,0 +1,1 @@
+"""The verbs of the platform on this machine, each in its file."""
