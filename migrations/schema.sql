@@ -1,5 +1,21 @@
 -- What the migrations make on plain PostgreSQL. Written by `make generate`; do not edit.
 
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+
+COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
+
+CREATE FUNCTION public.search_key(text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN btrim(regexp_replace(regexp_replace(translate(lower(NORMALIZE($1, NFKD)), 'ᄀᄁᄂᄃᄄᄅᄆᄇᄈᄉᄊᄋᄌᄍᄎᄏᄐᄑ하ᅢᅣᅤᅥᅦᅧᅨᅩᅪᅫᅬᅭᅮᅯᅰᅱᅲᅳᅴᅵᆨᆩᆪᆫᆬᆭᆮᆯᆰᆱᆲᆳᆴᆵᆶᆷᆸᆹᆺᆻᆼᆽᆾᆿᇀᇁᇂ'::text, 'rrseefaqqttdwwczxvgkoiojpuphhhhynnnnbmmlrrrssseffffffffaqqttdwczxvg'::text), '[̀-ͯ’'']+'::text, ''::text, 'g'::text), '[[:punct:][:space:]]+'::text, ' '::text, 'g'::text));
+
+COMMENT ON FUNCTION public.search_key(text) IS 'A text as it is searched: words of small letters and digits, without accents, apostrophes and punctuation.';
+
+CREATE FUNCTION public.hangul_initials(text) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN public.search_key(regexp_replace(NORMALIZE($1, NFKD), '[^ᄀ-ᄒ]+'::text, ''::text, 'g'::text));
+
+COMMENT ON FUNCTION public.hangul_initials(text) IS 'The first consonants of all syllables, as search_key writes them.';
+
 CREATE TABLE public.api_key (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -126,6 +142,9 @@ CREATE TABLE public.instrument (
     version bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    symbol_key text GENERATED ALWAYS AS (replace(public.search_key(symbol), ' '::text, ''::text)) STORED,
+    name_key text GENERATED ALWAYS AS (public.search_key(name)) STORED,
+    initials text GENERATED ALWAYS AS (public.hangul_initials(name)) STORED,
     CONSTRAINT instrument_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT instrument_kind_check CHECK ((kind = ANY (ARRAY['stock'::text, 'etf'::text, 'index'::text, 'future'::text, 'currency'::text, 'crypto'::text]))),
     CONSTRAINT instrument_symbol_check CHECK (((symbol ~ '^\^?[A-Z0-9][A-Z0-9.^=_-]*$'::text) AND (length(symbol) <= 32)))
@@ -244,6 +263,10 @@ ALTER TABLE ONLY public.schema_migration
 CREATE INDEX import_run_sha256 ON public.import_run USING btree (sha256, started_at);
 
 CREATE INDEX import_run_started ON public.import_run USING btree (started_at);
+
+CREATE INDEX instrument_name_trgm ON public.instrument USING gin (name_key public.gin_trgm_ops);
+
+CREATE INDEX instrument_symbol_trgm ON public.instrument USING gin (symbol_key public.gin_trgm_ops);
 
 CREATE INDEX quarantine_symbol ON public.quarantine USING btree (symbol, state, id);
 

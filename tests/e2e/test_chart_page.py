@@ -56,6 +56,26 @@ def test_slash_searches_and_enter_switches_the_symbol(visit: Visit) -> None:
     assert "." not in visit.page.locator(".ohlc .pair").first.inner_text()
 
 
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [
+        ("apple inc", "AAPL"),
+        ("BRKB", "BRK.B"),
+        ("brk b", "BRK.B"),
+        ("ㅅㅅㅈㅈ", "005930"),
+        ("micorsoft", "MSFT"),
+    ],
+)
+def test_search_finds_what_was_meant(visit: Visit, text: str, symbol: str) -> None:
+    visit.open("/?symbol=IBM")
+    visit.page.keyboard.press("/")
+    visit.page.keyboard.insert_text(text)
+    expect(visit.page.get_by_role("option").first).to_contain_text(symbol)
+    visit.picture("found")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_role("heading", level=1)).to_contain_text(symbol)
+
+
 def test_a_search_without_a_match_says_so(visit: Visit) -> None:
     visit.open("/")
     visit.page.keyboard.press("/")

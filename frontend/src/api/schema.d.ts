@@ -1854,7 +1854,7 @@ export interface operations {
     search_api_v1_stocks_get: {
         parameters: {
             query?: {
-                /** @description Part of a symbol or a name. */
+                /** @description Part of a symbol or a name, initials of a Korean one; typing errors are forgiven. */
                 query?: string;
                 exchange?: string | null;
                 limit?: number;

@@ -86,7 +86,7 @@ class BarStore(Protocol):
     async def search(
         self, query: str, exchange: str | None, after: tuple[int, str], limit: int
     ) -> Sequence[Summary]:
-        """Instruments whose symbol or name holds the query, best first, after the (rank, symbol) given."""
+        """Instruments that the query may mean, best first, after the (rank, symbol) given."""
 
     async def quarantine(self, symbol: str, before: int, limit: int) -> tuple[int, Sequence[QuarantinedRow]]:
         """How many rows of this symbol are open, and those with an id below `before`, newest first."""

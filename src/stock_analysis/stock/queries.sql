@@ -6,33 +6,61 @@ FROM instrument i JOIN exchange e ON e.mic = i.exchange
 WHERE i.symbol = $1;
 
 -- name: search
--- Instruments by rank (exact symbol, symbol prefix, name prefix, anywhere), after the cursor.
--- $1 exact text, $2 LIKE prefix, $3 LIKE anywhere, $4 exchange or NULL, $5 cursor rank, $6 cursor symbol, $7 limit
-WITH found AS (
-    SELECT i.*,
-           CASE WHEN i.symbol = upper($1) THEN 0
-                WHEN i.symbol LIKE upper($2) THEN 1
-                WHEN i.name ILIKE $2 THEN 2
-                ELSE 3 END AS rank
-    FROM instrument i
-    WHERE ($1 = '' OR i.symbol LIKE upper($3) OR i.name ILIKE $3)
-      AND ($4::text IS NULL OR i.exchange = $4)
+-- Instruments by rank, after the cursor: exact symbol, symbol but for punctuation, its prefix, prefix of the name or of
+-- its Korean initials, of a word in the name, anywhere; only where there are none of these, names that are alike (10-1010).
+-- $1 text, $2 exchange or NULL, $3 cursor rank, $4 cursor symbol, $5 limit
+WITH asked AS MATERIALIZED (  -- else the keys would be made for every row
+    SELECT search_key($1) AS words, replace(search_key($1), ' ', '') AS letters, $1 ~ '^[ㄱ-ㅎ ]+$' AS is_initials,
+           set_config('pg_trgm.word_similarity_threshold', '0.33', true) AS least  -- of %>, for this statement
+),
+matched AS (
+    SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind,
+           CASE WHEN $1 = '' THEN 2
+                WHEN symbol = upper($1) THEN 0
+                WHEN is_initials THEN CASE WHEN initials LIKE letters || '%' THEN 3 ELSE 5 END
+                WHEN symbol_key = letters THEN 1
+                WHEN symbol_key LIKE letters || '%' THEN 2
+                WHEN name_key LIKE words || '%' THEN 3
+                WHEN name_key LIKE '% ' || words || '%' THEN 4
+                ELSE 5 END AS rank
+    FROM instrument i CROSS JOIN asked
+    WHERE ($2::text IS NULL OR i.exchange = $2) AND ($1 = ''
+       OR (is_initials AND initials LIKE '%' || letters || '%')
+       OR (NOT is_initials AND letters <> ''
+           AND (symbol_key LIKE '%' || letters || '%' OR name_key LIKE '%' || words || '%')))
+),
+alike AS (
+    SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind,
+           10 + round(1000 * (1 - likeness))::integer AS rank
+    FROM instrument i CROSS JOIN asked
+    CROSS JOIN LATERAL (
+        SELECT greatest(
+            0.8 * word_similarity(words, name_key) + 0.2 * similarity(words, name_key),
+            similarity(letters, symbol_key)) AS likeness
+    ) s
+    WHERE NOT EXISTS (SELECT FROM matched)
+      AND ($2::text IS NULL OR i.exchange = $2) AND letters <> '' AND NOT is_initials AND least <> ''
+      AND (i.name_key %> words OR i.symbol_key % letters) AND likeness >= 0.28
+),
+page AS (
+    SELECT * FROM (SELECT * FROM matched UNION ALL SELECT * FROM alike) f
+    WHERE (rank, symbol) > ($3, $4)
+    ORDER BY rank, symbol
+    LIMIT $5
 )
-SELECT f.symbol, f.name, f.exchange, f.currency, f.kind, f.rank, e.timezone, c.*
-FROM found f
-JOIN exchange e ON e.mic = f.exchange
+SELECT p.symbol, p.name, p.exchange, p.currency, p.kind, p.rank, e.timezone, c.*
+FROM page p
+JOIN exchange e ON e.mic = p.exchange
 CROSS JOIN LATERAL (
-    SELECT (SELECT min(b.session) FROM bar_1d b WHERE b.instrument_id = f.id) AS first_session,
-           (SELECT max(b.session) FROM bar_1d b WHERE b.instrument_id = f.id) AS last_session,
-           (SELECT min(b.ts) FROM bar_1m b WHERE b.instrument_id = f.id) AS first_minute,
-           (SELECT max(b.ts) FROM bar_1m b WHERE b.instrument_id = f.id) AS last_minute,
-           (SELECT count(*) FROM bar_1d b WHERE b.instrument_id = f.id) AS bars_1d,
-           (SELECT count(*) FROM bar_1m b WHERE b.instrument_id = f.id) AS bars_1m,
-           (SELECT count(*) FROM quarantine q WHERE q.symbol = f.symbol AND q.state = 'open') AS quarantined
+    SELECT (SELECT min(b.session) FROM bar_1d b WHERE b.instrument_id = p.id) AS first_session,
+           (SELECT max(b.session) FROM bar_1d b WHERE b.instrument_id = p.id) AS last_session,
+           (SELECT min(b.ts) FROM bar_1m b WHERE b.instrument_id = p.id) AS first_minute,
+           (SELECT max(b.ts) FROM bar_1m b WHERE b.instrument_id = p.id) AS last_minute,
+           (SELECT count(*) FROM bar_1d b WHERE b.instrument_id = p.id) AS bars_1d,
+           (SELECT count(*) FROM bar_1m b WHERE b.instrument_id = p.id) AS bars_1m,
+           (SELECT count(*) FROM quarantine q WHERE q.symbol = p.symbol AND q.state = 'open') AS quarantined
 ) c
-WHERE (f.rank, f.symbol) > ($5, $6)
-ORDER BY f.rank, f.symbol
-LIMIT $7;
+ORDER BY p.rank, p.symbol;
 
 -- name: bars_1d
 -- All sessions of one instrument, oldest first.

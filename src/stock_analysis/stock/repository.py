@@ -47,9 +47,8 @@ class PostgresBarStore:
     async def search(
         self, query: str, exchange: str | None, after: tuple[int, str], limit: int
     ) -> Sequence[Summary]:
-        """Instruments whose symbol or name holds the query, best first."""
-        text = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        rows = await self._fetch("search", query, f"{text}%", f"%{text}%", exchange, *after, limit)
+        """Instruments that the query may mean, best first."""
+        rows = await self._fetch("search", query, exchange, *after, limit)
         return [_summary(row) for row in rows]
 
     async def quarantine(self, symbol: str, before: int, limit: int) -> tuple[int, Sequence[QuarantinedRow]]:

