@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
@@ -100,8 +100,13 @@ def test_a_request_that_hangs_says_so_after_five_seconds_and_is_sent_anew(
     visit: Visit, language: str
 ) -> None:
     page = visit.page
-    hangs = re.compile("/chart")
-    page.route(hangs, lambda _: None)
+    hangs = True
+
+    def answer(route: Route) -> None:
+        if not hangs:
+            route.continue_()
+
+    page.route(re.compile("/api/.+/chart"), answer)
     page.goto(f"{visit.url}/?symbol=AAPL&range=1Y&lang={language}")
     began = time.monotonic()
     says = page.locator(".slow")
@@ -114,7 +119,7 @@ def test_a_request_that_hangs_says_so_after_five_seconds_and_is_sent_anew(
         }[language]
     )
     visit.picture("hangs")
-    page.unroute(hangs)
+    hangs = False
     says.get_by_role("button").click()
     visit.settle()
     expect(page.locator(".ohlc")).to_be_visible()
