@@ -2,7 +2,7 @@
 
 leash.py SIGNAL USER PARENT PROGRAM [ARGUMENT...]
 USER is name:uid:gid, or - to stay who we are. PARENT is the process to die with, or - for the one that is our
-parent when we begin: who knows its own number says it, for it may die before we have begun.
+parent when we begin: a parent that knows its own number gives it, for it may die before we have begun.
 
 Run with `python -I -S`, by path: it must start in milliseconds and may only use the standard library.
 Linux only; elsewhere the program runs without the leash, and the next `up` ends what was left over.

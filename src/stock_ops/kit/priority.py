@@ -28,7 +28,7 @@ def lead_session() -> None:
     """Go on in a child that leads a session of its own, while this process waits and ends as the child does.
 
     What ends or stops this process does so with the child, kill -9 included. Nothing is done where there are
-    no autogroups, or where this process leads a session. Only for who has no other thread yet.
+    no autogroups, or where this process leads a session. Only before the first other thread is started.
     """
     if not Path("/proc/self/autogroup").exists() or os.getsid(0) == os.getpid():
         return
@@ -108,7 +108,7 @@ def _session() -> int | None:
 
 
 def _set_session(leader: int, nice: int) -> None:
-    """The kernel takes one such change in 0.1 s of all who are not root: it is asked again for a while.
+    """For users other than root the kernel takes one such change in 0.1 s: it is asked again for a while.
 
     What it refuses stays as it was.
     """

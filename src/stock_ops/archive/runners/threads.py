@@ -22,7 +22,7 @@ async def in_thread(work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             settle = partial(_resolve, future, work())
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
+        except BaseException as error:  # noqa: BLE001 - the waiting side of the future gets it
             settle = partial(_reject, future, error)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle)

@@ -14,7 +14,7 @@ from stock_ops.storage.manifest import TableContent
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 _WORKERS = 2
-"""Connections at a time: more than cores would only slow down those who read prices."""
+"""Connections at a time: more than cores would only slow down the readers of prices."""
 
 _TABLES = """
 SELECT format('%I.%I', nspname, relname),

@@ -63,11 +63,11 @@ SELECT NOT EXISTS (
     SELECT FROM pg_locks WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted
 )
 """
-"""Nobody is in the middle of a change: who has just made a table holds no lock that we ask for.
+"""No change is under way: a transaction that has just made a table holds no lock that we ask for.
 
-Asked before the snapshot is taken: who has given this lock up is seen by each snapshot since."""
+Asked before the snapshot is taken: each later snapshot sees a transaction that has released this lock."""
 _CATALOG = "LOCK TABLE pg_catalog.pg_class IN SHARE MODE"
-"""Nobody begins to make, change or drop a table."""
+"""No table is made, changed or dropped meanwhile."""
 _TABLES = """
 SELECT format('%I.%I', nspname, relname)
 FROM pg_class
