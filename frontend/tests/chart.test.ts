@@ -27,7 +27,7 @@ function page(days: readonly number[], hasEarlier: boolean): ChartAnswer {
     has_earlier: hasEarlier,
     sources: [{ source: '1d', bars: days.length }],
     phases: [{ phase: 'regular', bars: days.length }],
-    indicators: [{ spec: 'sma(2)', name: 'SMA', outputs: { real: days.map((day) => day * 10) } }],
+    indicators: [{ spec: 'sma(2)', name: 'SMA', note: null, outputs: { real: days.map((day) => day * 10) } }],
     actions: [{ ex_date: '1970-01-06', kind: 'split', value: 2, unit: 'ratio', price: null }],
     quarantined: 3,
   };
@@ -159,7 +159,7 @@ describe('the chart model', () => {
   });
 
   test('has no labels below a price of zero, unless an indicator on it goes there', () => {
-    const average = (values: number[]) => joinPages([{ ...page([3, 4, 5, 6], false), indicators: [{ spec: 'sma(2)', name: 'SMA', outputs: { real: values } }] }]);
+    const average = (values: number[]) => joinPages([{ ...page([3, 4, 5, 6], false), indicators: [{ spec: 'sma(2)', name: 'SMA', note: null, outputs: { real: values } }] }]);
     const ownPane = new Map([['SMA', definition('SMA', { overlay: false })]]);
     const compare = { symbol: 'Y', closes: [price(100), price(110), price(120), price(90)] };
     expect(buildModel(input()).floor).toBe(0);
@@ -186,9 +186,9 @@ describe('the chart model', () => {
     const data = {
       ...input().data,
       indicators: [
-        { spec: 'macd', name: 'MACD', outputs: { macd: [1, 2, 3, 4], signal: [0, 1, 2, 3], hist: [1, 1, 1, 1] } },
-        { spec: 'sma(2)', name: 'SMA', outputs: { real: [1, 2, 3, 4] } },
-        { spec: 'rsi(14)', name: 'RSI', outputs: { real: [null, null, 30, 70] } },
+        { spec: 'macd', name: 'MACD', note: null, outputs: { macd: [1, 2, 3, 4], signal: [0, 1, 2, 3], hist: [1, 1, 1, 1] } },
+        { spec: 'sma(2)', name: 'SMA', note: null, outputs: { real: [1, 2, 3, 4] } },
+        { spec: 'rsi(14)', name: 'RSI', note: null, outputs: { real: [null, null, 30, 70] } },
       ],
     };
     const model = buildModel(input({ data, catalogue }));
@@ -209,7 +209,7 @@ describe('the chart model', () => {
       { name: 'supertrend', style: 'line' as const, overlay: true },
       { name: 'trend', style: 'line' as const, overlay: false },
     ];
-    const indicators = [{ spec: 'supertrend(10,3)', name: 'SUPERTREND', outputs: { supertrend: [3, 4, 5, 6], trend: [1, 1, -1, 1] } }];
+    const indicators = [{ spec: 'supertrend(10,3)', name: 'SUPERTREND', note: null, outputs: { supertrend: [3, 4, 5, 6], trend: [1, 1, -1, 1] } }];
     const catalogue = new Map([['SUPERTREND', definition('SUPERTREND', { outputs })]]);
     const model = buildModel(input({ data: { ...input().data, indicators }, catalogue }));
     expect(model.series.map((one) => [one.key, one.pane])).toEqual([['supertrend(10,3)/supertrend', 0], ['supertrend(10,3)/trend', 1]]);
@@ -218,7 +218,7 @@ describe('the chart model', () => {
   });
 
   test('keeps an average of the volume off the prices, for its range says what it is', () => {
-    const average = (values: (number | null)[]) => [{ spec: 'sma(2,price=volume)', name: 'SMA', outputs: { real: values } }];
+    const average = (values: (number | null)[]) => [{ spec: 'sma(2,price=volume)', name: 'SMA', note: null, outputs: { real: values } }];
     const paneOf = (values: (number | null)[]) =>
       buildModel(input({ data: { ...input().data, indicators: average(values) } })).series[0]?.pane;
     expect(paneOf([null, 1e6, 2e6, 3e6])).toBe(1);
@@ -230,7 +230,7 @@ describe('the chart model', () => {
 
   test('gives both sides of a band one colour', () => {
     const outputs = (['band_upper', 'line', 'band_lower'] as const).map((style, i) => ({ name: String(i), style, overlay: true }));
-    const data = { ...input().data, indicators: [{ spec: 'b', name: 'B', outputs: { 0: [3], 1: [2], 2: [1] } }] };
+    const data = { ...input().data, indicators: [{ spec: 'b', name: 'B', note: null, outputs: { 0: [3], 1: [2], 2: [1] } }] };
     const model = buildModel(input({ data, catalogue: new Map([['B', definition('B', { outputs })]]) }));
     const colors = model.series.map((one) => one.color);
     expect(colors[0]).toBe(colors[2]);
@@ -238,7 +238,7 @@ describe('the chart model', () => {
   });
 
   test('marks the bars of a candle pattern by its sign', () => {
-    const data = { ...input().data, actions: [], indicators: [{ spec: 'cdl', name: 'CDL', outputs: { integer: [0, 100, null, -100] } }] };
+    const data = { ...input().data, actions: [], indicators: [{ spec: 'cdl', name: 'CDL', note: null, outputs: { integer: [0, 100, null, -100] } }] };
     const pattern = definition('CDL', { group: 'Pattern Recognition', outputs: [{ name: 'integer', style: 'pattern', overlay: false }] });
     const model = buildModel(input({ data, catalogue: new Map([['CDL', pattern]]) }));
     expect(model.marks).toEqual([{ index: 1, kind: 'rise' }, { index: 3, kind: 'fall' }]);

@@ -649,6 +649,8 @@ export interface components {
         IndicatorColumns: {
             /** Name */
             name: string;
+            /** @description flat_input: what it was computed from did not move, so that the value is TA-Lib's convention; typical_price: a VWAP over one bar, which is (high + low + close) / 3. */
+            note: components["schemas"]["Note"] | null;
             /** Outputs */
             outputs: {
                 [key: string]: (number | null)[];
@@ -745,6 +747,12 @@ export interface components {
             /** Unchanged */
             unchanged: number;
         };
+        /**
+         * Note
+         * @description What to know of an indicator's values before trusting them.
+         * @enum {string}
+         */
+        Note: "flat_input" | "typical_price";
         /**
          * Operations
          * @description State of the platform. What cannot be had now is null; the parts say why.

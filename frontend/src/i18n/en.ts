@@ -65,6 +65,7 @@ export const en = {
     legend: (name: string) => `Values of ${name}`,
     sources: { '1d': null, '1m': 'From minutes', mixed: 'Partly from minutes' },
     phases: { pre: 'Pre-market', regular: null, post: 'After hours' },
+    notes: { flat_input: 'The input is flat: TA-Lib’s convention', typical_price: 'One bar a session: (H+L+C)/3' },
     actions: {
       split: (value: string) => `Split ${value}`,
       dividend: (value: string) => `Dividend ${value}`,

@@ -1,12 +1,12 @@
 """Every function of TA-Lib by one generic path: its own description says what it takes and gives.
 
 The ranges of parameters are read from TA-Lib's C description (ta_abstract.h), which its Python
-wrapper leaves out. No function is named here.
+wrapper leaves out. Only VWAP is named here.
 """
 
 import ctypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,14 +18,21 @@ from numpy.typing import NDArray
 from talib import abstract
 
 from stock_analysis.kernels.price_scale import follow_prices
+from stock_analysis.kernels.vwap import anchored_vwap
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 MAX_PERIOD = 5_000
 """Longest period accepted: bounds the work of the functions whose cost is bars times period."""
 
 _SPEC = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,31})(?:\(([^()]{0,400})\))?")
+_RENAMED = {"VWAP": "VWAP_ALL"}
+_NAMES = {"VWAP": "Volume Weighted Average Price, whole history"}
+ANCHORS = ("session", "week", "month", "year", "bar")
+_LATEST_S = 253_402_300_799
+
 _STYLES = {
     "Line": "line",
     "Dashed Line": "dashed",
@@ -79,7 +86,8 @@ class Output:
 class Indicator:
     """One function of TA-Lib. inputs: which column each array argument takes unless told otherwise.
 
-    overlay: whether any output is drawn over the prices; each output says so for itself.
+    overlay: whether any output is drawn over the prices; each output says so for itself. function: of
+    TA-Lib; None = our own.
     """
 
     name: str
@@ -91,6 +99,7 @@ class Indicator:
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...]
     warm_up: int
+    function: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,9 @@ class Request:
 
 @lru_cache(maxsize=1)
 def catalogue() -> Mapping[str, Indicator]:
-    """All functions by name, in TA-Lib's order."""
-    return {name: _describe(name) for name in talib.get_functions()}
+    """All functions by name, in TA-Lib's order; VWAP is our own, from an anchor on."""
+    found = {_RENAMED.get(name, name): _describe(name) for name in talib.get_functions()}
+    return found | {"VWAP": _anchored_vwap()}
 
 
 @lru_cache(maxsize=4096)
@@ -135,10 +145,15 @@ def parse(text: str) -> Request:
         raise IndicatorError(f"{match[0]}: {error}") from None
 
 
-def compute(request: Request, columns: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def compute(
+    request: Request,
+    columns: Mapping[str, FloatArray],
+    period: Callable[[Request], IntArray] | None = None,
+) -> dict[str, FloatArray]:
     """The outputs by name, as TA-Lib gives them, to the bit.
 
     columns: open, high, low, close, volume, each (n,) float64, oldest first, no NaN; unchanged.
+    period: gives the periods that VWAP begins anew with, see anchored_vwap; without it all is one.
     Returns (n,) float64 each; the first `warm_up` values are NaN, also of whole-number outputs,
     where TA-Lib itself writes 0. All are NaN when there are no more bars than that.
     """
@@ -148,7 +163,10 @@ def compute(request: Request, columns: Mapping[str, FloatArray]) -> dict[str, Fl
     if size <= warm_up:
         return {name: np.full(size, np.nan) for name in names}
     arrays = [columns[column] for column in request.inputs.values()]
-    found = getattr(talib, request.indicator.name)(*arrays, **request.parameters)
+    if request.indicator.function is None:
+        starts = period(request) if period is not None else np.zeros(size, np.int64)
+        return {names[0]: anchored_vwap(starts, *arrays)}
+    found = getattr(talib, request.indicator.function)(*arrays, **request.parameters)
     values = found if isinstance(found, tuple) else (found,)
     return {name: _blank(value, warm_up) for name, value in zip(names, values, strict=True)}
 
@@ -178,10 +196,34 @@ def _bind(indicator: Indicator, arguments: list[str]) -> Request:
     shown = [_shown(values[name]) for name in known]
     shown += [f"{name}={column}" for name, column in inputs.items() if column != indicator.inputs[name]]
     text = f"{indicator.name.lower()}({','.join(shown)})"
-    warm_up = int(abstract.Function(indicator.name, **values).lookback)
+    warm_up = 0
+    if indicator.function is not None:
+        warm_up = int(abstract.Function(indicator.function, **values).lookback)
     if warm_up < 0:  # TA-Lib's own sign for parameters that do not fit one another
         raise IndicatorError("these parameters do not fit together")
     return Request(text, indicator, inputs, values, warm_up)
+
+
+def _anchored_vwap() -> Indicator:
+    anchor = Parameter(
+        "anchor", "ma_type", 0, 0, len(ANCHORS) - 1, "When the average begins anew", dict(enumerate(ANCHORS))
+    )
+    start = Parameter(
+        "start", "integer", 0, 0, _LATEST_S, "With anchor=bar: epoch seconds of the bar it begins at", {}
+    )
+    columns = {name: name for name in ("high", "low", "close", "volume")}
+    return Indicator(
+        name="VWAP",
+        display_name="Volume Weighted Average Price",
+        group="Volume Indicators",
+        overlay=True,
+        inputs=columns,
+        fixed_inputs=True,
+        parameters=(anchor, start),
+        outputs=(Output("real", "line", overlay=True),),
+        warm_up=0,
+        function=None,
+    )
 
 
 def _named(argument: str, position: int, indicator: Indicator) -> tuple[str, str]:
@@ -213,8 +255,9 @@ def _describe(name: str) -> Indicator:
     inputs, fixed = _inputs(info["input_names"])
     outputs = tuple(_outputs(info, inputs))
     return Indicator(
-        name=name,
-        display_name=info["display_name"],
+        name=_RENAMED.get(name, name),
+        function=name,
+        display_name=_NAMES.get(name, info["display_name"]),
         group=info["group"],
         overlay=any(output.overlay for output in outputs),
         inputs=inputs,

@@ -285,6 +285,7 @@ def _indicator_columns(chart: Chart) -> list[dict[str, Any]]:
         {
             "spec": spec,
             "name": name,
+            "note": chart.notes[spec],
             "outputs": {key: np.ascontiguousarray(column) for key, column in outputs.items()},
         }
         for spec, (name, outputs) in chart.indicators.items()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from stock_analysis.domain.actions import ActionKind, ActionUnit
 from stock_analysis.domain.bars import Adjustment, Hours, Interval
 from stock_analysis.stock.series import Phase, Source
+from stock_analysis.stock.service import Note
 
 Column = list[float | None]
 
@@ -99,6 +100,13 @@ class IndicatorColumns(BaseModel):
 
     spec: str
     name: str
+    note: Annotated[
+        Note | None,
+        Field(
+            description="flat_input: what it was computed from did not move, so that the value is TA-Lib's"
+            " convention; typical_price: a VWAP over one bar, which is (high + low + close) / 3."
+        ),
+    ]
     outputs: dict[str, Column]
 
 

@@ -73,6 +73,32 @@ def series(
     return _of_sessions(Bars(*resample(labels, *bars.columns()[1:])), np.where(least == most, least, _MIXED))
 
 
+def sessions_of(snapshot: Snapshot, interval: Interval, t: IntArray) -> IntArray:
+    """The date of the session, as epoch seconds of 00:00 UTC, that each bar belongs to."""
+    if not interval.is_intraday:
+        return t
+    calendar = snapshot.calendar()
+    index = calendar.session_index(t)
+    upcoming = np.searchsorted(calendar.opens, t, side="right").clip(max=len(calendar.opens) - 1)
+    session = np.where(index >= 0, calendar.sessions[index], calendar.sessions[upcoming])
+    _, phase = _phases(snapshot, calendar, t)
+    session = np.where(phase == _POST, calendar.sessions[(upcoming - 1).clip(min=0)], session)
+    unknown = (index < 0) & (phase == _REGULAR)
+    return np.maximum.accumulate(np.where(unknown, _midnight(t), session))
+
+
+def periods(snapshot: Snapshot, interval: Interval, t: IntArray, anchor: str, start: int) -> IntArray:
+    """What each bar is counted with by an average that begins anew with each session, week, month, year, or
+    at one bar; -1 before that bar."""
+    if anchor == "bar":
+        return np.where(t >= start, np.int64(0), np.int64(-1))
+    session = sessions_of(snapshot, interval, t)
+    if anchor == "year":
+        return session.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64) + 10_000
+    begin = {"week": mondays, "month": firsts_of_month}.get(anchor)
+    return (session if begin is None else begin(session)) + 2**40
+
+
 def adjust(bars: Bars, actions: Sequence[CorporateAction], adjustment: Adjustment, zone: tzinfo) -> Bars:
     """Bars with the actions taken out; zone: that of the ex-dates on the clock of the bars."""
     if adjustment is Adjustment.RAW or not actions or not len(bars):

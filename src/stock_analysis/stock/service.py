@@ -4,16 +4,18 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import structlog
 
-from stock_analysis.domain.bars import Adjustment, FloatArray, Hours, Interval
+from stock_analysis.domain.bars import Adjustment, FloatArray, Hours, IntArray, Interval
 from stock_analysis.domain.calendars import load_calendar
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
 from stock_analysis.stock.ports import BarStore, Snapshot
-from stock_analysis.stock.series import Series, series
+from stock_analysis.stock.series import Series, periods, series
 from stock_analysis.stock.window import Window
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,7 @@ class Chart:
 
     series: Series
     indicators: Mapping[str, tuple[str, Mapping[str, FloatArray]]]
+    notes: Mapping[str, "Note | None"]
     has_earlier: bool
 
 
@@ -58,14 +61,40 @@ def draw(
     rows = window.select(every.bars.t, snapshot.listing.timezone, sessions=not interval.is_intraday)
     history = every.bars[: rows.stop]
     columns = {name: getattr(history, name) for name in indicators.COLUMNS}
+
+    def period(request: indicators.Request) -> IntArray:
+        anchor = indicators.ANCHORS[int(request.parameters["anchor"])]
+        return periods(snapshot, interval, history.t, anchor, int(request.parameters["start"]))
+
     found = {
         request.text: (
             request.indicator.name,
-            {name: values[rows] for name, values in indicators.compute(request, columns).items()},
+            {name: values[rows] for name, values in indicators.compute(request, columns, period).items()},
         )
         for request in requests
     }
-    return Chart(every[rows], found, rows.start > 0)
+    notes = {one.text: _note(one, interval, columns, rows) for one in requests}
+    return Chart(every[rows], found, notes, rows.start > 0)
+
+
+class Note(StrEnum):
+    """What to know of an indicator's values before trusting them."""
+
+    FLAT_INPUT = "flat_input"
+    TYPICAL_PRICE = "typical_price"
+
+
+def _note(
+    request: indicators.Request, interval: Interval, columns: Mapping[str, FloatArray], rows: slice
+) -> Note | None:
+    """FLAT_INPUT: no input moved in the window or the warm-up before it. TYPICAL_PRICE: VWAP of one bar."""
+    if request.indicator.function is None:
+        one_bar = request.parameters["anchor"] == 0 and not interval.is_intraday
+        return Note.TYPICAL_PRICE if one_bar else None
+    used = [columns[name] for name in request.inputs.values() if name != "volume"]
+    span = slice(max(0, rows.start - request.warm_up), rows.stop)
+    flat = used and len(used[0][span]) > 1 and all(np.ptp(column[span]) == 0 for column in used)
+    return Note.FLAT_INPUT if flat else None
 
 
 async def warm_calendars(store: BarStore) -> None:

@@ -38,6 +38,7 @@ export function IndicatorRow({ row, index, prices, onEdit, onRemove, onStopCompa
           {textOf(lang, prices, value, index)}
         </span>
       ))}
+      {row.note !== null && <span className="pair origin">{m.chart.notes[row.note]}</span>}
     </div>
   );
 }

@@ -45,6 +45,8 @@ export interface LegendRow {
   label: string;
   /** null = the compared stock. */
   spec: string | null;
+  /** What to know of the values before trusting them. */
+  note: IndicatorColumns['note'];
   values: readonly LegendValue[];
 }
 
@@ -134,7 +136,7 @@ function compareSeries(closes: Column, base: number): SeriesModel[] {
 function compareRow(compare: { symbol: string; closes: Column }, drawn: readonly SeriesModel[]): LegendRow {
   const closes: LegendValue = { color: 'compare', column: compare.closes, unit: 'value', digits: 2 };
   const change = drawn.map((series): LegendValue => ({ color: 'compare', column: series.values, unit: 'percent', digits: 2 }));
-  return { key: 'compare', label: compare.symbol, spec: null, values: [closes, ...change] };
+  return { key: 'compare', label: compare.symbol, spec: null, note: null, values: [closes, ...change] };
 }
 
 interface Drawn {
@@ -233,7 +235,7 @@ function colorsOf(definition: IndicatorDefinition, first: number): { names: Colo
 
 function legendRow(columns: IndicatorColumns, values: readonly LegendValue[]): LegendRow {
   const spec = parseSpec(columns.spec);
-  return { key: columns.spec, label: spec === null ? columns.spec : labelOf(spec), spec: columns.spec, values };
+  return { key: columns.spec, label: spec === null ? columns.spec : labelOf(spec), spec: columns.spec, note: columns.note, values };
 }
 
 /** Corporate actions at the first bar on or after their date, one mark a bar: a split, or what was given. */
