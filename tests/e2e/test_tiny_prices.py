@@ -32,7 +32,7 @@ def test_legend_and_title_write_a_price_of_billionths_as_it_is(visit: Visit) -> 
     values = [pair.split()[-1] for pair in visit.page.locator(".ohlc .quote").all_inner_texts()]
     assert values == ["0.00000000035", "0.00000000037", "0.00000000033", "0.00000000036"]
     assert [float(value) for value in values] == [bars[name][-1] for name in "ohlc"]
-    assert visit.page.title().startswith("TINY 0.00000000036 -5.26%")
+    expect(visit.page).to_have_title(re.compile(r"^TINY 0\.00000000036 -5\.26% "))
     for name in ("TINY", "ATR 3"):
         (shown,) = shown_numbers(visit.legend(name).locator(".legend-row").last)
         spec = "sma(3)" if name == "TINY" else "atr(3)"

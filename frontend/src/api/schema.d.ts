@@ -1862,7 +1862,7 @@ export interface operations {
     search_api_v1_stocks_get: {
         parameters: {
             query?: {
-                /** @description Part of a symbol or a name, initials of a Korean one; typing errors are forgiven. */
+                /** @description Part of a symbol or name, initials of a Korean name; typing errors are fine. */
                 query?: string;
                 exchange?: string | null;
                 limit?: number;

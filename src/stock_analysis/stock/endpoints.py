@@ -164,7 +164,13 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
 
     @router.get("/stocks", summary="Search instruments", response_model=schemas.StockPage)
     async def search(
-        query: Annotated[str, Query(max_length=100, description="Part of a symbol or a name, initials of a Korean one; typing errors are forgiven.")] = "",
+        query: Annotated[
+            str,
+            Query(
+                max_length=100,
+                description="Part of a symbol or name, initials of a Korean name; typing errors are fine.",
+            ),
+        ] = "",
         exchange: Annotated[str | None, Query(pattern="^[A-Z0-9]{4}$")] = None,
         limit: PageLimit = 50,
         cursor: Cursor = None,
