@@ -8,10 +8,11 @@ ON = $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test test-quick check check-python check-page bench lock generate clean
+.PHONY: help up down status logs doctor install test test-quick test-containers check check-python check-page bench lock \
+	generate clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "up, down, status, logs and doctor take DATA=FOLDER and PORT=N where they make sense, and ARGS=..."
 
@@ -43,6 +44,12 @@ test-quick: ## The tests that need no server, and those of the page
 	@$(BOOTSTRAP) dev
 	@$(BOOTSTRAP) npm test
 	$(BIN)/python -m pytest -n logical -m "not server" tests/unit tests/property tests/contract $(ARGS)
+
+test-containers: ## Build the images, run them and the compose stack; needs root on Debian, minutes
+	@$(BOOTSTRAP) dev
+	@$(BIN)/python tools/test_parts.py
+	@$(BIN)/python tools/container_parts.py
+	$(BIN)/python -m pytest -n 0 --timeout 1800 --durations=12 tests/containers $(ARGS)
 
 check: ## Static checks: style, types, layers
 	@$(BOOTSTRAP) dev

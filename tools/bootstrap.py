@@ -370,18 +370,26 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "build.txt": ("requirements/build.in",),
     "installer.txt": ("requirements/installer.in",),
     "node.txt": ("requirements/node.in",),
+    "platform.txt": ("--group", "image", "pyproject.toml"),
+    "ops.txt": ("--group", "ops"),
 }
-"""Each lock and what it is made from."""
+"""Each lock and what it is made from; no two of them disagree."""
+
+LOCKS_APART = {"sbom.txt": ("requirements/sbom.in",), "containers.txt": ("requirements/containers.in",)}
+"""For environments of their own, whose needs may clash with ours."""
 
 
 def _lock(arguments: list[str]) -> int:
     """Resolve everything at once, then cut each file from that, so that no two files disagree."""
     _prepare(RUN, pages=False)
     upgrade = ["--upgrade"] if "--upgrade" in arguments else []
-    every = ["--all-extras", "--group", "dev", "--group", "bench", "pyproject.toml"]
+    every = ["--all-extras", "--group", "dev", "--group", "bench", "--group", "image", "--group", "ops"]
+    every.append("pyproject.toml")
     _compile("all.txt", [*every, *upgrade])
     for name, what in LOCKS.items():
         _compile(name, ["--generate-hashes", "--constraint", "requirements/all.txt", *what, *upgrade])
+    for name, what in LOCKS_APART.items():
+        _compile(name, ["--generate-hashes", *what, *upgrade])
     return 0
 
 

