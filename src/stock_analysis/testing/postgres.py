@@ -90,7 +90,7 @@ class PostgresCluster:
     def create_database(self, template: str = TEMPLATE) -> Settings:
         """Settings of a new database, a copy of the template."""
         name = f"test_{next(self._numbers)}"
-        self._sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ROLE}")
         return self.settings(name)
 
     def save_database(self, settings: Settings, path: Path) -> None:
@@ -104,14 +104,14 @@ class PostgresCluster:
     def load_database(self, path: Path) -> Settings:
         """Settings of a new database, with what was saved."""
         name = f"test_{next(self._numbers)}"
-        self._sql(f"CREATE DATABASE {name} OWNER {ROLE}")
+        self.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
         self._run([self._bin / "pg_restore", "--single-transaction", *self._address, "-d", name, path])
-        self._sql("ANALYZE", name)
+        self.execute("ANALYZE", name)
         return self.settings(name)
 
     def drop_database(self, settings: Settings) -> None:
         """Remove the database, also while someone is connected."""
-        self._sql(f"DROP DATABASE IF EXISTS {settings.database_name} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {settings.database_name} WITH (FORCE)")
 
     def dump_schema(self, database: str = TEMPLATE) -> str:
         """The schema as statements, without what depends on the server's version or owner."""
@@ -150,8 +150,8 @@ class PostgresCluster:
 
     def _migrate_template(self) -> None:
         for role in (ROLE, *PARTS.values()):
-            self._sql(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-        self._sql(f"CREATE DATABASE {TEMPLATE} OWNER {ROLE}")
+            self.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+        self.execute(f"CREATE DATABASE {TEMPLATE} OWNER {ROLE}")
         with ThreadPoolExecutor(1) as apart:  # the thread of the test may have an event loop running
             apart.submit(asyncio.run, _migrate(self.settings(TEMPLATE))).result()
 
@@ -159,7 +159,8 @@ class PostgresCluster:
     def _address(self) -> list[str | Path]:
         return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
 
-    def _sql(self, statement: str, database: str = "postgres") -> None:
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run a statement as the superuser."""
         options = ["-qX", "-v", "ON_ERROR_STOP=1", *self._address, "-d", database]
         self._run([self._bin / "psql", *options, "-c", statement])
 

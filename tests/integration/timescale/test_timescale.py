@@ -13,7 +13,7 @@ import pytest
 
 from stock_analysis.domain.bars import Interval
 from stock_analysis.kit.db import Role, load_queries, open_pool
-from stock_analysis.kit.migrations import read_migrations
+from stock_analysis.kit.migrations import GRANTS, grant, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock.repository import PostgresBarStore
@@ -70,6 +70,20 @@ async def test_old_minutes_are_compressed_by_a_policy(hypertables: asyncpg.Conne
         " WHERE proc_name = 'policy_compression' AND scheduled"
     )
     assert [tuple(row) for row in rows] == [("bar_1m", "3 mons")]
+
+
+async def test_the_roles_rights_reach_the_chunks(hypertables: asyncpg.Connection) -> None:
+    await hypertables.execute("CREATE ROLE stock_reader; CREATE ROLE stock_writer")
+    await grant(hypertables, (resource("migrations") / GRANTS).read_text())
+    await hypertables.execute(SEED)
+    bars = await hypertables.fetchval("SELECT count(*) FROM bar_1m")
+    await hypertables.execute("SET LOCAL ROLE stock_reader")
+    assert await hypertables.fetchval("SELECT count(*) FROM bar_1m") == bars > 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with hypertables.transaction():
+            await hypertables.execute("UPDATE bar_1m SET close = 1")
+    await hypertables.execute("SET LOCAL ROLE stock_writer")
+    assert await hypertables.execute("UPDATE bar_1m SET close = close") == f"UPDATE {bars}"
 
 
 def test_every_statement_is_tried() -> None:
