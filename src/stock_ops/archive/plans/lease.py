@@ -12,6 +12,7 @@ session that its writer alone knows, and noted before it wrote it:
 Nobody takes a storage from another instance but by `stockops backup writer take-over`.
 """
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,7 +96,7 @@ def explain_other_bytes(where: str, name: str, holder: Writer | None, here: Here
 
 def decide(folder: str) -> str:
     """What to type."""
-    verb = f"stockops backup writer {{}} --data {folder}"
+    verb = "stockops backup writer {} --data " + shlex.quote(folder).replace("{", "{{").replace("}", "}}")
     return (
         f"See which of the two is the true one (docs/runbooks/two-writers.md). If it is this one: "
         f"{verb.format('take-over')}; if this is a copy that shall have backups of its own: "

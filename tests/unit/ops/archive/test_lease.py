@@ -1,5 +1,6 @@
 """One writer for a storage: which of two folders may go on, whatever was copied, moved or cut off."""
 
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator
@@ -79,6 +80,13 @@ def test_a_copy_of_a_folder_at_rest_writes_nothing_and_the_original_goes_on(
     assert "stockops restore" not in said
     assert [one.name for one in storage.list()] == before
     assert take(original, storage).epoch == 2
+
+
+def test_what_is_told_to_type_can_be_pasted(storage: FolderStorage, original: Layout) -> None:
+    take(original, storage)
+    said = refused(copy(original, "a copy {of} it's"), storage)
+    todo = said.partition("take-over")[2].partition(";")[0]
+    assert shlex.split(todo) == ["--data", f"{original.root.parent}/a copy {{of}} it's"]
 
 
 def test_a_copy_that_starts_first_does_not_lock_the_original_out(
