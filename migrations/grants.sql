@@ -22,8 +22,10 @@ BEGIN
             ('stock_reader', 'SELECT',
              '{exchange, calendar_change, instrument, bar_1d, bar_1m, corporate_action, import_run, quarantine}'::text[]),
             ('stock_writer', 'SELECT', '{exchange, calendar_change}'),
-            ('stock_writer', 'SELECT, INSERT, UPDATE', '{instrument, bar_1d, bar_1m, import_run, quarantine}'),
-            ('stock_writer', 'SELECT, INSERT, UPDATE, DELETE', '{corporate_action}'),
+            ('stock_writer', 'SELECT', '{instrument_alias}'),
+            ('stock_writer', 'SELECT, INSERT', '{import_change}'),
+            ('stock_writer', 'SELECT, INSERT, UPDATE', '{bar_1d, bar_1m, import_run, quarantine}'),
+            ('stock_writer', 'SELECT, INSERT, UPDATE, DELETE', '{instrument, corporate_action}'),
             ('stock_gateway', 'SELECT, UPDATE (last_used_at)', '{api_key}'),
             ('stock_backup', 'SELECT, INSERT, UPDATE', '{ops_heartbeat}')
         ) AS wanted (role, rights, tables)

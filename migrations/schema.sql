@@ -109,6 +109,34 @@ COMMENT ON COLUMN public.exchange.extended_opens IS 'When trading before the ses
 
 COMMENT ON COLUMN public.exchange.suffixes IS 'What stands behind the last point of a symbol to name this market, beside what is shipped.';
 
+CREATE TABLE public.import_change (
+    id bigint NOT NULL,
+    run_id uuid NOT NULL,
+    is_undo boolean DEFAULT false NOT NULL,
+    "interval" text,
+    instruments integer[] NOT NULL,
+    created integer[] DEFAULT '{}'::integer[] NOT NULL,
+    bars bytea,
+    actions jsonb,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT import_change_interval_check CHECK (("interval" = ANY (ARRAY['1m'::text, '1d'::text])))
+);
+
+COMMENT ON TABLE public.import_change IS 'What one transaction of an import did. Not a copy of the bars: their keys, and the values it replaced.';
+
+COMMENT ON COLUMN public.import_change.bars IS 'Keys of bars that were new, equal, corrected or removed, with the values that were there before; see ingest/journal.py.';
+
+COMMENT ON COLUMN public.import_change.actions IS 'Of each instrument, day and kind, the actions before and after.';
+
+ALTER TABLE public.import_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.import_run (
     id uuid NOT NULL,
     source text NOT NULL,
@@ -125,12 +153,18 @@ CREATE TABLE public.import_run (
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
+    listing jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reading jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT import_run_check CHECK ((rows_done <= rows_total)),
     CONSTRAINT import_run_interval_check CHECK (("interval" = ANY (ARRAY['1m'::text, '1d'::text, 'actions'::text]))),
-    CONSTRAINT import_run_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])))
+    CONSTRAINT import_run_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'undone'::text])))
 );
 
 COMMENT ON COLUMN public.import_run.rows_done IS 'Rows of the source that are safe in the database: written in the same transaction as the rows themselves.';
+
+COMMENT ON COLUMN public.import_run.listing IS 'What the user said of new instruments: exchange, currency.';
+
+COMMENT ON COLUMN public.import_run.reading IS 'How the source was read, as said to the user.';
 
 CREATE TABLE public.instrument (
     id integer NOT NULL,
@@ -145,12 +179,27 @@ CREATE TABLE public.instrument (
     symbol_key text GENERATED ALWAYS AS (replace(public.search_key(symbol), ' '::text, ''::text)) STORED,
     name_key text GENERATED ALWAYS AS (public.search_key(name)) STORED,
     initials text GENERATED ALWAYS AS (public.hangul_initials(name)) STORED,
+    adjusted text,
+    adjusted_until date,
+    CONSTRAINT instrument_adjusted_check CHECK ((adjusted = ANY (ARRAY['none'::text, 'split'::text, 'all'::text]))),
+    CONSTRAINT instrument_check CHECK (((adjusted_until IS NOT NULL) OR (COALESCE(adjusted, 'none'::text) = 'none'::text))),
     CONSTRAINT instrument_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT instrument_kind_check CHECK ((kind = ANY (ARRAY['stock'::text, 'etf'::text, 'index'::text, 'future'::text, 'currency'::text, 'crypto'::text]))),
     CONSTRAINT instrument_symbol_check CHECK (((symbol ~ '^\^?[A-Z0-9][A-Z0-9.^=_-]*$'::text) AND (length(symbol) <= 32)))
 );
 
+COMMENT ON COLUMN public.instrument.currency IS 'ISO 4217, or a minor unit that prices are quoted in, as GBX: see domain/currencies.py.';
+
 COMMENT ON COLUMN public.instrument.version IS 'Grows in the same transaction as any change of the bars, actions or quarantine: the key of every cached answer.';
+
+COMMENT ON COLUMN public.instrument.adjusted IS 'What is taken out of the stored prices already, as of adjusted_until; NULL = nobody said, taken for none.';
+
+CREATE TABLE public.instrument_alias (
+    alias text NOT NULL,
+    instrument_id integer NOT NULL
+);
+
+COMMENT ON TABLE public.instrument_alias IS 'Other symbols by which an import means an instrument: former ones, other vendors'' ones.';
 
 ALTER TABLE public.instrument ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.instrument_id_seq
@@ -189,6 +238,8 @@ CREATE TABLE public.quarantine (
     state text DEFAULT 'open'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     resolved_at timestamp with time zone,
+    accepted text[],
+    accepted_by text,
     CONSTRAINT quarantine_reasons_check CHECK ((cardinality(reasons) > 0)),
     CONSTRAINT quarantine_state_check CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text, 'dismissed'::text])))
 );
@@ -200,6 +251,8 @@ COMMENT ON COLUMN public.quarantine.raw IS 'The row as the source has it, in its
 COMMENT ON COLUMN public.quarantine.repaired IS 'The row as edited by hand; it goes through the gate in the place of raw.';
 
 COMMENT ON COLUMN public.quarantine.open IS 'This and the next four: the numbers read from the row as it is now; NULL where there is none.';
+
+COMMENT ON COLUMN public.quarantine.accepted IS 'For which reasons a person declared the row to be true; it landed all the same.';
 
 ALTER TABLE public.quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.quarantine_id_seq
@@ -239,8 +292,14 @@ ALTER TABLE ONLY public.corporate_action
 ALTER TABLE ONLY public.exchange
     ADD CONSTRAINT exchange_pkey PRIMARY KEY (mic);
 
+ALTER TABLE ONLY public.import_change
+    ADD CONSTRAINT import_change_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.import_run
     ADD CONSTRAINT import_run_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.instrument_alias
+    ADD CONSTRAINT instrument_alias_pkey PRIMARY KEY (alias);
 
 ALTER TABLE ONLY public.instrument
     ADD CONSTRAINT instrument_pkey PRIMARY KEY (id);
@@ -260,9 +319,15 @@ ALTER TABLE ONLY public.quarantine
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number, phase);
 
+CREATE INDEX import_change_instruments ON public.import_change USING gin (instruments);
+
+CREATE INDEX import_change_run ON public.import_change USING btree (run_id, id);
+
 CREATE INDEX import_run_sha256 ON public.import_run USING btree (sha256, started_at);
 
 CREATE INDEX import_run_started ON public.import_run USING btree (started_at);
+
+CREATE INDEX instrument_alias_instrument ON public.instrument_alias USING btree (instrument_id);
 
 CREATE INDEX instrument_name_trgm ON public.instrument USING gin (name_key public.gin_trgm_ops);
 
@@ -272,6 +337,12 @@ CREATE INDEX quarantine_symbol ON public.quarantine USING btree (symbol, state, 
 
 ALTER TABLE ONLY public.corporate_action
     ADD CONSTRAINT corporate_action_instrument_id_fkey FOREIGN KEY (instrument_id) REFERENCES public.instrument(id);
+
+ALTER TABLE ONLY public.import_change
+    ADD CONSTRAINT import_change_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.import_run(id);
+
+ALTER TABLE ONLY public.instrument_alias
+    ADD CONSTRAINT instrument_alias_instrument_id_fkey FOREIGN KEY (instrument_id) REFERENCES public.instrument(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.instrument
     ADD CONSTRAINT instrument_exchange_fkey FOREIGN KEY (exchange) REFERENCES public.exchange(mic);

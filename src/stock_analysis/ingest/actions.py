@@ -54,7 +54,10 @@ async def _land(
         if done:
             return settled
         await writer.lock_instruments(sorted({instrument_id for instrument_id, _ in known}))
+        keys = sorted({(one, action.ex_date, action.kind) for one, action in known})
+        before = await writer.action_groups(keys)
         new, changed, touched = await writer.put_actions(known)
+        await writer.journal_actions(run.id, before, await writer.action_groups(keys))
         await writer.keep_aside(run, "actions", aside)
         await writer.bump(touched)
         unchanged = len(known) - new - changed + len(settled)

@@ -3,7 +3,9 @@
 import typer
 
 from stock_analysis.ingest.import_cli import fetch_command, import_command, import_sample_command
+from stock_analysis.ingest.instrument_cli import instrument_app
 from stock_analysis.ingest.quarantine_cli import quarantine_app
+from stock_analysis.ingest.runs_cli import runs_app
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -12,3 +14,5 @@ def add_commands(app: typer.Typer) -> None:
     app.command("import-sample")(import_sample_command)
     app.command("fetch")(fetch_command)
     app.add_typer(quarantine_app, name="quarantine")
+    app.add_typer(runs_app, name="runs")
+    app.add_typer(instrument_app, name="instrument")

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import typer
 
 from stock_analysis.ingest.landing import ImportStoppedError
@@ -14,7 +15,7 @@ from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, NOTHING_LANDED, INTERRUPTED = 1, 3, 130
 TIMEOUT_S = 60.0
 """Of one statement: a batch takes longer than a request may."""
 
@@ -51,9 +52,16 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
 @asynccontextmanager
 async def open_store(config: Path | None) -> AsyncIterator[PostgresPriceStore]:
     """The price store of the settings in force, with time for whole batches."""
-    settings = load_settings(config).settings.model_copy(update={"database_timeout_s": TIMEOUT_S})
-    pool = await open_pool(settings, Role.WRITER, application_name="stock-analysis-import")
-    try:
+    async with open_pool_of(config) as pool:
         yield PostgresPriceStore(pool)
+
+
+@asynccontextmanager
+async def open_pool_of(config: Path | None, role: Role = Role.WRITER) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the database of the settings in force, with time for whole batches."""
+    settings = load_settings(config).settings.model_copy(update={"database_timeout_s": TIMEOUT_S})
+    pool = await open_pool(settings, role, application_name="stock-analysis-import")
+    try:
+        yield pool
     finally:
         pool.terminate()

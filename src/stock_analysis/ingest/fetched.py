@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stock_analysis.domain.bars import Bars, IntArray, Interval
-from stock_analysis.ingest.rows import RowBatch, row_of_bar
+from stock_analysis.ingest.forms import Adjusted
+from stock_analysis.ingest.rows import RowBatch, Stated, row_of_bar
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,26 @@ class FetchedRows:
     def rows_total(self) -> int:
         """How many bars it has."""
         return len(self.bars)
+
+    @property
+    def terms(self) -> Adjusted | None:
+        """What is taken out of its prices already."""
+        return "none"
+
+    @property
+    def terms_given(self) -> bool:
+        """Whether the user said so."""
+        return False
+
+    @property
+    def stated(self) -> list[Stated]:
+        """How it is read."""
+        return [
+            Stated("source", self.name, given=True),
+            Stated("symbol", self.symbol, given=True),
+            Stated("interval", str(self.interval), given=True),
+            Stated("prices", "as traded", why="the provider's are turned back into them"),
+        ]
 
     def batches(self) -> Iterator[RowBatch]:
         """All bars at once."""

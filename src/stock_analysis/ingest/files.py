@@ -19,8 +19,8 @@ from stock_analysis.ingest.forms import ADJUSTED_CLOSE, Adjusted
 from stock_analysis.ingest.gate import to_utc
 from stock_analysis.ingest.guesses import Times, guess_decimal_mark, guess_times
 from stock_analysis.ingest.numbers import DecimalMark, read_numbers
-from stock_analysis.ingest.reading import Stated, describe
-from stock_analysis.ingest.rows import NO_TIME, RowBatch
+from stock_analysis.ingest.reading import describe
+from stock_analysis.ingest.rows import NO_TIME, RowBatch, Stated
 from stock_analysis.ingest.tables import Format, Table, open_table
 from stock_analysis.kernels.quality import Defect
 

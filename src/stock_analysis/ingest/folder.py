@@ -1,16 +1,18 @@
-"""What `import` is given: a file, or a folder with instruments, actions and bars in this order."""
+"""What `import` is given: a file, or a folder with instruments, bars and actions in this order."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.files import FileOptions, fingerprint, open_rows
 from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.listings import read_actions, read_instruments
+from stock_analysis.ingest.preview import Preview
 from stock_analysis.ingest.rows import Imported, Report
 from stock_analysis.ingest.service import ImportService
 
+PREVIEW_ROWS = 10
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz", ".parquet", ".pq")
 
 
@@ -57,7 +59,7 @@ async def import_path(
     imported = Imported()
     for file in contents.instruments:
         imported.instruments += await service.put_instruments(read_instruments(file))
-    for file in [*contents.actions, *contents.bars]:
+    for file in [*contents.bars, *contents.actions]:
         if skip_done and await service.is_done(fingerprint(file, options)):
             continue
         try:
@@ -70,6 +72,15 @@ async def import_path(
             imported.reports.append(report)
             on_report(report)
     return imported
+
+
+async def preview_path(
+    service: ImportService, path: Path, options: FileOptions, listing: Listing
+) -> list[Preview]:
+    """How the files of bars of a path would be read. Raises InvalidInputError."""
+    short = replace(options, batch_rows=PREVIEW_ROWS)
+    files = look_into(path).bars
+    return [await service.preview(open_rows(file, short), listing, PREVIEW_ROWS) for file in files]
 
 
 async def _import_file(

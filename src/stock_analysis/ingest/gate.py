@@ -28,6 +28,11 @@ from stock_analysis.kernels.unadjustment import later_split_factor
 BESIDE = SPIKE_BARS
 """How many stored bars on either side of a batch the gate looks at."""
 
+ACCEPTABLE = (
+    Defect.JUMP | Defect.NOT_POSITIVE | Defect.HALTED | Defect.UNKNOWN_SESSION | Defect.OUTSIDE_SESSION
+)
+"""What may be wrong with a row that is true all the same; a person has to say so."""
+
 _UNKNOWN = -1
 _KEY_SPAN = 2 * -NO_TIME
 _CHUNK = 4096
@@ -78,8 +83,8 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done with a batch. rejected: indices into the prepared rows, in the
-    order of the source."""
+    """What is to be done with a batch. rejected: indices into the prepared rows, in the order of the source.
+    equal: BARs that are stored already. replaced: the stored BARs in the place of those corrected."""
 
     new: Rows
     corrected: Rows
@@ -87,6 +92,8 @@ class Verdict:
     rejected: IntArray
     defects: DefectArray
     landed: BoolArray
+    equal: Rows
+    replaced: Rows
 
     def with_settled(self, settled: BoolArray) -> "Verdict":
         """With those of the rejected rows unchanged that somebody replayed or dismissed before."""
@@ -114,6 +121,22 @@ def prepare(
     defects = _unparsable_alone(defects)
     order = np.lexsort((batch.number, bars["t"], bars["instrument"]))
     return Prepared(bars[order], batch.number[order], order.astype(np.int64), defects[order], batch)
+
+
+def accept(prepared: Prepared, accepted: Defect) -> Prepared:
+    """The rows with what a person says is true of them; a halted one has its close for all prices.
+
+    Prices of 0 or less still have to be in order.
+    """
+    bars, defects = prepared.bars.copy(), prepared.defects & ~np.uint16(accepted)
+    halted = prepared.defects & np.uint16(accepted & Defect.HALTED) != 0
+    for name in ("open", "high", "low"):
+        bars[name][halted] = bars["close"][halted]
+    odd = prepared.defects & np.uint16(accepted & Defect.NOT_POSITIVE) != 0
+    prices = np.stack([bars[name] for name in ("open", "high", "low", "close")])
+    disordered = (bars["high"] < prices.max(axis=0)) | (bars["low"] > prices.min(axis=0))
+    defects[odd & disordered] |= np.uint16(Defect.OHLC_ORDER)
+    return replace(prepared, bars=bars, defects=defects)
 
 
 def judge(
@@ -158,6 +181,8 @@ def judge(
         rejected=rejected[np.argsort(prepared.number[rejected])],
         defects=defects,
         landed=sound,
+        equal=bars[sound & is_equal],
+        replaced=_of_keys(stored, key[sound & is_stored & ~is_equal]),
     )
 
 
@@ -306,6 +331,11 @@ def _compare(bars: Rows, key: IntArray, stored: Rows) -> tuple[BoolArray, BoolAr
     for name in PRICE_COLUMNS:
         is_equal &= stored[name][place] == bars[name]
     return is_stored, is_equal
+
+
+def _of_keys(stored: Rows, key: IntArray) -> Rows:
+    """The stored bars with these keys, all of which are there."""
+    return stored[np.searchsorted(_keys(stored), key)] if len(key) else stored[:0]
 
 
 def _with_stored_volumes(bars: Rows, key: IntArray, stored: Rows) -> Rows:

@@ -10,15 +10,25 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from stock_analysis.domain.bars import Interval
+from stock_analysis.domain.currencies import parse_currency
 from stock_analysis.ingest.chunks import BATCH_ROWS
-from stock_analysis.ingest.console import FAILED, INTERRUPTED, AsJson, ConfigFile, open_store, stop_on_signals
+from stock_analysis.ingest.console import (
+    FAILED,
+    INTERRUPTED,
+    NOTHING_LANDED,
+    AsJson,
+    ConfigFile,
+    open_store,
+    stop_on_signals,
+)
 from stock_analysis.ingest.files import FileOptions
-from stock_analysis.ingest.folder import import_path
+from stock_analysis.ingest.folder import import_path, preview_path
 from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.landing import ImportStoppedError
 from stock_analysis.ingest.patience import PATIENCE_S
 from stock_analysis.ingest.ports import Provider
-from stock_analysis.ingest.progress import as_json, open_progress, summary
+from stock_analysis.ingest.preview import Preview
+from stock_analysis.ingest.progress import as_json, open_progress, preview_as_json, preview_lines, summary
 from stock_analysis.ingest.rows import Imported, Report
 from stock_analysis.ingest.sample import import_sample
 from stock_analysis.ingest.service import ImportService
@@ -62,6 +72,22 @@ def import_command(
         Literal["point", "comma"] | None,
         typer.Option(help="Of numbers like 1,234; else the rows say. The other mark parts thousands."),
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=HEADING", help="Which column it is, as volume=Shares; volume=none: there is none."
+        ),
+    ] = None,
+    adjusted: Annotated[
+        Literal["none", "split", "all"] | None,
+        typer.Option(help="What the prices are free of already: nothing, splits, or dividends, too."),
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Of new instruments, as USD or GBX (pence); else the exchange's.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how it would be read and the first rows; store nothing.")
+    ] = False,
     batch_rows: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Rows of one transaction.", hidden=True)
     ] = BATCH_ROWS,
@@ -74,6 +100,9 @@ def import_command(
 ) -> None:
     """Import prices. Running it again goes on where it was cut off, and changes nothing that is stored.
 
+    Before the first row lands it says how it reads the file: what you gave, and what it assumes. Ends with 3
+    if no row landed. `stock-analysis runs undo last` takes the import back.
+
     Without a volume column, new bars have volume 0 and stored ones keep theirs.
     """
     options = FileOptions(
@@ -84,8 +113,15 @@ def import_command(
         date_order=date_order,
         decimal_mark=decimal_mark,
         batch_rows=batch_rows,
+        columns=tuple(map(_column, column or [])),
+        adjusted=adjusted,
     )
-    listing = Listing(exchange.upper() if exchange else None)
+    listing = Listing(
+        exchange.upper() if exchange else None, None if currency is None else parse_currency(currency)
+    )
+    if dry_run:
+        _show_previews(config, path, options, listing, json_wanted=as_json)
+        return
     _run_import(
         config,
         lambda service, show: import_path(service, path, options, listing, on_report=show),
@@ -177,6 +213,9 @@ def _run_import(
         typer.echo(f"stock-analysis: {printable(reason, longest=2000)}", err=True)
     if imported.unreadable:
         raise typer.Exit(FAILED)
+    if imported.reports and not imported.instruments and not any(one.landed for one in imported.reports):
+        typer.echo("stock-analysis: no row landed", err=True)
+        raise typer.Exit(NOTHING_LANDED)
 
 
 def _tell(imported: Imported) -> None:
@@ -195,6 +234,29 @@ async def _import(
         async with open_store(config) as store:
             service = ImportService(store, observer=progress, stop=stop, patience_s=patience_s)
             return await work(service, show)
+
+
+def _show_previews(
+    config: Path | None, path: Path, options: FileOptions, listing: Listing, *, json_wanted: bool
+) -> None:
+    async def look() -> list[Preview]:
+        async with open_store(config) as store:
+            return await preview_path(ImportService(store), path, options, listing)
+
+    previews = asyncio.run(look())
+    if json_wanted:
+        typer.echo(printable_json([preview_as_json(one) for one in previews]))
+        return
+    for one in previews:
+        typer.echo("\n".join(preview_lines(one)))
+    typer.echo("nothing was stored: this was a dry run")
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, equals, heading = text.partition("=")
+    if not equals or not heading.strip():
+        raise typer.BadParameter(f"{text!r} is not NAME=HEADING", param_hint="--column")
+    return name.strip().lower(), heading.strip()
 
 
 def _zone(name: str | None) -> str | None:

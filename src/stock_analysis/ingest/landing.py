@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from stock_analysis.ingest.gate import (
     spans,
 )
 from stock_analysis.ingest.instruments import Listing
+from stock_analysis.ingest.journal import Change, keys_of
 from stock_analysis.ingest.observer import Observer
 from stock_analysis.ingest.patience import Patience
 from stock_analysis.ingest.ports import PriceStore, PriceWriter, RowSource
+from stock_analysis.ingest.reading import describe_instruments
 from stock_analysis.ingest.rows import (
     NO_TIME,
     Counts,
@@ -38,7 +40,13 @@ from stock_analysis.ingest.rows import (
     time_cell,
     time_text,
 )
+from stock_analysis.ingest.terms import check_given_terms, check_same_terms
 from stock_analysis.kernels.quality import Defect
+
+
+def utc_now() -> datetime:
+    """This instant."""
+    return datetime.now(UTC)
 
 
 class ImportStoppedError(StockAnalysisError):
@@ -71,6 +79,11 @@ class Landing:
         self._aside = np.empty(0, np.int64)
         self._report = Report(run)
 
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols of the rows, as far as they are read."""
+        return sorted(self._listed)
+
     async def carry_out(self) -> Report:
         """Land all batches that are not safe yet."""
         report, loop = self._report, asyncio.get_running_loop()
@@ -80,12 +93,27 @@ class Landing:
         self._tools.observer.started(report.run)
         async with aclosing(self._in_pairs()) as pairs:
             async for current, following in pairs:
+                if not report.reading:
+                    await self._tools.patiently(self._say_reading)
                 await self._pass(current, following)
                 if following is not None and self._tools.stop():
                     raise ImportStoppedError
         report.run = await self._tools.patiently(lambda: self._store.close_run(report.run.id))
         report.seconds = loop.time() - started
+        if report.created or not report.landed:
+            dropped = await self._tools.patiently(lambda: self._store.drop_empty(report.run.id))
+            report.created = [one for one in report.created if one not in dropped]
         return report
+
+    async def _say_reading(self) -> None:
+        """Before the first row lands, tell how the source is read, and its first instruments."""
+        listing = self._listing
+        places = describe_instruments(
+            list(self._listed.values()), self._report.created, listing, self._exchanges
+        )
+        self._report.reading = [*self._source.stated, *places]
+        await self._store.note_reading(self._report.run.id, listing.said, self._report.reading)
+        self._tools.observer.reading(self._report.run, self._report.reading)
 
     async def _in_pairs(self) -> AsyncGenerator[tuple[Prepared, Prepared | None]]:
         """Every batch with the one after it, which the gate looks ahead to."""
@@ -109,8 +137,13 @@ class Landing:
         found = await self._store.listed(symbols)
         new = [self._listing.instrument(one, self._exchanges) for one in sorted(symbols - found.keys())]
         if new:
-            self._report.created += await self._store.add_instruments(new)
+            run_id = self._report.run.id
+            self._report.created += await self._store.add_instruments(new, run_id=run_id)
             found = await self._store.listed(symbols)
+        if self._source.terms_given:
+            check_given_terms(
+                self._source.terms, [one for one in found.values() if one.symbol not in self._report.created]
+            )
         self._listed |= found
 
     async def _pass(self, batch: Prepared, following: Prepared | None) -> None:
@@ -158,6 +191,8 @@ class Landing:
                 return await writer.advance(run.id, Counts()), None
             await writer.lock_instruments(batch.instruments)
             verdict = await self._judge(writer, batch, following)
+            if not self._source.terms_given:
+                check_same_terms(verdict, {one.id: one.symbol for one in self._listed.values()})
             return await self._write(writer, batch, verdict)
 
     async def _judge(self, writer: PriceWriter, batch: Prepared, following: Prepared | None) -> Verdict:
@@ -188,6 +223,9 @@ class Landing:
                 verdict = verdict.with_settled(np.isin(batch.number[verdict.rejected], list(settled)))
         if touched:
             await writer.bump(sorted(touched))
+        change = Change(keys_of(verdict.new), keys_of(verdict.equal), verdict.replaced)
+        if any(map(len, change.parts)):
+            await writer.journal(self._report.run.id, self._interval, change)
         counts = Counts(
             len(batch.bars),
             len(verdict.new),

@@ -1,11 +1,11 @@
 """Instruments and corporate actions as files list them."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 from stock_analysis.domain.actions import CorporateAction, read_action
+from stock_analysis.domain.currencies import parse_currency
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import Instrument, parse_symbol
 from stock_analysis.ingest.cells import parsed_symbol
@@ -41,11 +41,14 @@ def read_instruments(path: Path) -> list[Instrument]:
 
 def _instrument(row: dict[str, object], path: Path) -> Instrument:
     symbol = parse_symbol(str(row["symbol"]))
-    kind, currency = str(row.get("kind") or "stock").lower(), str(row["currency"]).upper()
-    if kind not in KINDS or not re.fullmatch("[A-Z]{3}", currency):
-        known = ", ".join(KINDS)
-        what = f"{printable(kind)!r} in {printable(currency)!r}"
-        raise InvalidInputError(f"{path.name}: {symbol} is {what}; the kinds are {known}")
+    kind = str(row.get("kind") or "stock").lower()
+    if kind not in KINDS:
+        what, known = printable(kind), ", ".join(KINDS)
+        raise InvalidInputError(f"{path.name}: {symbol} is {what!r}; the kinds are {known}")
+    try:
+        currency = parse_currency(str(row["currency"]))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path.name}: {symbol}: {error}") from error
     return Instrument(symbol, str(row.get("name") or symbol), str(row["exchange"]).upper(), currency, kind)
 
 

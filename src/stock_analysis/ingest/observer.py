@@ -1,9 +1,10 @@
 """Who watches an import while it runs."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from stock_analysis.domain.errors import UnavailableError
-from stock_analysis.ingest.rows import Run
+from stock_analysis.ingest.rows import Run, Stated
 
 
 class Observer(Protocol):
@@ -11,6 +12,9 @@ class Observer(Protocol):
 
     def started(self, run: Run) -> None:
         """An import begins, or goes on from run.rows_done."""
+
+    def reading(self, run: Run, stated: Sequence[Stated]) -> None:
+        """How the source is read, before its first row lands."""
 
     def advanced(self, run: Run) -> None:
         """More rows are safe."""
@@ -24,6 +28,9 @@ class Unobserved:
 
     def started(self, run: Run) -> None:
         """An import begins, or goes on from run.rows_done."""
+
+    def reading(self, run: Run, stated: Sequence[Stated]) -> None:
+        """How the source is read, before its first row lands."""
 
     def advanced(self, run: Run) -> None:
         """More rows are safe."""

@@ -7,11 +7,14 @@ from datetime import date
 from typing import Protocol
 from uuid import UUID
 
-from stock_analysis.domain.actions import CorporateAction
+from stock_analysis.domain.actions import ActionKey, CorporateAction
 from stock_analysis.domain.bars import Bars, IntArray, Interval
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.domain.instruments import Exchange, Instrument
+from stock_analysis.ingest.forms import Adjusted
+from stock_analysis.ingest.journal import Change
 from stock_analysis.ingest.rows import (
+    AroundSplit,
     Counts,
     KeptAside,
     Listed,
@@ -21,7 +24,11 @@ from stock_analysis.ingest.rows import (
     Rows,
     Run,
     Selection,
+    Stated,
 )
+
+ActionGroups = dict[ActionKey, list[dict[str, object]]]
+"""Stored actions as rows of their table."""
 
 
 class StoreInterruptedError(UnavailableError):
@@ -80,6 +87,21 @@ class RowSource(Protocol):
         """How many rows it has, as far as one can tell beforehand."""
         ...
 
+    @property
+    def terms(self) -> Adjusted | None:
+        """What is taken out of its prices already; None = nothing tells."""
+        ...
+
+    @property
+    def terms_given(self) -> bool:
+        """Whether the user said so."""
+        ...
+
+    @property
+    def stated(self) -> Sequence[Stated]:
+        """How it is read."""
+        ...
+
     def batches(self) -> Iterator[RowBatch]:
         """The rows from the first on; may raise InvalidInputError in the middle."""
         ...
@@ -136,6 +158,18 @@ class PriceWriter(Protocol):
         """The numbers of those rows that are there and were replayed or dismissed."""
         ...
 
+    async def journal(self, run_id: UUID, interval: Interval, change: Change) -> None:
+        """Record what this transaction does to bars."""
+        ...
+
+    async def action_groups(self, keys: Sequence[ActionKey]) -> ActionGroups:
+        """The stored actions of each instrument, day and kind, as rows; those without any left out."""
+        ...
+
+    async def journal_actions(self, run_id: UUID, before: ActionGroups, after: ActionGroups) -> None:
+        """Record what this transaction does to actions."""
+        ...
+
     async def advance(self, run_id: UUID, counts: Counts) -> Run:
         """Record that so many more rows are safe."""
         ...
@@ -156,6 +190,10 @@ class PriceWriter(Protocol):
         """Close rows of the quarantine: replayed or dismissed."""
         ...
 
+    async def note_accepted(self, reasons: Mapping[int, list[str]], by: str) -> None:
+        """Record of rows that landed why they would not have, and who said that they are true."""
+        ...
+
     async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
         """Give rows that stay in the quarantine their reasons, and their times where known."""
         ...
@@ -173,8 +211,33 @@ class PriceStore(Protocol):
         """The stored instruments among these symbols."""
         ...
 
-    async def add_instruments(self, instruments: Sequence[Instrument], *, update: bool = False) -> list[str]:
-        """Store those that are missing; update: also change those that differ. Returns whom it touched."""
+    async def add_instruments(
+        self, instruments: Sequence[Instrument], *, update: bool = False, run_id: UUID | None = None
+    ) -> list[str]:
+        """Store those that are missing; update: also change those that differ. Returns whom it touched.
+
+        run_id: the import that brings them, to be recorded.
+        """
+        ...
+
+    async def drop_empty(self, run_id: UUID) -> list[str]:
+        """Remove the instruments that this import brought and that have neither bars nor actions."""
+        ...
+
+    async def around_splits(self, symbols: Collection[str]) -> list[AroundSplit]:
+        """The prices on either side of each split of these instruments that lies among their daily bars."""
+        ...
+
+    async def set_terms(self, symbols: Collection[str], terms: Adjusted) -> None:
+        """Record what is taken out of the stored prices of these instruments, as of their newest bar."""
+        ...
+
+    async def note_reading(self, run_id: UUID, listing: dict[str, str], reading: Sequence[Stated]) -> None:
+        """Record what the user said of new instruments, and how the source is read."""
+        ...
+
+    async def listings(self, run_ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+        """What the users of these imports said of new instruments."""
         ...
 
     async def open_run(self, source: str, sha256: bytes, interval: str, rows_total: int) -> Run:

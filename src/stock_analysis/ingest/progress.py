@@ -1,7 +1,11 @@
 """How an import shows itself: a bar on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
+import textwrap
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
@@ -15,9 +19,12 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
+from stock_analysis.domain.bars import PRICE_COLUMNS
 from stock_analysis.domain.errors import UnavailableError
-from stock_analysis.ingest.rows import Report, Run
+from stock_analysis.ingest.preview import Preview
+from stock_analysis.ingest.rows import Report, Run, Stated
 from stock_analysis.kit.terminal import printable
 
 
@@ -54,6 +61,11 @@ class LineProgress:
         self._pace.restart(run.rows_done)
         if run.rows_done:
             _say(f"{run.source}: goes on after row {run.rows_done:,}")
+
+    def reading(self, run: Run, stated: Sequence[Stated]) -> None:
+        """How the source is read."""
+        for line in reading_lines(run.source, stated):
+            _say(line)
 
     def advanced(self, run: Run) -> None:
         """More rows are safe."""
@@ -100,6 +112,11 @@ class BarProgress:
             printable(run.source), total=max(run.rows_total, 1), completed=run.rows_done, note=""
         )
 
+    def reading(self, run: Run, stated: Sequence[Stated]) -> None:
+        """How the source is read."""
+        for line in reading_lines(run.source, stated):
+            self._progress.console.print(Text(printable(line, longest=500)))
+
     def advanced(self, run: Run) -> None:
         """More rows are safe."""
         note = f"{self._pace.per_second(run.rows_done):,.0f} rows/s"
@@ -113,6 +130,54 @@ class BarProgress:
 def open_progress() -> LineProgress | BarProgress:
     """A bar where a person watches."""
     return BarProgress() if sys.stderr.isatty() else LineProgress()
+
+
+def reading_lines(source: str, stated: Sequence[Stated]) -> list[str]:
+    """How a source is read, for a terminal."""
+    width = max(min(shutil.get_terminal_size().columns, 100), 40)
+    margin = 2 + max((len(one.what) for one in stated), default=0) + 2
+    lines = [f"{source} is read as:"]
+    for one in stated:
+        how = "given" if one.given else f"assumed: {one.why}" if one.why else "assumed"
+        text = f"{one.value} ({how})"
+        lines += textwrap.wrap(
+            text,
+            width,
+            initial_indent=f"  {one.what}".ljust(margin),
+            subsequent_indent=" " * margin,
+            break_on_hyphens=False,
+        )
+    return lines
+
+
+def preview_lines(preview: Preview) -> list[str]:
+    """A dry run, for a terminal: how the source is read, and its first rows as they would be stored."""
+    head = ["", "time", *PRICE_COLUMNS, ""]
+    rows = [
+        head,
+        *([one.symbol, one.when, *_short(one.values), ", ".join(one.reasons)] for one in preview.rows),
+    ]
+    if len({one.symbol for one in preview.rows}) < 2:
+        rows = [row[1:] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False)) for row in rows
+    ]
+    lines = [f"{line}  {row[-1]}".rstrip() for line, row in zip(table, rows, strict=True)]
+    return [printable(line, longest=500) for line in [*reading_lines(preview.source, preview.stated), *lines]]
+
+
+def _short(values: Sequence[float]) -> list[str]:
+    return [f"{value:.10g}" for value in values]
+
+
+def preview_as_json(preview: Preview) -> dict[str, object]:
+    """A dry run, for programs."""
+    return {
+        "source": preview.source,
+        "reading": [asdict(one) for one in preview.stated],
+        "rows": [asdict(one) for one in preview.rows],
+    }
 
 
 def summary(report: Report) -> str:
@@ -131,6 +196,8 @@ def summary(report: Report) -> str:
         by_reason = ", ".join(f"{name} {count:,}" for name, count in sorted(report.reasons.items()))
         which = "" if report.rows_here >= counts.rows else ", since it was taken up again"
         lines.append(f"  quarantined by reason{which}: {by_reason or 'none'}")
+    lines += [f"  {one}" for one in report.notes]
+    lines += [f"  warning: {one}" for one in report.warnings]
     return "\n".join(printable(line, longest=500) for line in lines)
 
 
@@ -149,6 +216,9 @@ def as_json(report: Report) -> dict[str, object]:
         "quarantined": counts.quarantined,
         "reasons": report.reasons,
         "created": report.created,
+        "reading": [asdict(one) for one in report.reading],
+        "notes": report.notes,
+        "warnings": report.warnings,
         "rows_this_time": report.rows_here,
         "seconds": round(report.seconds, 3),
     }

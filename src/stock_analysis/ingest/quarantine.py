@@ -1,9 +1,10 @@
 """Rows kept aside: listed, repaired by hand, sent through the gate again, dismissed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
+from uuid import UUID
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.ingest.actions import UNKNOWN_INSTRUMENT
 from stock_analysis.ingest.cells import parse_when
-from stock_analysis.ingest.gate import BESIDE, Prepared, Verdict, judge, prepare, spans
+from stock_analysis.ingest.gate import ACCEPTABLE, BESIDE, Prepared, Verdict, accept, judge, prepare, spans
 from stock_analysis.ingest.instruments import Listing
+from stock_analysis.ingest.journal import Change, keys_of
+from stock_analysis.ingest.landing import utc_now
 from stock_analysis.ingest.listings import parse_action
 from stock_analysis.ingest.numbers import NOTHING, parse_plain_number
 from stock_analysis.ingest.ports import PriceStore, PriceWriter
@@ -25,11 +28,11 @@ from stock_analysis.ingest.rows import (
     KeptAside,
     Listed,
     RowBatch,
+    Rows,
     Selection,
     count_reasons,
     time_cell,
 )
-from stock_analysis.ingest.service import utc_now
 from stock_analysis.kernels.quality import Defect
 
 _PAGE = 5000
@@ -82,24 +85,31 @@ class QuarantineService:
         return len(found)
 
     async def replay(
-        self, selection: Selection, *, accept_jumps: bool = False, listing: Listing | None = None
+        self,
+        selection: Selection,
+        *,
+        accepted: Collection[str] = (),
+        by: str = "",
+        listing: Listing | None = None,
     ) -> ReplayReport:
         """Send open rows through the gate again: they land, or stay with the reasons of now.
 
-        accept_jumps: the user knows these prices to be true. A row that was kept aside as a duplicate never
-        overwrites the bar that came first.
+        accepted: reasons for which the rows are true all the same, says the person `by`; recorded with the
+        rows that land so. A row that was kept aside as a duplicate never overwrites the bar that came first.
+        Raises InvalidInputError for a reason that no true row can have.
         """
         report, last_id = ReplayReport(), selection.after_id
+        truth = _Truth(_acceptable(accepted), by)
         while True:
             page = replace(selection, state="open", after_id=last_id, limit=_PAGE)
             rows = await self._store.list_aside(page)
             if not rows:
                 return report
             last_id = rows[-1].id
-            await self._replay_page([one.id for one in rows], report, accept_jumps, listing or Listing())
+            await self._replay_page([one.id for one in rows], report, truth, listing or Listing())
 
     async def _replay_page(
-        self, ids: Sequence[int], report: ReplayReport, accept_jumps: bool, listing: Listing
+        self, ids: Sequence[int], report: ReplayReport, truth: "_Truth", listing: Listing
     ) -> None:
         listed = await self._list(ids, listing)
         async with self._store.transaction() as writer:
@@ -110,7 +120,7 @@ class QuarantineService:
                     await self._replay_actions(writer, list(group), listed, report)
                     continue
                 for batch in _batches(list(group), Interval(interval)):
-                    await self._replay_bars(writer, batch, listed, report, accept_jumps)
+                    await self._replay_bars(writer, batch, listed, report, truth)
             await self._bump(writer, rows)
 
     async def _list(self, ids: Sequence[int], listing: Listing) -> dict[str, Listed]:
@@ -121,10 +131,20 @@ class QuarantineService:
         listed = await self._store.listed(symbols)
         missing = sorted(symbol for symbol in symbols - listed.keys() if symbol in of_bars)
         if missing:
-            exchanges = await self._store.exchanges()
-            await self._store.add_instruments([listing.instrument(one, exchanges) for one in missing])
+            await self._create(missing, rows, listing)
             listed = await self._store.listed(symbols)
         return listed
+
+    async def _create(self, symbols: Sequence[str], rows: Sequence[KeptAside], listing: Listing) -> None:
+        """Instruments as said now, else as was said when their rows were imported."""
+        exchanges = await self._store.exchanges()
+        said = await self._store.listings({row.import_id for row in rows})
+        for run_id in said:
+            own = {_symbol(row) for row in rows if row.import_id == run_id and row.interval != "actions"}
+            then = listing if listing.said else Listing.of(said[run_id])
+            new = [then.instrument(one, exchanges) for one in symbols if one in own]
+            if new:
+                await self._store.add_instruments(new, run_id=run_id)
 
     async def _replay_bars(
         self,
@@ -132,11 +152,12 @@ class QuarantineService:
         batch: "_Batch",
         listed: dict[str, Listed],
         report: ReplayReport,
-        accept_jumps: bool,
+        truth: "_Truth",
     ) -> None:
         interval = batch.interval
         exchanges = await self._store.exchanges()
         prepared = prepare(batch.rows, interval, listed, exchanges, self._now())
+        prepared = accept(prepared, truth.accepted)
         stored = await writer.stored(interval, spans(prepared, interval), BESIDE)
         verdict = judge(
             prepared,
@@ -145,14 +166,17 @@ class QuarantineService:
             doubted=await writer.doubted(interval, spans(prepared, interval, wider=True)),
             following=np.empty(0, BAR),
             splits=await writer.splits(prepared.instruments),
-            accept_jumps=accept_jumps,
+            accept_jumps=bool(truth.accepted & Defect.JUMP),
             may_correct=~batch.duplicate[prepared.index],
         )
         if len(verdict.new):
             await writer.insert(interval, verdict.new)
         if len(verdict.corrected):
             await writer.correct(interval, verdict.corrected)
+        await _journal(writer, batch, prepared, verdict)
         await _settle(writer, batch, prepared, verdict)
+        if truth.accepted:
+            await _note_accepted(writer, batch, prepared, verdict, truth)
         report.accepted += len(verdict.new)
         report.unchanged += verdict.unchanged
         report.corrected += len(verdict.corrected)
@@ -168,7 +192,7 @@ class QuarantineService:
         report: ReplayReport,
     ) -> None:
         reasons: dict[int, list[str]] = {}
-        known: dict[tuple[int, CorporateAction], tuple[int, CorporateAction]] = {}
+        known: dict[UUID, dict[tuple[int, CorporateAction], tuple[int, CorporateAction]]] = {}
         for row in rows:
             try:
                 symbol, action = parse_action(row.row, row.source)
@@ -178,8 +202,13 @@ class QuarantineService:
             if symbol not in listed:
                 reasons[row.id] = [UNKNOWN_INSTRUMENT]
                 continue
-            known.setdefault((listed[symbol].id, replace(action, source="")), (listed[symbol].id, action))
-        new, changed, _ = await writer.put_actions(list(known.values()), beside=True)
+            action_of = (listed[symbol].id, action)
+            of_import = known.setdefault(row.import_id, {})
+            of_import.setdefault((listed[symbol].id, replace(action, source="")), action_of)
+        new = changed = 0
+        for run_id, actions in known.items():
+            counts = await _add_actions(writer, run_id, list(actions.values()))
+            new, changed = new + counts[0], changed + counts[1]
         report.accepted += new
         report.corrected += changed
         report.unchanged += len(rows) - len(reasons) - new - changed
@@ -197,12 +226,33 @@ class QuarantineService:
 
 
 @dataclass(frozen=True, slots=True)
+class _Truth:
+    """What a person says of rows: true for all that is wrong with them."""
+
+    accepted: Defect
+    by: str
+
+
+def _acceptable(reasons: Collection[str]) -> Defect:
+    found = Defect(0)
+    for reason in reasons:
+        one = Defect.__members__.get(reason.strip().upper().replace("-", "_"))
+        if one is None or not one & ACCEPTABLE:
+            known = ", ".join(ACCEPTABLE.reasons)
+            raise InvalidInputError(f"a row with {reason[:40]!r} cannot be true; what can be: {known}")
+        found |= one
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class _Batch:
     """Quarantined rows as rows of a source. duplicate: which were kept aside as repeats of others."""
 
     rows: RowBatch
     interval: Interval
     ids: IntArray
+    imports: list[UUID]
+    reasons: list[list[str]]
     duplicate: "np.typing.NDArray[np.bool_]"
 
 
@@ -256,8 +306,51 @@ def _batch(bars: Sequence[_Bar], rows: Sequence[KeptAside], interval: Interval, 
         RowBatch(number, codes, symbols, Bars(t, *values.T.copy()), defects, lambda _: [], naive),
         interval,
         np.array([row.id for row in rows], np.int64),
+        [row.import_id for row in rows],
+        [row.reasons for row in rows],
         np.array(["duplicate" in row.reasons and not row.is_repaired for row in rows]),
     )
+
+
+async def _add_actions(
+    writer: PriceWriter, run_id: UUID, actions: Sequence[tuple[int, CorporateAction]]
+) -> tuple[int, int]:
+    """Put actions of an import beside those that are stored; returns how many are new, and changed."""
+    keys = sorted({(one, action.ex_date, action.kind) for one, action in actions})
+    before = await writer.action_groups(keys)
+    new, changed, _ = await writer.put_actions(actions, beside=True)
+    await writer.journal_actions(run_id, before, await writer.action_groups(keys))
+    return new, changed
+
+
+async def _journal(writer: PriceWriter, batch: _Batch, prepared: Prepared, verdict: Verdict) -> None:
+    """What landed belongs to the imports that the rows came from."""
+    own = np.array([batch.imports.index(batch.imports[row]) for row in prepared.index.tolist()])
+    source = {
+        (int(bar["instrument"]), int(bar["t"])): batch.imports[place]
+        for bar, place, landed in zip(prepared.bars, own.tolist(), verdict.landed, strict=True)
+        if landed
+    }
+
+    def part(bars: Rows, run_id: UUID) -> Rows:
+        mine = [source[int(bar["instrument"]), int(bar["t"])] == run_id for bar in bars]
+        return bars[np.array(mine, np.bool_)]
+
+    for run_id in dict.fromkeys(source.values()):
+        new, equal = keys_of(part(verdict.new, run_id)), keys_of(part(verdict.equal, run_id))
+        await writer.journal(run_id, batch.interval, Change(new, equal, part(verdict.replaced, run_id)))
+
+
+async def _note_accepted(
+    writer: PriceWriter, batch: _Batch, prepared: Prepared, verdict: Verdict, truth: _Truth
+) -> None:
+    """Record of what landed all the same why it would not have, and who said that it is true."""
+    places = prepared.index[verdict.landed].tolist()
+    known = set(truth.accepted.reasons)
+    reasons = {
+        int(batch.ids[place]): [one for one in batch.reasons[place] if one in known] for place in places
+    }
+    await writer.note_accepted({row_id: names for row_id, names in reasons.items() if names}, truth.by)
 
 
 async def _settle(writer: PriceWriter, batch: _Batch, prepared: Prepared, verdict: Verdict) -> None:

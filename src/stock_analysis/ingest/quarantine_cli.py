@@ -1,6 +1,7 @@
 """The commands `stock-analysis quarantine ...`."""
 
 import asyncio
+import getpass
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -71,15 +72,23 @@ def replay_command(
     row_ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="As listed.")] = None,
     symbol: SymbolOption = None,
     everything: Annotated[bool, typer.Option("--all", help="All open rows.")] = False,
-    accept_jump: Annotated[
-        bool, typer.Option("--accept-jump", help="The prices are true, however far they jump.")
-    ] = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REASON",
+            help="They are true: jump, not_positive, halted, unknown_session or outside_session.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who accepts, for the record; else your login.")
+    ] = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Send rows through the gate again: they land, or stay with the reasons of now."""
     selection = _selection(row_ids, symbol, everything=everything)
-    report = _run_quarantine(config, lambda service: service.replay(selection, accept_jumps=accept_jump))
+    who = by or getpass.getuser()
+    report = _run_quarantine(config, lambda service: service.replay(selection, accepted=accept or [], by=who))
     if as_json:
         typer.echo(json.dumps(vars(report)))
         return

@@ -7,8 +7,14 @@ SELECT mic, name, calendar, timezone, currency, extended_opens, extended_closes,
 SELECT calendar, day, opens, closes FROM calendar_change ORDER BY calendar, day;
 
 -- name: listed
--- The stored instruments among these symbols.
-SELECT id, symbol, exchange FROM instrument WHERE symbol = ANY ($1::text[]);
+-- The stored instruments among these symbols, each by the symbol that was asked for: its own or another name of it.
+SELECT i.id, asked.symbol, i.exchange, i.currency, i.adjusted
+FROM unnest($1::text[]) AS asked (symbol)
+JOIN instrument i ON i.symbol = asked.symbol
+UNION ALL
+SELECT i.id, a.alias, i.exchange, i.currency, i.adjusted
+FROM instrument_alias a JOIN instrument i ON i.id = a.instrument_id
+WHERE a.alias = ANY ($1::text[]) AND NOT EXISTS (SELECT FROM instrument WHERE symbol = a.alias);
 
 -- name: add_instruments
 -- Missing instruments, in the order of their symbols, so that two importers never wait for one another.
@@ -16,7 +22,7 @@ INSERT INTO instrument (symbol, name, exchange, currency, kind)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (symbol, name, exchange, currency, kind)
 ORDER BY symbol COLLATE "C"
 ON CONFLICT (symbol) DO NOTHING
-RETURNING symbol;
+RETURNING id, symbol;
 
 -- name: update_instruments
 -- Changed names, exchanges, currencies and kinds.
@@ -30,16 +36,17 @@ RETURNING old.symbol;
 
 -- name: splits
 -- The splits of these instruments.
-SELECT instrument_id, ex_date, value FROM corporate_action
-WHERE kind = 'split' AND instrument_id = ANY ($1::integer[])
-ORDER BY instrument_id, ex_date;
+SELECT a.instrument_id, a.ex_date, a.value FROM corporate_action a JOIN instrument i ON i.id = a.instrument_id
+WHERE a.kind = 'split' AND i.id = ANY ($1::integer[])
+  AND NOT (coalesce(i.adjusted, 'none') <> 'none' AND a.ex_date <= i.adjusted_until)
+ORDER BY a.instrument_id, a.ex_date;
 
 -- name: unfinished_run
 -- The newest run of this content, if it was not finished.
 SELECT * FROM (
     SELECT * FROM import_run WHERE sha256 = $1 ORDER BY started_at DESC, id DESC LIMIT 1
 ) AS newest
-WHERE status <> 'done';
+WHERE status NOT IN ('done', 'undone');
 
 -- name: add_run
 -- A new run.
@@ -71,8 +78,8 @@ SELECT EXISTS (SELECT FROM import_run WHERE sha256 = $1 AND status = 'done');
 SELECT row_number FROM quarantine WHERE source_sha256 = $1 ORDER BY row_number;
 
 -- name: lock_run
--- How far the run is, with the run kept from other importers.
-SELECT rows_done FROM import_run WHERE id = $1 FOR UPDATE;
+-- How far the run is, with the run kept from other importers; nothing if it was taken back.
+SELECT rows_done FROM import_run WHERE id = $1 AND status <> 'undone' FOR UPDATE;
 
 -- name: lock_instruments
 -- Always in the order of the ids, so that two writers never wait for one another.
@@ -212,7 +219,7 @@ UPDATE instrument SET version = version + 1, updated_at = now() WHERE id = ANY (
 -- name: list_aside
 -- Rows of the quarantine.
 SELECT id, source, row_number, symbol, interval, coalesce(repaired, raw) AS row,
-    ARRAY[open, high, low, close, volume] AS values, repaired IS NOT NULL AS is_repaired, reasons, state, created_at
+    ARRAY[open, high, low, close, volume] AS values, repaired IS NOT NULL AS is_repaired, reasons, state, created_at, import_id
 FROM quarantine
 WHERE ($1::bigint[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR symbol = $2)
   AND ($3::text IS NULL OR $3 = ANY (reasons)) AND ($4::text IS NULL OR state = $4) AND id > $5
@@ -221,7 +228,7 @@ ORDER BY id LIMIT $6
 -- name: select_aside
 -- The same rows, kept away from other writers.
 SELECT id, source, row_number, symbol, interval, coalesce(repaired, raw) AS row,
-    ARRAY[open, high, low, close, volume] AS values, repaired IS NOT NULL AS is_repaired, reasons, state, created_at
+    ARRAY[open, high, low, close, volume] AS values, repaired IS NOT NULL AS is_repaired, reasons, state, created_at, import_id
 FROM quarantine
 WHERE ($1::bigint[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR symbol = $2)
   AND ($3::text IS NULL OR $3 = ANY (reasons)) AND ($4::text IS NULL OR state = $4) AND id > $5
@@ -236,9 +243,230 @@ UPDATE quarantine SET repaired = $2, open = $3, high = $4, low = $5, close = $6,
 -- Rows that are dealt with.
 UPDATE quarantine SET state = $2, resolved_at = now() WHERE id = ANY ($1::bigint[]);
 
+-- name: note_accepted
+-- Of rows that landed, why they would not have, and who said that they are true.
+UPDATE quarantine AS old SET accepted = string_to_array(new.reasons, ','), accepted_by = $3
+FROM unnest($1::bigint[], $2::text[]) AS new (id, reasons)
+WHERE old.id = new.id;
+
 -- name: doubt_again
 -- Rows that went through the gate again and stay.
 UPDATE quarantine AS old
 SET reasons = string_to_array(new.reasons, ','), bar_time = coalesce(new.bar_time, old.bar_time)
 FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS new (id, reasons, bar_time)
 WHERE old.id = new.id;
+
+-- name: note_reading
+-- What the user said of new instruments, and how the source is read.
+UPDATE import_run SET listing = $2, reading = $3 WHERE id = $1;
+
+-- name: listings
+-- What the users of these imports said of new instruments.
+SELECT id, listing FROM import_run WHERE id = ANY ($1::uuid[]);
+
+-- name: add_change
+-- What this transaction does.
+INSERT INTO import_change (run_id, is_undo, interval, instruments, created, bars, actions)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: created_by
+-- The instruments that this import brought and that are still there.
+SELECT i.id, i.symbol FROM instrument i
+WHERE i.id IN (SELECT unnest(created) FROM import_change WHERE run_id = $1)
+ORDER BY i.id;
+
+-- name: brought_by_none
+-- Those of these instruments that imports brought, all of which were taken back, $2 among them.
+SELECT i.id FROM instrument i
+WHERE i.id = ANY ($1::integer[])
+  AND EXISTS (SELECT FROM import_change c WHERE c.instruments @> ARRAY[i.id] AND i.id = ANY (c.created))
+  AND NOT EXISTS (
+      SELECT FROM import_change c JOIN import_run r ON r.id = c.run_id
+      WHERE c.instruments @> ARRAY[i.id] AND i.id = ANY (c.created) AND r.status <> 'undone' AND r.id <> $2
+  )
+ORDER BY i.id;
+
+-- name: drop_empty
+-- Of these instruments, those without bars and actions go.
+DELETE FROM instrument i
+WHERE i.id = ANY ($1::integer[])
+  AND NOT EXISTS (SELECT FROM bar_1d WHERE instrument_id = i.id)
+  AND NOT EXISTS (SELECT FROM bar_1m WHERE instrument_id = i.id)
+  AND NOT EXISTS (SELECT FROM corporate_action WHERE instrument_id = i.id)
+RETURNING symbol;
+
+-- name: action_groups
+-- The actions of each instrument, day and kind that have any, as rows.
+SELECT a.instrument_id, a.ex_date, a.kind, jsonb_agg(to_jsonb(a)) AS rows
+FROM corporate_action a
+JOIN (SELECT DISTINCT * FROM unnest($1::integer[], $2::date[], $3::text[]) AS w (instrument_id, ex_date, kind)) AS wanted
+  USING (instrument_id, ex_date, kind)
+GROUP BY a.instrument_id, a.ex_date, a.kind;
+
+-- name: delete_action_groups
+-- All actions of these instruments, days and kinds.
+DELETE FROM corporate_action a
+USING unnest($1::integer[], $2::date[], $3::text[]) AS w (instrument_id, ex_date, kind)
+WHERE (a.instrument_id, a.ex_date, a.kind) = (w.instrument_id, w.ex_date, w.kind);
+
+-- name: insert_actions
+-- Actions as the rows they were.
+INSERT INTO corporate_action SELECT * FROM jsonb_populate_recordset(NULL::corporate_action, $1::jsonb)
+RETURNING instrument_id;
+
+-- name: runs
+-- Imports, the newest first; $1 a prefix of the id or NULL, $2 at most so many.
+SELECT id, source, sha256, interval, status, rows_total, rows_done, accepted, unchanged, corrected, quarantined,
+    error, started_at, finished_at, reading
+FROM import_run
+WHERE $1::text IS NULL OR id::text LIKE $1 || '%'
+ORDER BY started_at DESC, id DESC LIMIT $2;
+
+-- name: lock_runs
+-- The run to be taken back, kept from importers and from others who would take it back.
+SELECT status, interval, source, sha256 FROM import_run WHERE id = $1 FOR UPDATE;
+
+-- name: touched_by
+-- The instruments that this import changed and that are still there, kept from other writers.
+SELECT i.id, i.symbol FROM instrument i
+WHERE i.id IN (SELECT unnest(instruments || created) FROM import_change WHERE run_id = $1)
+ORDER BY i.id FOR UPDATE;
+
+-- name: changes
+-- All that was recorded of these instruments in an interval (NULL: of actions), the newest first.
+SELECT c.run_id, c.bars, c.actions, NOT c.is_undo AND r.status <> 'undone' AS is_claim
+FROM import_change c JOIN import_run r ON r.id = c.run_id
+WHERE c.instruments && $1::integer[] AND c.interval IS NOT DISTINCT FROM $2
+  AND (c.bars IS NOT NULL OR c.actions IS NOT NULL)
+ORDER BY c.id DESC;
+
+-- name: delete_1d
+-- These bars.
+DELETE FROM bar_1d b USING unnest($1::integer[], $2::date[]) AS w (instrument_id, session)
+WHERE b.instrument_id = w.instrument_id AND b.session = w.session;
+
+-- name: delete_1m
+-- These bars.
+DELETE FROM bar_1m b USING unnest($1::integer[], $2::timestamptz[]) AS w (instrument_id, ts)
+WHERE b.instrument_id = w.instrument_id AND b.ts = w.ts;
+
+-- name: hand_over_aside
+-- Rows aside that a later import of the same content has, too, belong to that one from now on.
+UPDATE quarantine q SET import_id = other.id
+FROM (
+    SELECT id FROM import_run WHERE sha256 = $2 AND id <> $1 AND status <> 'undone' ORDER BY started_at DESC LIMIT 1
+) AS other
+WHERE q.import_id = $1;
+
+-- name: drop_aside
+-- The rows aside of this import.
+DELETE FROM quarantine WHERE import_id = $1 RETURNING id;
+
+-- name: mark_undone
+-- The import was taken back.
+UPDATE import_run SET status = 'undone', updated_at = now(), finished_at = now() WHERE id = $1 RETURNING id;
+
+-- name: run_names
+-- What these imports were of.
+SELECT id, source FROM import_run WHERE id = ANY ($1::uuid[]);
+
+-- name: around_splits
+-- Of each split among the daily bars of these instruments, the closes on either side of it.
+SELECT i.symbol, i.adjusted, a.ex_date, a.value AS ratio, before.close AS before, after.close AS after
+FROM instrument i
+JOIN corporate_action a ON a.instrument_id = i.id AND a.kind = 'split'
+CROSS JOIN LATERAL (
+    SELECT close FROM bar_1d WHERE instrument_id = i.id AND session < a.ex_date AND session >= a.ex_date - 10
+    ORDER BY session DESC LIMIT 1
+) AS before
+CROSS JOIN LATERAL (
+    SELECT close FROM bar_1d WHERE instrument_id = i.id AND session >= a.ex_date AND session <= a.ex_date + 10
+    ORDER BY session LIMIT 1
+) AS after
+WHERE i.symbol = ANY ($1::text[])
+ORDER BY i.symbol, a.ex_date;
+
+-- name: set_terms
+-- What is taken out of the stored prices of these instruments, as of their newest bar.
+UPDATE instrument i SET adjusted = $2, version = version + 1, updated_at = now(),
+    adjusted_until = CASE WHEN $2 = 'none' THEN NULL ELSE greatest(
+        (SELECT max(session) FROM bar_1d WHERE instrument_id = i.id),
+        (SELECT max(ts)::date FROM bar_1m WHERE instrument_id = i.id),
+        DATE '1900-01-01'
+    ) END
+WHERE i.symbol = ANY ($1::text[]);
+
+-- name: change_instrument
+-- New values of one instrument; NULL = as it is.
+UPDATE instrument SET name = coalesce($2, name), exchange = coalesce($3, exchange), currency = coalesce($4, currency),
+    kind = coalesce($5, kind), version = version + 1, updated_at = now()
+WHERE id = $1;
+
+-- name: rename_instrument
+-- Another symbol.
+UPDATE instrument SET symbol = $2, version = version + 1, updated_at = now() WHERE id = $1;
+
+-- name: rename_aside
+-- The rows aside of a symbol go with the instrument.
+UPDATE quarantine SET symbol = $2 WHERE symbol = $1;
+
+-- name: add_alias
+-- Another symbol by which imports mean this instrument.
+INSERT INTO instrument_alias (alias, instrument_id) VALUES ($1, $2)
+ON CONFLICT (alias) DO UPDATE SET instrument_id = excluded.instrument_id;
+
+-- name: drop_alias
+-- The symbol is an instrument's own from now on.
+DELETE FROM instrument_alias WHERE alias = $1;
+
+-- name: move_aliases
+-- The other symbols of an instrument go with it into another one.
+UPDATE instrument_alias SET instrument_id = $2 WHERE instrument_id = $1;
+
+-- name: held_by
+-- What is stored of an instrument.
+SELECT (SELECT count(*) FROM bar_1d WHERE instrument_id = $1) + (SELECT count(*) FROM bar_1m WHERE instrument_id = $1) AS bars,
+       (SELECT count(*) FROM corporate_action WHERE instrument_id = $1) AS actions,
+       (SELECT count(*) FROM quarantine q JOIN instrument i ON i.symbol = q.symbol WHERE i.id = $1) AS aside;
+
+-- name: move_1d
+-- The daily bars of days that the other instrument has none of.
+UPDATE bar_1d b SET instrument_id = $2
+WHERE b.instrument_id = $1
+  AND NOT EXISTS (SELECT FROM bar_1d o WHERE o.instrument_id = $2 AND o.session = b.session);
+
+-- name: move_1m
+-- The minutes that the other instrument has not.
+UPDATE bar_1m b SET instrument_id = $2
+WHERE b.instrument_id = $1 AND NOT EXISTS (SELECT FROM bar_1m o WHERE o.instrument_id = $2 AND o.ts = b.ts);
+
+-- name: move_actions
+-- The actions of days and kinds that the other instrument has none of.
+UPDATE corporate_action a SET instrument_id = $2
+WHERE a.instrument_id = $1 AND NOT EXISTS (
+    SELECT FROM corporate_action o WHERE o.instrument_id = $2 AND o.ex_date = a.ex_date AND o.kind = a.kind
+);
+
+-- name: clear_1d
+-- All daily bars of an instrument.
+DELETE FROM bar_1d WHERE instrument_id = $1;
+
+-- name: clear_1m
+-- All minutes of an instrument.
+DELETE FROM bar_1m WHERE instrument_id = $1;
+
+-- name: clear_actions
+-- All actions of an instrument.
+DELETE FROM corporate_action WHERE instrument_id = $1;
+
+-- name: clear_aside
+-- All rows aside of a symbol.
+DELETE FROM quarantine WHERE symbol = $1 RETURNING id;
+
+-- name: delete_instrument
+-- One instrument.
+DELETE FROM instrument WHERE id = $1;
+
+-- name: find_instrument
+-- One instrument by its own symbol, kept from other writers.
+SELECT id, symbol, name, exchange, currency, kind, adjusted FROM instrument WHERE symbol = $1 FOR UPDATE;

@@ -1,34 +1,24 @@
 """How a file is read, said before its first row lands: each point given by the user, or assumed and why."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from stock_analysis.domain.bars import Interval
+from stock_analysis.domain.currencies import minor_unit
+from stock_analysis.domain.instruments import Exchange
 from stock_analysis.ingest.columns import Columns
 from stock_analysis.ingest.forms import ADJUSTED_CLOSE, Adjusted
 from stock_analysis.ingest.guesses import Sample, Times
+from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.numbers import DecimalMark, parse_number
+from stock_analysis.ingest.rows import Listed, Stated
 from stock_analysis.ingest.tables import Table
+from stock_analysis.ingest.terms import TERMS
 
-TERMS = {
-    "none": "as traded",
-    "split": "adjusted for splits",
-    "all": "adjusted for splits and dividends",
-}
 _ORDERS = {"ymd": "year first", "dmy": "day first", "mdy": "month first"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """One point of how a source is read. why: what an assumption rests on."""
-
-    what: str
-    value: str
-    given: bool = False
-    why: str = ""
 
 
 def describe(
@@ -135,3 +125,31 @@ def _ratios(closes: Sequence[str], adjusted: Sequence[str]) -> "np.typing.NDArra
     pairs = [(parse_number(one), parse_number(other)) for one, other in zip(closes, adjusted, strict=False)]
     found = [b / a for a, b in pairs if a and b and np.isfinite(a) and np.isfinite(b)]
     return np.array(found, np.float64)
+
+
+def describe_instruments(
+    listed: Sequence[Listed], created: Collection[str], listing: Listing, exchanges: Mapping[str, Exchange]
+) -> list[Stated]:
+    """Exchange, currency and clock of the instruments read so far, told once where all share them."""
+    new = [one for one in listed if one.symbol in created]
+    why = listing.place(new[0].symbol, exchanges).because if new else ""
+    known = not new
+    places = _told(f"{one.exchange}, {exchanges[one.exchange].name}" for one in listed)
+    zones = _told(exchanges[one.exchange].timezone for one in listed)
+    moneys = _told(_money(one.currency) for one in listed)
+    return [
+        Stated("exchange", places, known or listing.exchange is not None, why),
+        Stated("currency", moneys, known or listing.currency is not None, "the exchange's"),
+        Stated("exchange clock", zones, known or listing.exchange is not None, "the exchange's"),
+    ]
+
+
+def _told(values: Iterable[str]) -> str:
+    counts = Counter(values)
+    shown = [value if len(counts) == 1 else f"{value} ({count})" for value, count in counts.most_common(3)]
+    return "; ".join(shown) + ("; ..." if len(counts) > len(shown) else "")
+
+
+def _money(currency: str) -> str:
+    unit = minor_unit(currency)
+    return f"{currency}, {unit.name}: {unit.per_major} are 1 {unit.major}" if unit else currency

@@ -21,12 +21,15 @@ from stock_analysis.domain.actions import (
 )
 from stock_analysis.domain.bars import PRICE_COLUMNS, IntArray, Interval
 from stock_analysis.domain.calendars import Changes, SessionChange
-from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
+from stock_analysis.domain.errors import InvalidInputError, StockAnalysisError, UnavailableError
 from stock_analysis.domain.instruments import Exchange, Instrument
-from stock_analysis.ingest.ports import StoreInterruptedError
+from stock_analysis.ingest.forms import Adjusted
+from stock_analysis.ingest.journal import Change, pack
+from stock_analysis.ingest.ports import ActionGroups, StoreInterruptedError
 from stock_analysis.ingest.rows import (
     BAR,
     SPLIT,
+    AroundSplit,
     Counts,
     KeptAside,
     Listed,
@@ -35,6 +38,7 @@ from stock_analysis.ingest.rows import (
     Rows,
     Run,
     Selection,
+    Stated,
 )
 from stock_analysis.kit.db import CONNECTION_ERRORS, copy_rows, fetch_rows, load_queries
 
@@ -54,7 +58,7 @@ _INTERRUPTED = (*CONNECTION_ERRORS, asyncpg.TransactionRollbackError)
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Errors of the driver as errors of the platform."""
     try:
         yield
@@ -80,7 +84,7 @@ class PostgresPriceStore:
 
     async def exchanges(self) -> dict[str, Exchange]:
         """All exchanges by MIC."""
-        with _translated():
+        with translated():
             rows = await self._pool.fetch(SQL["exchanges"])
             changes = await self._pool.fetch(SQL["calendar_changes"])
         by_calendar = {
@@ -91,23 +95,65 @@ class PostgresPriceStore:
 
     async def listed(self, symbols: Collection[str]) -> dict[str, Listed]:
         """The stored instruments among these symbols."""
-        with _translated():
+        with translated():
             rows = await self._pool.fetch(SQL["listed"], list(symbols))
         return {row["symbol"]: Listed(**row) for row in rows}
 
-    async def add_instruments(self, instruments: Sequence[Instrument], *, update: bool = False) -> list[str]:
-        """Store those that are missing; update: also change those that differ. Returns whom it touched."""
+    async def add_instruments(
+        self, instruments: Sequence[Instrument], *, update: bool = False, run_id: UUID | None = None
+    ) -> list[str]:
+        """Store those that are missing; update: also change those that differ. Returns whom it touched.
+
+        run_id: the import that brings them, to be recorded.
+        """
         columns = [[getattr(one, name) for one in instruments] for name in Instrument.__slots__]
-        with _translated():
+        with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 touched = await connection.fetch(SQL["add_instruments"], *columns)
                 if update:
                     touched += await connection.fetch(SQL["update_instruments"], *columns)
+                elif run_id is not None and touched:
+                    created = [row["id"] for row in touched]
+                    await connection.execute(
+                        SQL["add_change"], run_id, False, None, created, created, None, None
+                    )
         return [row["symbol"] for row in touched]
+
+    async def drop_empty(self, run_id: UUID) -> list[str]:
+        """Remove the instruments that this import brought and that have neither bars nor actions."""
+        with translated():
+            async with self._pool.acquire() as connection, connection.transaction():
+                created = await connection.fetch(SQL["created_by"], run_id)
+                ids = [row["id"] for row in created]
+                await connection.execute(SQL["lock_instruments"], ids, timeout=TIMEOUT_S)
+                return [row["symbol"] for row in await connection.fetch(SQL["drop_empty"], ids)]
+
+    async def around_splits(self, symbols: Collection[str]) -> list[AroundSplit]:
+        """The prices on either side of each split of these instruments that lies among their daily bars."""
+        with translated():
+            rows = await self._pool.fetch(SQL["around_splits"], list(symbols))
+        return [AroundSplit(**row) for row in rows]
+
+    async def set_terms(self, symbols: Collection[str], terms: Adjusted) -> None:
+        """Record what is taken out of the stored prices of these instruments, as of their newest bar."""
+        with translated():
+            await self._pool.execute(SQL["set_terms"], list(symbols), terms)
+
+    async def note_reading(self, run_id: UUID, listing: dict[str, str], reading: Sequence[Stated]) -> None:
+        """Record what the user said of new instruments, and how the source is read."""
+        stated = orjson.dumps(list(reading)).decode()
+        with translated():
+            await self._pool.execute(SQL["note_reading"], run_id, orjson.dumps(listing).decode(), stated)
+
+    async def listings(self, run_ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+        """What the users of these imports said of new instruments."""
+        with translated():
+            rows = await self._pool.fetch(SQL["listings"], list(run_ids))
+        return {row["id"]: orjson.loads(row["listing"]) for row in rows}
 
     async def open_run(self, source: str, sha256: bytes, interval: str, rows_total: int) -> Run:
         """The newest run of the same content if it was not finished, else a new one."""
-        with _translated():
+        with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 found = await connection.fetchrow(SQL["unfinished_run"], sha256)
                 if found:
@@ -115,34 +161,34 @@ class PostgresPriceStore:
                 else:
                     run = (uuid4(), source, sha256, interval, rows_total)
                     row = await connection.fetchrow(SQL["add_run"], *run)
-        return _run(row)
+        return run_of(row)
 
     async def close_run(self, run_id: UUID, error: str | None = None) -> Run:
         """Record that the import is done, or why it failed."""
-        with _translated():
-            return _run(await self._pool.fetchrow(SQL["close_run"], run_id, error))
+        with translated():
+            return run_of(await self._pool.fetchrow(SQL["close_run"], run_id, error))
 
     async def is_done(self, sha256: bytes) -> bool:
         """Whether this content was imported to its end before."""
-        with _translated():
+        with translated():
             return bool(await self._pool.fetchval(SQL["is_done"], sha256))
 
     async def numbers_aside(self, sha256: bytes) -> IntArray:
         """The row numbers of this content that are in the quarantine, ascending."""
-        with _translated():
+        with translated():
             rows = await self._pool.fetch(SQL["numbers_aside"], sha256)
         return np.array([row[0] for row in rows], np.int64)
 
     async def list_aside(self, selection: Selection) -> list[KeptAside]:
         """Rows of the quarantine, by id."""
-        with _translated():
+        with translated():
             rows = await self._pool.fetch(SQL["list_aside"], *_conditions(selection))
         return [_aside(row) for row in rows]
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresPriceWriter"]:
         """A transaction, committed at the end of the block, undone if an exception leaves it."""
-        with _translated():
+        with translated():
             async with self._pool.acquire() as connection, connection.transaction():
                 yield PostgresPriceWriter(connection)
 
@@ -154,18 +200,25 @@ class PostgresPriceWriter:
         self._connection = connection
 
     async def lock_run(self, run_id: UUID) -> int:
-        """Keep other importers of this run away; returns its rows_done."""
-        done: int = await self._connection.fetchval(SQL["lock_run"], run_id, timeout=TIMEOUT_S)
+        """Keep other importers of this run away; returns its rows_done. Raises InvalidInputError if it was
+        taken back."""
+        done: int | None = await self._connection.fetchval(SQL["lock_run"], run_id, timeout=TIMEOUT_S)
+        if done is None:
+            raise InvalidInputError("this import was taken back while it ran; run it again to begin anew")
         return done
 
     async def lock_instruments(self, ids: Sequence[int]) -> None:
         """Keep other writers of these instruments away."""
-        await self._connection.execute(SQL["lock_instruments"], list(ids), timeout=TIMEOUT_S)
+        found = await self._connection.fetch(SQL["lock_instruments"], list(ids), timeout=TIMEOUT_S)
+        if len(found) < len(ids):
+            raise InvalidInputError(
+                "an instrument was removed while its rows were on their way; run the same command again"
+            )
 
     async def stored(self, interval: Interval, ranges: Rows, beside: int) -> Rows:
         """The stored bars of these RANGEs, with so many beside each, as BAR, ascending, none twice."""
         instruments = ranges["instrument"].tolist()
-        ends = [_times(interval, ranges[name]) for name in ("first", "last")]
+        ends = [bar_times(interval, ranges[name]) for name in ("first", "last")]
         wire = await fetch_rows(
             self._connection, SQL[f"stored_{interval}"], instruments, *ends, beside, columns=_wire(interval)
         )
@@ -174,7 +227,7 @@ class PostgresPriceWriter:
     async def doubted(self, interval: Interval, ranges: Rows) -> Rows:
         """Bars in the quarantine for nothing but a jump, in the RANGEs, as BAR in any order."""
         instruments = ranges["instrument"].tolist()
-        ends = [_times(Interval.M1, ranges[name]) for name in ("first", "last")]
+        ends = [bar_times(Interval.M1, ranges[name]) for name in ("first", "last")]
         rows = await self._connection.fetch(SQL["doubted"], interval.value, instruments, *ends)
         return np.array([(row[0], _seconds(row[1]), *row[2:]) for row in rows], BAR)
 
@@ -240,10 +293,39 @@ class PostgresPriceWriter:
         )
         return {row["row_number"] for row in found}
 
+    async def journal(self, run_id: UUID, interval: Interval, change: Change) -> None:
+        """Record what this transaction does to bars."""
+        await self.add_change(run_id, interval.value, change.instruments, bars=pack(change))
+
+    async def add_change(
+        self,
+        run_id: UUID,
+        interval: str | None,
+        instruments: Sequence[int],
+        *,
+        bars: bytes | None = None,
+        actions: str | None = None,
+        is_undo: bool = False,
+    ) -> None:
+        """Record a change of an import, or the taking back of one."""
+        await self._connection.execute(
+            SQL["add_change"], run_id, is_undo, interval, list(instruments), [], bars, actions
+        )
+
+    async def action_groups(self, keys: Sequence[ActionKey]) -> ActionGroups:
+        """The stored actions of each instrument, day and kind, as rows; those without any left out."""
+        return await fetch_action_groups(self._connection, keys)
+
+    async def journal_actions(self, run_id: UUID, before: ActionGroups, after: ActionGroups) -> None:
+        """Record what this transaction does to actions."""
+        if before or after:
+            instruments = sorted({key[0] for key in (*before, *after)})
+            await self.add_change(run_id, None, instruments, actions=pack_actions(before, after))
+
     async def advance(self, run_id: UUID, counts: Counts) -> Run:
         """Record that so many more rows are safe."""
         numbers = (counts.rows, counts.accepted, counts.unchanged, counts.corrected, counts.quarantined)
-        return _run(await self._connection.fetchrow(SQL["advance"], run_id, *numbers))
+        return run_of(await self._connection.fetchrow(SQL["advance"], run_id, *numbers))
 
     async def bump(self, ids: Sequence[int]) -> None:
         """Give these instruments a new version."""
@@ -261,6 +343,11 @@ class PostgresPriceWriter:
     async def settle_aside(self, ids: Sequence[int], state: str) -> None:
         """Close rows of the quarantine: replayed or dismissed."""
         await self._connection.execute(SQL["settle_aside"], list(ids), state)
+
+    async def note_accepted(self, reasons: Mapping[int, list[str]], by: str) -> None:
+        """Record of rows that landed why they would not have, and who said that they are true."""
+        joined = [",".join(names) for names in reasons.values()]
+        await self._connection.execute(SQL["note_accepted"], list(reasons), joined, by)
 
     async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
         """Give rows that stay in the quarantine their reasons, and their times where known."""
@@ -304,7 +391,8 @@ def _unwired(interval: Interval, wire: Rows) -> Rows:
     return bars[np.append(True, ~again)] if len(bars) else bars
 
 
-def _times(interval: Interval, t: IntArray) -> list[date] | list[datetime]:
+def bar_times(interval: Interval, t: IntArray) -> list[date] | list[datetime]:
+    """Times of bars as the database has them."""
     instants = [_instant(one) for one in t.tolist()]
     return [one.date() for one in instants] if interval is Interval.D1 else instants
 
@@ -358,7 +446,8 @@ def _change(row: asyncpg.Record) -> SessionChange:
     return SessionChange(_seconds(row["day"]), opens, closes)
 
 
-def _run(row: asyncpg.Record) -> Run:
+def run_of(row: asyncpg.Record) -> Run:
+    """A run as recorded."""
     counts = Counts(
         *(row[name] for name in ("rows_done", "accepted", "unchanged", "corrected", "quarantined"))
     )
@@ -368,3 +457,23 @@ def _run(row: asyncpg.Record) -> Run:
 
 def _aside(row: asyncpg.Record) -> KeptAside:
     return KeptAside(**(dict(row) | {"row": orjson.loads(row["row"]), "values": tuple(row["values"])}))
+
+
+async def fetch_action_groups(connection: asyncpg.Connection, keys: Sequence[ActionKey]) -> ActionGroups:
+    """The stored actions of each instrument, day and kind, as rows; those without any left out."""
+    columns = [[key[place] for key in keys] for place in range(3)]
+    rows = await connection.fetch(SQL["action_groups"], *columns)
+    return {
+        (row["instrument_id"], row["ex_date"], ActionKind(row["kind"])): orjson.loads(row["rows"])
+        for row in rows
+    }
+
+
+def pack_actions(before: ActionGroups, after: ActionGroups) -> str:
+    """Actions before and after as JSON: [[instrument, day, kind, before, after], ...]."""
+    keys = sorted({*before, *after})
+    return _dumped([[*key, before.get(key, []), after.get(key, [])] for key in keys])
+
+
+def _dumped(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import numpy as np
@@ -78,12 +78,39 @@ def time_text(interval: Interval, t: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """One point of how a source is read. given: by the user; else why tells what the assumption rests on."""
+
+    what: str
+    value: str
+    given: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
-    """A stored instrument."""
+    """A stored instrument. adjusted: what is taken out of its stored prices already, None = nobody said."""
 
     id: int
     symbol: str
     exchange: str
+    currency: str
+    adjusted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AroundSplit:
+    """A split among the daily bars of an instrument. before, after: the closes on either side of it.
+
+    adjusted: what is said to be taken out of the stored prices, None = nobody said.
+    """
+
+    symbol: str
+    adjusted: str | None
+    ex_date: date
+    ratio: float
+    before: float
+    after: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +152,15 @@ class Report:
     seconds: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
+    reading: list[Stated] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def landed(self) -> int:
+        """How many rows are stored as they are in the source."""
+        counts = self.run.counts
+        return counts.accepted + counts.unchanged + counts.corrected
 
 
 @dataclass
@@ -169,6 +205,7 @@ class KeptAside:
     reasons: list[str]
     state: str
     created_at: datetime
+    import_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from stock_analysis.domain.actions import ActionKind, CorporateAction
 from stock_analysis.domain.bars import Bars, BoolArray, IntArray, Interval
+from stock_analysis.domain.currencies import parse_currency
 from stock_analysis.domain.errors import ProviderError
 from stock_analysis.domain.instruments import Instrument, parse_symbol
 from stock_analysis.ingest.ports import Fetched
@@ -171,7 +172,7 @@ def _instrument(symbol: str, meta: dict[str, Any]) -> Instrument:
         symbol=stored_symbol(symbol),
         name=meta.get("longName") or meta.get("shortName") or symbol,
         exchange=EXCHANGES[code],
-        currency="GBX" if meta["currency"] == "GBp" else meta["currency"],
+        currency=parse_currency(meta["currency"]),
         kind=KINDS[quoted],
     )
 

@@ -31,6 +31,7 @@ class Defect(IntFlag):
     MISALIGNED = 512
     DUPLICATE = 1024
     JUMP = 2048
+    HALTED = 4096
 
     @property
     def reasons(self) -> list[str]:
@@ -45,15 +46,17 @@ def inspect_values(
 
     open_, high, low, close: (n,) float64, price units; volume: (n,); NaN = the source had nothing there.
     Returns (n,) uint16 of Defect: MISSING, NOT_FINITE (infinite), NOT_POSITIVE (a price of 0 or less),
-    NEGATIVE_VOLUME, OHLC_ORDER. The order is judged only where all four prices are positive numbers; it is
-    broken when the high lies below, or the low above, another price by more than ORDER_TOLERANCE of it.
+    NEGATIVE_VOLUME, OHLC_ORDER, HALTED (a close, a volume of 0 and zeros: how exchanges write a day without
+    trading). The order is judged only where all four prices are positive numbers; it is broken when the high
+    lies below, or the low above, another price by more than ORDER_TOLERANCE of it.
     Empty input gives empty output. Inputs unchanged. Source: docs/numerics.md#quality-gate.
     """
     prices = np.stack([open_, high, low, close]) if len(close) else np.empty((4, 0))
     missing = np.isnan(prices).any(axis=0) | np.isnan(volume)
     infinite = np.isinf(prices).any(axis=0) | np.isinf(volume)
-    not_positive = (prices <= 0).any(axis=0)
-    judged = np.isfinite(prices).all(axis=0) & ~not_positive
+    halted = (prices[:3] == 0).all(axis=0) & (prices[3] > 0) & (volume == 0)
+    not_positive = (prices <= 0).any(axis=0) & ~halted
+    judged = np.isfinite(prices).all(axis=0) & ~not_positive & ~halted
     slack = ORDER_TOLERANCE * np.where(judged, close, 0.0)
     disordered: BoolArray = (high < prices.max(axis=0) - slack) | (low > prices.min(axis=0) + slack)
     return _mask(
@@ -63,6 +66,7 @@ def inspect_values(
         (Defect.NOT_POSITIVE, not_positive),
         (Defect.NEGATIVE_VOLUME, volume < 0),
         (Defect.OHLC_ORDER, judged & disordered),
+        (Defect.HALTED, halted),
     )
 
 
@@ -139,13 +143,18 @@ def find_jumps(
     - its high is above, or its low below, its own and both neighbours' closes by more than the ratio.
     A first or lonely bar is never found. Inputs unchanged. Source: docs/numerics.md#quality-gate.
     """
-    limit, x = np.log(ratio), np.log(close)
+    limit, x = np.log(ratio), _log(close)
     series = _Series(instrument, t, x, gap_s)
     spike = np.zeros(len(t), np.bool_)
     for pairs in _WIDTHS:
         contradicted, supported = series.verdicts(pairs, limit)
         spike = np.where(contradicted | supported, contradicted & ~supported, spike)
-    return spike | series.unconfirmed(limit) | _extreme(series, np.log(high), np.log(low), limit)
+    return spike | series.unconfirmed(limit) | _extreme(series, _log(high), _log(low), limit)
+
+
+def _log(prices: FloatArray) -> FloatArray:
+    """Logarithms; NaN of what has none, which agrees with nothing and contradicts nothing."""
+    return np.log(prices, out=np.full(len(prices), np.nan), where=prices > 0)
 
 
 class _Series:
@@ -181,12 +190,13 @@ class _Series:
         return contradicted, supported
 
     def unconfirmed(self, limit: float) -> BoolArray:
-        """The newest bar of each instrument where no near bar before it agrees."""
+        """The newest bar of each instrument where no near bar before it agrees; 0 and less have no say."""
         last = np.ones(len(self.x), np.bool_)
         last[:-1] = self._instrument[1:] != self._instrument[:-1]
         before = np.stack([self.shifted(rows) for rows in range(1, SPIKE_BARS + 1)])
         agree = np.abs(before - self.x) <= limit
-        return np.asarray(last & ~np.isnan(before).all(axis=0) & ~agree.any(axis=0))
+        known = ~np.isnan(self.x) & ~np.isnan(before).all(axis=0)
+        return np.asarray(last & known & ~agree.any(axis=0))
 
 
 def _extreme(series: _Series, high: FloatArray, low: FloatArray, limit: float) -> BoolArray:

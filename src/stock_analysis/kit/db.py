@@ -34,7 +34,7 @@ class Role(StrEnum):
     """What a connection is for; each has a role of the database with the rights that it needs."""
 
     OWNER = "owner"
-    """Migrations and the administration of API keys."""
+    """Migrations, the administration of API keys, and what deletes: taking imports back, instruments."""
     WRITER = "writer"
     """Imports."""
     READER = "reader"

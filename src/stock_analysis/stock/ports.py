@@ -1,7 +1,7 @@
 """What the stock-service needs of the world."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import Bars, Interval
 from stock_analysis.domain.calendars import Calendar, Changes, load_calendar
 from stock_analysis.domain.instruments import Instrument
+from stock_analysis.domain.terms import Terms, still_to_apply
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Listing:
     timezone: str
     calendar: str
     extended: tuple[time, time] | None
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Snapshot:
     changes: Changes
     actions: Sequence[CorporateAction]
     quarantined: int
+
+    @property
+    def applicable(self) -> Sequence[CorporateAction]:
+        """The actions that the stored prices have not gone through yet."""
+        return still_to_apply(self.actions, self.listing.terms)
 
     def calendar(self) -> Calendar:
         """The calendar of the exchange, corrected; the first one of a process takes up to 3 s."""

@@ -16,6 +16,7 @@ from stock_analysis.domain.bars import Bars, Interval
 from stock_analysis.domain.calendars import SessionChange
 from stock_analysis.domain.errors import UnavailableError, UnknownInstrumentError
 from stock_analysis.domain.instruments import Instrument
+from stock_analysis.domain.terms import AS_TRADED, Terms
 from stock_analysis.kit.db import CONNECTION_ERRORS, fetch_rows, load_queries
 from stock_analysis.stock.ports import Listing, QuarantinedRow, Snapshot, Summary
 
@@ -162,6 +163,7 @@ def _listing(symbol: str, row: asyncpg.Record | None) -> Listing:
         timezone=row["timezone"],
         calendar=row["calendar"],
         extended=None if None in extended else extended,
+        terms=Terms(row["adjusted"] or AS_TRADED, row["adjusted_until"]),
     )
 
 

@@ -62,7 +62,7 @@ def series(
     if interval.is_intraday:
         return _intraday(snapshot, interval, adjustment, hours)
     days = _days(snapshot)
-    bars = adjust(days.bars, snapshot.actions, adjustment, UTC)
+    bars = adjust(days.bars, snapshot.applicable, adjustment, UTC)
     if interval is Interval.D1 or not len(bars):
         return _of_sessions(bars, days.source)
     calendar = snapshot.calendar()
@@ -144,7 +144,7 @@ def _days(snapshot: Snapshot) -> Series:
 
 def _intraday(snapshot: Snapshot, interval: Interval, adjustment: Adjustment, hours: Hours) -> Series:
     zone = ZoneInfo(snapshot.listing.timezone)
-    bars = adjust(snapshot.minutes, snapshot.actions, adjustment, zone)
+    bars = adjust(snapshot.minutes, snapshot.applicable, adjustment, zone)
     if not len(bars) or (interval is Interval.M1 and snapshot.listing.extended is None):
         return Series(bars, np.full(len(bars), _MINUTES), np.full(len(bars), _REGULAR))
     calendar = snapshot.calendar()

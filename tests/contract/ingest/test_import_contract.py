@@ -374,6 +374,7 @@ async def test_a_source_that_breaks_off_keeps_what_was_read_and_says_why(
 
     class Broken:
         name, sha256, interval, rows_total = source.name, b"b" * 32, source.interval, source.rows_total
+        stated, terms, terms_given = source.stated, source.terms, source.terms_given
 
         def batches(self) -> object:
             for number, batch in enumerate(source.batches()):
@@ -453,7 +454,9 @@ async def test_what_a_provider_fetched_takes_the_same_way(store: PriceStore) -> 
     assert len(await store.list_aside(Selection())) == 1
 
 
-async def test_a_folder_brings_instruments_then_actions_then_bars(store: PriceStore, tmp_path: Path) -> None:
+async def test_a_folder_brings_instruments_then_bars_then_actions_that_explain_jumps(
+    store: PriceStore, tmp_path: Path
+) -> None:
     (tmp_path / "instruments.csv").write_text("symbol,name,exchange,currency\nTEST,Test,XNAS,USD\n")
     (tmp_path / "actions.csv").write_text(
         f"symbol,ex_date,kind,value\nTEST,{DAYS[6]},split,50\nELSE,2020-01-02,split,2\nTEST,soon,split,2\n"
@@ -462,14 +465,16 @@ async def test_a_folder_brings_instruments_then_actions_then_bars(store: PriceSt
     (tmp_path / "notes.md").write_text("not prices")
     imported = await import_path(service(store), tmp_path, FileOptions(), Listing())
     assert imported.instruments == ["TEST"]
-    assert [counts(one) for one in imported.reports] == [(1, 0, 0, 2), (7, 0, 0, 0)]
+    assert [counts(one) for one in imported.reports] == [(6, 0, 0, 1), (1, 0, 0, 2)]
+    assert imported.reports[1].notes == ["TEST: 1 bars aside for a jump landed"]
+    assert list((await closes(store)).values()) == [500.0] * 6 + [10.0]
     assert (await store.listed(["TEST"]))["TEST"].exchange == "XNAS"
     assert sorted(row.reasons[0] for row in await store.list_aside(Selection())) == [
         "unknown_instrument",
         "unparsable",
     ]
     again = await import_path(service(store), tmp_path, FileOptions(), Listing())
-    assert [counts(one) for one in again.reports] == [(0, 1, 0, 2), (0, 7, 0, 0)]
+    assert [counts(one) for one in again.reports] == [(0, 7, 0, 0), (0, 1, 0, 2)]
     skipped = await import_path(service(store), tmp_path, FileOptions(), Listing(), skip_done=True)
     assert skipped.reports == []
 
@@ -483,7 +488,7 @@ async def test_files_of_a_folder_do_not_wait_for_one_that_cannot_be_read(
     (tmp_path / "c.parquet").write_bytes(b"PAR1 not PAR1")
     imported = await import_path(service(store), tmp_path, FileOptions(), Listing())
     assert [counts(one) for one in imported.reports] == [(1, 0, 0, 0)]
-    assert [reason.split()[0] for reason in imported.unreadable] == ["actions.csv", "a.csv", "c.parquet"]
+    assert [reason.split()[0] for reason in imported.unreadable] == ["a.csv", "c.parquet", "actions.csv"]
     with pytest.raises(InvalidInputError, match="is empty"):
         await import_path(service(store), tmp_path / "a.csv", FileOptions(), Listing())
 
@@ -544,7 +549,7 @@ async def test_a_true_jump_lands_when_the_user_says_so(store: PriceStore, tmp_pa
     values = [10, 10, 1000, 10, 10, 10, 10]
     await take(store, write(tmp_path, [line(day, close=v) for day, v in zip(DAYS, values, strict=True)]))
     assert (await quarantine(store).replay(Selection())).stayed == 1
-    assert (await quarantine(store).replay(Selection(), accept_jumps=True)).accepted == 1
+    assert (await quarantine(store).replay(Selection(), accepted=["jump"])).accepted == 1
     assert (await closes(store))[DAYS[2]] == 1000.0
 
 
@@ -567,14 +572,13 @@ async def test_replayed_minutes_stay_at_their_instants(store: PriceStore, tmp_pa
     assert list(found) == ["2024-07-02T13:30:00", "2024-07-02T13:31:00", "2024-07-02T13:32:00"]
 
 
-async def test_replayed_actions_land_once_their_instrument_is_known(
-    store: PriceStore, tmp_path: Path
-) -> None:
+async def test_actions_that_came_first_land_with_their_instrument(store: PriceStore, tmp_path: Path) -> None:
     split = CorporateAction(date(2020, 1, 2), ActionKind.SPLIT, 2.0, "test")
     await service(store).import_actions("actions.csv", b"a" * 32, [("TEST", split)])
     assert (await quarantine(store).replay(Selection())).reasons == {"unknown_instrument": 1}
-    await take(store, write(tmp_path, [line(DAYS[0])]))
-    assert (await quarantine(store).replay(Selection())).accepted == 1
+    report = await take(store, write(tmp_path, [line(DAYS[0])]))
+    assert report.notes == ["TEST: 1 actions that came first landed"]
+    assert await store.list_aside(Selection()) == []
     number = (await store.listed(["TEST"]))["TEST"].id
     async with store.transaction() as writer:
         assert (await writer.splits([number])).tolist() == [(number, epoch("2020-01-02"), 2.0)]

@@ -14,7 +14,7 @@ from stock_analysis.testing.postgres import PostgresCluster
 from tests.integration.ingest.importer import Importer
 from tests.zygote import Zygote
 
-OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 4, 130
+OK, FAILED, USAGE, NOTHING_LANDED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 HEADER = "symbol,date,open,high,low,close,volume\n"
 
 
@@ -270,3 +270,63 @@ def test_cells_of_the_quarantine_are_shown_and_not_obeyed(
     code, output = importer.run("quarantine", *arguments)
     assert (code, "owned" in output, "[bold]" in output) == (OK, True, True)
     assert all(one.isprintable() or one == "\n" for one in output)
+
+
+def test_the_reading_is_said_before_the_first_row_lands(importer: Importer, tmp_path: Path) -> None:
+    code, output = importer.run("import", write(tmp_path, 3), "--exchange", "XNAS")
+    assert code == OK
+    assert output.index("prices.csv is read as:") < output.index("rows safe")
+    words = " ".join(output.split())
+    assert "exchange XNAS, Nasdaq (given)" in words
+    assert "currency USD (assumed: the exchange's)" in words
+    assert "interval 1d (assumed: no time of day)" in words
+    assert "columns symbol = symbol, when = date, open = open" in words
+
+
+def test_a_dry_run_says_what_it_would_do_and_stores_nothing(importer: Importer, tmp_path: Path) -> None:
+    path = write(tmp_path, 12)
+    code, output = importer.run("import", path, "--dry-run")
+    assert (code, "nothing was stored" in output, "accepted" in output) == (OK, True, False)
+    assert output.count("2015-01-") == 10
+    code, output = importer.run("import", path, "--dry-run", "--json")
+    (found,) = json.loads(output)
+    assert (code, len(found["rows"]), found["rows"][0]["when"]) == (OK, 10, "2015-01-02")
+    assert importer.run("runs", "list") == (OK, "nothing was imported yet\n")
+
+
+def test_where_no_row_lands_the_command_ends_with_3(importer: Importer, tmp_path: Path) -> None:
+    path = tmp_path / "NONE.csv"
+    path.write_text("date,open,high,low,close,volume\n2015-01-03,1,2,0.5,1,1\n")
+    code, output = importer.run("import", path)
+    assert (code, output.splitlines()[-1]) == (NOTHING_LANDED, "stock-analysis: no row landed")
+    assert "new instruments" not in output
+    code, output = importer.run("import", write(tmp_path, 3, "TEST,2015-01-04,1,1,1,1,1\n"))
+    assert code == OK
+
+
+def test_a_column_is_named_by_an_option(importer: Importer, tmp_path: Path) -> None:
+    path = tmp_path / "ACME.csv"
+    path.write_text("date,open,high,low,close,Traded Qty\n2015-01-02,1,2,0.5,1,7\n")
+    code, output = importer.run("import", path)
+    assert (code, '--column "volume=Traded Qty"' in output) == (FAILED, True)
+    code, output = importer.run("import", path, "--column", "volume=Traded Qty")
+    assert (code, "1 accepted" in output, "volume = Traded Qty" in output) == (OK, True, True)
+    assert importer.run("import", path, "--column", "volume")[0] == USAGE
+    assert importer.run("import", path, "--column", "price=Close")[0] == FAILED
+
+
+def test_imports_are_listed_shown_and_taken_back(importer: Importer, tmp_path: Path) -> None:
+    importer.run("import", write(tmp_path, 5, "TEST,2015-01-04,1,1,1,1,1\n"))
+    code, output = importer.run("runs", "list")
+    assert (code, "prices.csv" in output) == (OK, True)
+    code, output = importer.run("runs", "list", "--json")
+    (found,) = json.loads(output)
+    assert (found["accepted"], found["quarantined"], found["status"]) == (5, 1, "done")
+    code, output = importer.run("runs", "show", found["id"][:6])
+    assert (code, "prices.csv is read as:" in output, "5 accepted" in output) == (OK, True, True)
+    code, output = importer.run("runs", "undo", "last")
+    assert (code, "5 bars removed" in output, "instruments removed: TEST" in output) == (OK, True, True)
+    code, output = importer.run("runs", "undo", "last")
+    assert (code, "was taken back before" in output) == (FAILED, True)
+    code, output = importer.run("runs", "show", "zzz")
+    assert (code, "is no import" in output) == (FAILED, True)

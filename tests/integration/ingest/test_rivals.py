@@ -120,7 +120,7 @@ async def test_replayed_rows_are_written_as_they_were_judged(
     assert await closes(pool) == bars.close[:19].tolist()
     beset = Beset(store, lambda: take(store, "rival", bars))
     quarantine = QuarantineService(beset)  # type: ignore[arg-type]  # like a store
-    report = await quarantine.replay(Selection(), accept_jumps=True)
+    report = await quarantine.replay(Selection(), accepted=["jump"])
     assert beset.came is not None
     assert (report.accepted, beset.came.result().run.counts.corrected) == (1, 1)
     assert await closes(pool) == bars.close.tolist()

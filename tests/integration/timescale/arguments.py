@@ -11,6 +11,9 @@ MINUTE = datetime(2024, 1, 2, 14, 40, tzinfo=UTC)
 KEY_MADE = datetime(2024, 1, 2, tzinfo=UTC)
 
 BEFORE = {
+    "ingest.clear_1d": "INSERT INTO bar_1d VALUES (2, '2024-01-02', 1, 1, 1, 1, 1)",
+    "ingest.clear_1m": "INSERT INTO bar_1m VALUES (2, '2024-01-02 14:30Z', 1, 1, 1, 1, 1)",
+    "ingest.drop_empty": "DELETE FROM bar_1d; DELETE FROM bar_1m; DELETE FROM corporate_action",
     "ingest.correct_1d": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
     " SELECT instrument_id, session, open, high + 9 AS high, low, close, volume FROM bar_1d",
     "ingest.correct_1m": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
@@ -22,6 +25,10 @@ BEFORE = {
 
 _NEW = (["MSFT"], ["Microsoft"], ["XNAS"], ["USD"], ["stock"])
 _RENAMED = (["AAPL"], ["Apple"], ["XNAS"], ["USD"], ["stock"])
+_ACTIONS = (
+    '[{"instrument_id": 1, "ex_date": "2024-01-08", "kind": "dividend", "ordinal": 1,'
+    ' "value": 0.1, "source": "x"}]'
+)
 _ROW = '{"open": 2}'
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {
@@ -35,19 +42,48 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
         *([1, 1], [DAY, DAY], ["dividend", "rights"], [1, 1], [0.24, 0.2]),
         *(["new", "new"], [None, None], [None, 10.0]),
     ),
+    "ingest.action_groups": ([1], [date(2024, 1, 5)], ["split"]),
+    "ingest.add_alias": ("APPL", 1),
+    "ingest.change_instrument": (1, "Apple", None, "USD", None),
+    "ingest.clear_1d": (1,),
+    "ingest.clear_1m": (1,),
+    "ingest.clear_actions": (1,),
+    "ingest.clear_aside": ("AAPL",),
+    "ingest.delete_instrument": (99,),
+    "ingest.drop_alias": ("APPL",),
+    "ingest.find_instrument": ("AAPL",),
+    "ingest.held_by": (1,),
+    "ingest.move_1d": (1, 2),
+    "ingest.move_1m": (1, 2),
+    "ingest.move_actions": (1, 1),
+    "ingest.move_aliases": (1, 1),
+    "ingest.rename_aside": ("AAPL", "APPL"),
+    "ingest.rename_instrument": (1, "APPL"),
+    "ingest.add_change": (RUN, False, "1d", [1], [], b"\1", None),
     "ingest.add_instruments": _NEW,
     "ingest.add_run": (UUID(int=4), "new.csv", b"\1", "1d", 5),
     "ingest.advance": (RUN, 4, 1, 1, 1, 1),
+    "ingest.around_splits": (["AAPL"],),
+    "ingest.brought_by_none": ([1], RUN),
     "ingest.bump": ([1],),
     "ingest.calendar_changes": (),
     "ingest.close_run": (RUN, None),
+    "ingest.changes": ([1], "1d"),
     "ingest.correct_1d": (),
     "ingest.correct_1m": (),
+    "ingest.created_by": (RUN,),
+    "ingest.delete_1d": ([1], [DAY]),
+    "ingest.delete_1m": ([1], [MINUTE]),
+    "ingest.delete_action_groups": ([1], [date(2024, 1, 5)], ["split"]),
     "ingest.doubt_again": ([1], ["jump,ohlc_order"], [MINUTE]),
     "ingest.doubted": ("1d", [1], [datetime(2024, 1, 1, tzinfo=UTC)], [datetime(2024, 1, 9, tzinfo=UTC)]),
     "ingest.drop_actions": ([1], [date(2024, 1, 5)], ["split"]),
+    "ingest.drop_aside": (RUN,),
+    "ingest.drop_empty": ([1],),
     "ingest.edit_aside": (1, _ROW, 2.0, None, None, None, None),
     "ingest.exchanges": (),
+    "ingest.hand_over_aside": (UUID(int=9), CONTENT),
+    "ingest.insert_actions": (_ACTIONS,),
     "ingest.is_done": (CONTENT,),
     "ingest.keep_aside": (
         *(RUN, "seed.csv", CONTENT, "1d", [2], ["AAPL"], [None], [_ROW], ["missing_value"]),
@@ -55,11 +91,19 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     ),
     "ingest.list_aside": (None, "AAPL", "jump", "open", 0, 10),
     "ingest.listed": (["AAPL", "NONE"],),
+    "ingest.listings": ([RUN],),
     "ingest.lock_instruments": ([1],),
     "ingest.lock_run": (RUN,),
+    "ingest.lock_runs": (RUN,),
+    "ingest.mark_undone": (RUN,),
+    "ingest.note_reading": (RUN, '{"exchange": "XNAS"}', "[]"),
+    "ingest.note_accepted": ([1], ["jump"], "ann"),
     "ingest.numbers_aside": (CONTENT,),
     "ingest.resume_run": (RUN, 9),
+    "ingest.run_names": ([RUN],),
+    "ingest.runs": ("0000", 2),
     "ingest.select_aside": (None, "AAPL", "jump", "open", 0, 10),
+    "ingest.set_terms": (["AAPL"], "split"),
     "ingest.settle_aside": ([1], "dismissed"),
     "ingest.settled_aside": (CONTENT, "1d", [1], ["AAPL"], [_ROW], [2.0], [None], [None], [None], [None]),
     "ingest.splits": ([1],),
@@ -67,6 +111,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.stage_1m": (),
     "ingest.stored_1d": ([1], [DAY], [date(2024, 2, 1)], 2),
     "ingest.stored_1m": ([1], [MINUTE], [MINUTE], 2),
+    "ingest.touched_by": (RUN,),
     "ingest.unfinished_run": (CONTENT,),
     "ingest.unstage": (),
     "ingest.update_instruments": _RENAMED,

@@ -2,6 +2,7 @@
 
 ALTER TABLE instrument ALTER id RESTART 100;
 ALTER TABLE quarantine ALTER id RESTART 100;
+ALTER TABLE import_change ALTER id RESTART 100;
 
 INSERT INTO instrument (id, symbol, name, exchange, currency, kind) OVERRIDING SYSTEM VALUE
 VALUES (1, 'AAPL', 'Apple Inc.', 'XNAS', 'USD', 'stock');
@@ -20,6 +21,11 @@ VALUES ('XNYS', '2024-01-08', '2024-01-08 15:30Z', '2024-01-08 21:00Z', 'seed');
 
 INSERT INTO import_run (id, source, sha256, interval, status, rows_total)
 VALUES ('00000000-0000-0000-0000-000000000001', 'seed.csv', sha256('content'), '1d', 'failed', 9);
+
+INSERT INTO import_change (id, run_id, interval, instruments, created, bars, actions)
+OVERRIDING SYSTEM VALUE VALUES
+    (1, '00000000-0000-0000-0000-000000000001', '1d', '{1}', '{1}', '\x00', NULL),
+    (2, '00000000-0000-0000-0000-000000000001', NULL, '{1}', '{}', NULL, '[]');
 
 INSERT INTO quarantine
     (id, source_sha256, row_number, import_id, source, symbol, interval, bar_time, raw, reasons,

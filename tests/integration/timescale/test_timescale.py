@@ -161,7 +161,8 @@ async def _run(connection: asyncpg.Connection, name: str) -> list[dict[str, obje
 
 async def _written(connection: asyncpg.Connection, name: str) -> list[dict[str, object]]:
     table = next(table for table in TABLES if table in STATEMENTS[name])
-    return [_comparable(row) for row in await connection.fetch(f"TABLE {table}")]
+    rows = [_comparable(row) for row in await connection.fetch(f"TABLE {table}")]
+    return sorted(rows, key=str)
 
 
 def _comparable(row: asyncpg.Record) -> dict[str, object]:

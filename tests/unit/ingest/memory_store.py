@@ -19,9 +19,13 @@ from stock_analysis.domain.actions import (
 )
 from stock_analysis.domain.bars import IntArray, Interval
 from stock_analysis.domain.instruments import Exchange, Instrument
+from stock_analysis.ingest.forms import Adjusted
+from stock_analysis.ingest.journal import Change
+from stock_analysis.ingest.ports import ActionGroups
 from stock_analysis.ingest.rows import (
     BAR,
     SPLIT,
+    AroundSplit,
     Counts,
     KeptAside,
     Listed,
@@ -30,6 +34,7 @@ from stock_analysis.ingest.rows import (
     Rows,
     Run,
     Selection,
+    Stated,
 )
 from stock_analysis.testing.builders import epoch
 
@@ -56,6 +61,10 @@ class _State:
     actions: dict[ActionKey, tuple[CorporateAction, ...]] = field(default_factory=dict)
     runs: dict[UUID, Run] = field(default_factory=dict)
     aside: dict[int, "_Aside"] = field(default_factory=dict)
+    accepted: dict[int, tuple[list[str], str]] = field(default_factory=dict)
+    brought: dict[UUID, list[str]] = field(default_factory=dict)
+    said: dict[UUID, dict[str, str]] = field(default_factory=dict)
+    changes: list[tuple[UUID, Interval, Change]] = field(default_factory=list)
 
 
 @dataclass
@@ -78,17 +87,52 @@ class InMemoryPriceStore:
 
     async def listed(self, symbols: Collection[str]) -> dict[str, Listed]:
         known = self._state.instruments
-        return {one: Listed(known[one][0], one, known[one][1].exchange) for one in symbols if one in known}
+        return {
+            one: Listed(known[one][0], one, known[one][1].exchange, known[one][1].currency)
+            for one in symbols
+            if one in known
+        }
 
-    async def add_instruments(self, instruments: Sequence[Instrument], *, update: bool = False) -> list[str]:
+    async def add_instruments(
+        self, instruments: Sequence[Instrument], *, update: bool = False, run_id: UUID | None = None
+    ) -> list[str]:
         touched = []
         for one in instruments:
-            number, stored = self._state.instruments.get(one.symbol, (len(self._state.instruments) + 1, None))
+            number, stored = self._state.instruments.get(one.symbol, (len(self._state.versions) + 1, None))
             if stored is None or (update and stored != one):
                 self._state.instruments[one.symbol] = (number, one)
                 self._state.versions[number] = self._state.versions.get(number, -1) + 1
                 touched.append(one.symbol)
+                if run_id is not None:
+                    self._state.brought.setdefault(run_id, []).append(one.symbol)
         return touched
+
+    async def drop_empty(self, run_id: UUID) -> list[str]:
+        with_bars = {number for bars in self._state.bars.values() for number, _ in bars}
+        with_actions = {key[0] for key in self._state.actions}
+        dropped = [
+            symbol
+            for symbol in self._state.brought.get(run_id, [])
+            if self._state.instruments[symbol][0] not in with_bars | with_actions
+        ]
+        for symbol in dropped:
+            del self._state.instruments[symbol]
+            self._state.brought[run_id].remove(symbol)
+        return dropped
+
+    async def around_splits(self, symbols: Collection[str]) -> list[AroundSplit]:
+        del symbols
+        return []
+
+    async def set_terms(self, symbols: Collection[str], terms: Adjusted) -> None:
+        del symbols, terms
+
+    async def note_reading(self, run_id: UUID, listing: dict[str, str], reading: Sequence[Stated]) -> None:
+        del reading
+        self._state.said[run_id] = listing
+
+    async def listings(self, run_ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+        return {one: self._state.said.get(one, {}) for one in run_ids}
 
     async def open_run(self, source: str, sha256: bytes, interval: str, rows_total: int) -> Run:
         same = [run for run in self._state.runs.values() if run.sha256 == sha256]
@@ -228,6 +272,7 @@ class InMemoryPriceWriter:
                 reasons=row.reasons,
                 state="open",
                 created_at=datetime.now(UTC),
+                import_id=run.id,
             )
             self._state.aside[number] = _Aside(run.sha256, row.row, row.t, kept)
             written.append(row.symbol)
@@ -238,6 +283,16 @@ class InMemoryPriceWriter:
         return {
             row.row_number for row in rows if any(self._is_there(one, run, interval, row) for one in settled)
         }
+
+    async def journal(self, run_id: UUID, interval: Interval, change: Change) -> None:
+        self._state.changes.append((run_id, interval, change))
+
+    async def action_groups(self, keys: Sequence[ActionKey]) -> ActionGroups:
+        del keys
+        return {}
+
+    async def journal_actions(self, run_id: UUID, before: ActionGroups, after: ActionGroups) -> None:
+        del run_id, before, after
 
     async def advance(self, run_id: UUID, counts: Counts) -> Run:
         run = self._state.runs[run_id]
@@ -259,6 +314,9 @@ class InMemoryPriceWriter:
     async def settle_aside(self, ids: Sequence[int], state: str) -> None:
         for row_id in ids:
             self._change(row_id, state=state)
+
+    async def note_accepted(self, reasons: Mapping[int, list[str]], by: str) -> None:
+        self._state.accepted |= {row_id: (names, by) for row_id, names in reasons.items()}
 
     async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
         for row_id, names in reasons.items():

@@ -72,6 +72,7 @@ def test_reasons_are_stable_names_in_a_stable_order() -> None:
         "misaligned",
         "duplicate",
         "jump",
+        "halted",
     ]
 
 
