@@ -2,6 +2,7 @@
 
 import typer
 
+from stock_analysis.ingest.exchange_cli import exchange_app
 from stock_analysis.ingest.import_cli import fetch_command, import_command, import_sample_command
 from stock_analysis.ingest.instrument_cli import instrument_app
 from stock_analysis.ingest.quarantine_cli import quarantine_app
@@ -16,3 +17,4 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(quarantine_app, name="quarantine")
     app.add_typer(runs_app, name="runs")
     app.add_typer(instrument_app, name="instrument")
+    app.add_typer(exchange_app, name="exchange")

@@ -470,3 +470,25 @@ DELETE FROM instrument WHERE id = $1;
 -- name: find_instrument
 -- One instrument by its own symbol, kept from other writers.
 SELECT id, symbol, name, exchange, currency, kind, adjusted FROM instrument WHERE symbol = $1 FOR UPDATE;
+
+-- name: put_exchange
+-- A market that a user adds, or changes.
+INSERT INTO exchange AS old (mic, name, calendar, timezone, currency, suffixes) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (mic) DO UPDATE SET name = excluded.name, calendar = excluded.calendar, timezone = excluded.timezone,
+    currency = excluded.currency, suffixes = excluded.suffixes;
+
+-- name: change_session
+-- What a user corrects in a calendar; every answer made with it before is stale.
+WITH changed AS (
+    INSERT INTO calendar_change (calendar, day, opens, closes, note) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (calendar, day) DO UPDATE
+    SET opens = excluded.opens, closes = excluded.closes, note = excluded.note, changed_at = now()
+)
+UPDATE instrument SET version = version + 1, updated_at = now()
+WHERE exchange IN (SELECT mic FROM exchange WHERE calendar = $1);
+
+-- name: reset_session
+-- A day is as the calendar has it again.
+WITH changed AS (DELETE FROM calendar_change WHERE calendar = $1 AND day = $2)
+UPDATE instrument SET version = version + 1, updated_at = now()
+WHERE exchange IN (SELECT mic FROM exchange WHERE calendar = $1);

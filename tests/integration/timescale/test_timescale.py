@@ -33,7 +33,7 @@ def _statements() -> Iterator[tuple[str, str]]:
             yield f"{path.parent.name}.{name}", sql
 
 
-TABLES = ("bar_1d", "bar_1m", "quarantine", "api_key", "instrument")
+TABLES = ("bar_1d", "bar_1m", "quarantine", "api_key", "instrument", "exchange")
 STATEMENTS = dict(_statements())
 
 
