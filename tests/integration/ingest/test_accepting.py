@@ -40,8 +40,8 @@ async def test_a_negative_settlement_lands_when_a_person_says_that_it_is_true(po
     report = await aside.replay(Selection(), accepted=["not_positive", "jump"], by="ann")
     assert (report.accepted, report.stayed) == (2, 0)
     stored = await bars(pool)
-    assert stored["2020-04-20"] == (17.7, 17.9, -40.3, -37.63, 1000)
-    assert stored["2020-04-21"] == (-14, 13.9, -16.7, 10.01, 1000)
+    assert stored["2020-04-20"] == (17.7, 17.9, -40.3, -37.63, 1000.0)
+    assert stored["2020-04-21"] == (-14.0, 13.9, -16.7, 10.01, 1000.0)
     assert await accepted(pool) == [(["not_positive"], "ann", "replayed")] * 2
 
 

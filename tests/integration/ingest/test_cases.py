@@ -209,7 +209,7 @@ async def test_a_dry_run_shows_the_first_rows_as_they_would_be_stored_and_stores
     (found,) = await preview_path(service(pool), CASES / "08-epoch/KRDAY.csv", said, Listing())
     assert [row.when for row in found.rows] == KOREAN
     assert {row.symbol for row in found.rows} == {"005937"}
-    assert found.rows[0].values == (70000, 71000, 69000, 70500, 1000)
+    assert found.rows[0].values == (70000.0, 71000.0, 69000.0, 70500.0, 1000.0)
     assert {one.what for one in found.stated} >= {
         "exchange",
         "currency",
