@@ -93,8 +93,13 @@ def _note(
         return Note.TYPICAL_PRICE if one_bar else None
     used = [columns[name] for name in request.inputs.values() if name != "volume"]
     span = slice(max(0, rows.start - request.warm_up), rows.stop)
-    flat = used and len(used[0][span]) > 1 and all(np.ptp(column[span]) == 0 for column in used)
+    flat = used and all(_is_flat(column[span]) for column in used)
     return Note.FLAT_INPUT if flat else None
+
+
+def _is_flat(column: FloatArray) -> bool:
+    """Whether no value differs; most columns are told apart by their ends, without looking at the rest."""
+    return len(column) > 1 and bool(column[0] == column[-1]) and bool(np.ptp(column) == 0)
 
 
 async def warm_calendars(store: BarStore) -> None:
