@@ -20,7 +20,7 @@ BEGIN
         SELECT role, rights, tables
         FROM (VALUES
             ('stock_reader', 'SELECT',
-             '{exchange, calendar_change, instrument, bar_1d, bar_1m, corporate_action, import_run, quarantine}'::text[]),
+             '{exchange, calendar_change, instrument, instrument_alias, bar_1d, bar_1m, corporate_action, import_run, quarantine}'::text[]),
             ('stock_writer', 'SELECT', '{exchange, calendar_change}'),
             ('stock_writer', 'SELECT', '{instrument_alias}'),
             ('stock_writer', 'SELECT, INSERT', '{import_change}'),

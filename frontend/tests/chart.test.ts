@@ -30,6 +30,8 @@ function page(days: readonly number[], hasEarlier: boolean): ChartAnswer {
     indicators: [{ spec: 'sma(2)', name: 'SMA', note: null, outputs: { real: days.map((day) => day * 10) } }],
     actions: [{ ex_date: '1970-01-06', kind: 'split', value: 2, unit: 'ratio', price: null }],
     quarantined: 3,
+    accepted: [],
+    accepted_complete: true,
   };
 }
 
@@ -250,6 +252,22 @@ describe('the chart model', () => {
     expect(model.marks).toEqual([{ index: 2, kind: 'split' }]);
     const early = { ...input().data, actions: [{ ex_date: '1970-01-01', kind: 'split' as const, value: 2, unit: 'ratio' as const, price: null }] };
     expect(buildModel(input({ data: early })).marks).toEqual([]);
+  });
+
+  test('marks the bars that somebody accepted, on every page, and no other', () => {
+    const accepted = (t: number) => [{ t: t * DAY, reasons: ['not_positive'], by: ['ann'] }];
+    const none = { actions: [] };
+    const pages = [
+      { ...page([5, 6], true), ...none, accepted: accepted(6) },
+      { ...page([3, 4], false), ...none, accepted: accepted(3), accepted_complete: false },
+    ];
+    const data = joinPages(pages);
+    expect(buildModel(input({ data })).marks).toEqual([{ index: 0, kind: 'accepted' }, { index: 3, kind: 'accepted' }]);
+    expect(data.accepted.get(6 * DAY)?.by).toEqual(['ann']);
+    expect(data.acceptedComplete).toBe(false);
+    const other = joinPages([{ ...page([3, 4], false), ...none, accepted: accepted(9) }]);
+    expect(buildModel(input({ data: other })).marks).toEqual([]);
+    expect(other.acceptedComplete).toBe(true);
   });
 
   test('tells the actions of a bar', () => {

@@ -230,6 +230,27 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AcceptedBar
+         * @description A bar that stands, however odd, because somebody said that it is true.
+         */
+        AcceptedBar: {
+            /**
+             * By
+             * @description Who said that they are true.
+             */
+            by: string[];
+            /**
+             * Reasons
+             * @description Why the quality gate had kept its rows aside.
+             */
+            reasons: string[];
+            /**
+             * T
+             * @description Start of the bar, one of `t`.
+             */
+            t: number;
+        };
+        /**
          * Action
          * @description One corporate action; several of one kind on one day add up.
          *
@@ -436,6 +457,16 @@ export interface components {
          * @description All that a chart page draws, as of one instant.
          */
         ChartAnswer: {
+            /**
+             * Accepted
+             * @description Bars that a person accepted, oldest first.
+             */
+            accepted: components["schemas"]["AcceptedBar"][];
+            /**
+             * Accepted Complete
+             * @description False: only the newest accepted rows of the instrument were looked at.
+             */
+            accepted_complete: boolean;
             /** Actions */
             actions: components["schemas"]["Action"][];
             adjustment: components["schemas"]["Adjustment"];

@@ -7,6 +7,7 @@ export type Adjustment = Schemas['Adjustment'];
 export type InstrumentItem = Schemas['StockItem'];
 export type InstrumentDetail = Schemas['StockDetail'];
 export type CorporateAction = Schemas['Action'];
+export type AcceptedBar = Schemas['AcceptedBar'];
 export type Source = Schemas['Source'];
 export type Hours = Schemas['Hours'];
 export type Phase = Schemas['Phase'];

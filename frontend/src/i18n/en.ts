@@ -65,6 +65,8 @@ export const en = {
     legend: (name: string) => `Values of ${name}`,
     sources: { '1d': null, '1m': 'From minutes', mixed: 'Partly from minutes' },
     phases: { pre: 'Pre-market', regular: null, post: 'After hours' },
+    accepted: (reasons: string, by: string) => (by === '' ? `✓ Accepted as true: ${reasons}` : `✓ Accepted as true by ${by}: ${reasons}`),
+    acceptedIncomplete: 'Only the newest accepted rows are marked',
     notes: { flat_input: 'The input is flat: TA-Lib’s convention', typical_price: 'One bar a session: (H+L+C)/3' },
     actions: {
       split: (value: string) => `Split ${value}`,

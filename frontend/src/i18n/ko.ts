@@ -66,6 +66,8 @@ export const ko: Messages = {
     legend: (name) => `${name} 값`,
     sources: { '1d': null, '1m': '분봉에서 만듦', mixed: '일부는 분봉에서 만듦' },
     phases: { pre: '장전', regular: null, post: '장후' },
+    accepted: (reasons, by) => (by === '' ? `✓ 사실로 인정됨: ${reasons}` : `✓ ${by} 님이 사실로 인정함: ${reasons}`),
+    acceptedIncomplete: '인정된 행은 최근 것만 표시됨',
     notes: { flat_input: '입력값이 일정함: TA-Lib의 관례값', typical_price: '세션당 봉 하나: (고+저+종)/3' },
     actions: {
       split: (value) => `분할 ${value}`,

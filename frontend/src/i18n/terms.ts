@@ -16,6 +16,7 @@ const REASONS: Terms = {
   misaligned: { en: 'The time is not the start of a bar', ko: '봉의 시작 시각이 아님' },
   duplicate: { en: 'Another row has the same time', ko: '같은 시각의 행이 또 있음' },
   jump: { en: 'The price jumps and comes straight back', ko: '가격이 튀었다가 바로 돌아옴' },
+  halted: { en: 'A close without trading', ko: '거래 없이 종가만 있음' },
   unknown_instrument: { en: 'The stock is not known', ko: '알 수 없는 종목' },
 };
 

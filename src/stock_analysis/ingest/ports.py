@@ -190,8 +190,10 @@ class PriceWriter(Protocol):
         """Close rows of the quarantine: replayed or dismissed."""
         ...
 
-    async def note_accepted(self, reasons: Mapping[int, list[str]], by: str) -> None:
-        """Record of rows that landed why they would not have, and who said that they are true."""
+    async def note_accepted(
+        self, reasons: Mapping[int, list[str]], times: Mapping[int, int], by: str
+    ) -> None:
+        """Record of rows that landed why they were doubted, at which bar, and who said that they are true."""
         ...
 
     async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:

@@ -35,6 +35,9 @@ from stock_analysis.ingest.rows import (
 )
 from stock_analysis.kernels.quality import Defect
 
+MOST_NAME = 100
+"""Characters of the name of a person who accepts rows: it is shown beside the bars."""
+
 _PAGE = 5000
 _ACTION_FIELDS: tuple[str, ...] = ("symbol", "ex_date", "kind", "value", "source", "unit", "price")
 
@@ -96,9 +99,13 @@ class QuarantineService:
 
         accepted: reasons for which the rows are true all the same, says the person `by`; recorded with the
         rows that land so. A row that was kept aside as a duplicate never overwrites the bar that came first.
-        Raises InvalidInputError for a reason that no true row can have.
+        Raises InvalidInputError for a reason that no true row can have, or a name that is too long.
         """
         report, last_id = ReplayReport(), selection.after_id
+        if len(by) > MOST_NAME:
+            raise InvalidInputError(
+                f"the name of who accepts has at most {MOST_NAME} characters, not {len(by)}"
+            )
         truth = _Truth(_acceptable(accepted), by)
         while True:
             page = replace(selection, state="open", after_id=last_id, limit=_PAGE)
@@ -350,7 +357,9 @@ async def _note_accepted(
     reasons = {
         int(batch.ids[place]): [one for one in batch.reasons[place] if one in known] for place in places
     }
-    await writer.note_accepted({row_id: names for row_id, names in reasons.items() if names}, truth.by)
+    times = dict(zip(batch.ids[places].tolist(), prepared.bars["t"][verdict.landed].tolist(), strict=True))
+    doubted = {row_id: names for row_id, names in reasons.items() if names}
+    await writer.note_accepted(doubted, times, truth.by)
 
 
 async def _settle(writer: PriceWriter, batch: _Batch, prepared: Prepared, verdict: Verdict) -> None:

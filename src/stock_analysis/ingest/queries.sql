@@ -244,9 +244,10 @@ UPDATE quarantine SET repaired = $2, open = $3, high = $4, low = $5, close = $6,
 UPDATE quarantine SET state = $2, resolved_at = now() WHERE id = ANY ($1::bigint[]);
 
 -- name: note_accepted
--- Of rows that landed, why they would not have, and who said that they are true.
-UPDATE quarantine AS old SET accepted = string_to_array(new.reasons, ','), accepted_by = $3
-FROM unnest($1::bigint[], $2::text[]) AS new (id, reasons)
+-- Of rows that landed, why they would not have, at which bar, and who said that they are true.
+UPDATE quarantine AS old
+SET accepted = string_to_array(new.reasons, ','), bar_time = new.bar_time, accepted_by = $4
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS new (id, reasons, bar_time)
 WHERE old.id = new.id;
 
 -- name: doubt_again

@@ -344,10 +344,13 @@ class PostgresPriceWriter:
         """Close rows of the quarantine: replayed or dismissed."""
         await self._connection.execute(SQL["settle_aside"], list(ids), state)
 
-    async def note_accepted(self, reasons: Mapping[int, list[str]], by: str) -> None:
-        """Record of rows that landed why they would not have, and who said that they are true."""
+    async def note_accepted(
+        self, reasons: Mapping[int, list[str]], times: Mapping[int, int], by: str
+    ) -> None:
+        """Record of rows that landed why they were doubted, at which bar, and who said that they are true."""
         joined = [",".join(names) for names in reasons.values()]
-        await self._connection.execute(SQL["note_accepted"], list(reasons), joined, by)
+        at = [_instant(times[row_id]) for row_id in reasons]
+        await self._connection.execute(SQL["note_accepted"], list(reasons), joined, at, by)
 
     async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
         """Give rows that stay in the quarantine their reasons, and their times where known."""

@@ -280,6 +280,8 @@ def _chart(snapshot: Snapshot, question: _Question, chart: Chart) -> dict[str, A
         "indicators": _indicator_columns(chart),
         "actions": [_action(action) for action in snapshot.actions],
         "quarantined": snapshot.quarantined,
+        "accepted": [asdict(one) for one in chart.accepted.bars],
+        "accepted_complete": chart.accepted.complete,
     }
 
 

@@ -42,12 +42,25 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedRow:
+    """A row that the quality gate doubted, and that landed because a person said that it is true.
+
+    interval: that of the stored bar; t: its start. by: the person's name.
+    """
+
+    interval: Interval
+    t: int
+    reasons: Sequence[str]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What an answer is made of, as of one version; all prices raw.
 
     daily: stored daily bars; none for an intraday interval. minutes: all of them for an intraday interval,
     else those that may belong to a session without a daily bar. changes: the users' corrections of the
-    calendar.
+    calendar. accepted: rows whose bars are stored, by time; only the newest, unless all_accepted.
     """
 
     listing: Listing
@@ -56,6 +69,8 @@ class Snapshot:
     changes: Changes
     actions: Sequence[CorporateAction]
     quarantined: int
+    accepted: Sequence[AcceptedRow] = ()
+    all_accepted: bool = True
 
     @property
     def applicable(self) -> Sequence[CorporateAction]:

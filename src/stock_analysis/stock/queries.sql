@@ -97,6 +97,23 @@ SELECT day, opens, closes FROM calendar_change WHERE calendar = $1 ORDER BY day;
 -- How many rows of this symbol are kept aside.
 SELECT count(*) FROM quarantine WHERE symbol = $1 AND state = 'open';
 
+-- name: accepted
+-- Rows that landed because a person said that they are true, newest first; those whose bars were removed or corrected
+-- since are left out. Imports may have meant the instrument by another name. $1 instrument, $2 symbol, $3 limit
+SELECT q.interval, q.bar_time, q.accepted, q.accepted_by
+FROM quarantine q
+WHERE q.symbol = ANY (ARRAY(SELECT $2::text UNION ALL SELECT alias FROM instrument_alias WHERE instrument_id = $1))
+  AND q.state = 'replayed' AND q.accepted IS NOT NULL
+  AND CASE q.interval
+      WHEN '1d' THEN EXISTS (
+          SELECT FROM bar_1d b
+          WHERE b.instrument_id = $1 AND b.session = (q.bar_time AT TIME ZONE 'UTC')::date AND b.close = q.close)
+      ELSE EXISTS (
+          SELECT FROM bar_1m b WHERE b.instrument_id = $1 AND b.ts = q.bar_time AND b.close = q.close)
+      END
+ORDER BY q.bar_time DESC, q.id
+LIMIT $3;
+
 -- name: quarantine_page
 -- Rows of this symbol that are kept aside, newest first, after the cursor.
 SELECT id, source, row_number, interval, reasons, raw, state, created_at

@@ -18,9 +18,12 @@ from stock_analysis.domain.errors import UnavailableError, UnknownInstrumentErro
 from stock_analysis.domain.instruments import Instrument
 from stock_analysis.domain.terms import AS_TRADED, Terms
 from stock_analysis.kit.db import CONNECTION_ERRORS, fetch_rows, load_queries
-from stock_analysis.stock.ports import Listing, QuarantinedRow, Snapshot, Summary
+from stock_analysis.stock.ports import AcceptedRow, Listing, QuarantinedRow, Snapshot, Summary
 
 SQL = load_queries("stock_analysis.stock")
+MOST_ACCEPTED = 2000
+"""Accepted rows of an instrument that are read for one answer, the newest."""
+
 _POSTGRES_EPOCH_S = 946_684_800  # 2000-01-01
 _PRICES = [(name, ">f8") for name in ("open", "high", "low", "close", "volume")]
 _SESSION_ROW = np.dtype([("t", ">i4"), *_PRICES])  # days since 2000-01-01
@@ -101,6 +104,7 @@ async def _read_snapshot(connection: asyncpg.Connection, symbol: str, interval: 
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         listing = _listing(symbol, await connection.fetchrow(SQL["instrument"], symbol))
         changes = await connection.fetch(SQL["calendar_changes"], listing.calendar)
+        accepted = await connection.fetch(SQL["accepted"], listing.id, symbol, MOST_ACCEPTED + 1)
         snapshot = Snapshot(
             listing=listing,
             daily=Bars.empty(),
@@ -108,6 +112,8 @@ async def _read_snapshot(connection: asyncpg.Connection, symbol: str, interval: 
             changes=tuple(_change(row) for row in changes),
             actions=[_action(row) for row in await connection.fetch(SQL["actions"], listing.id)],
             quarantined=await connection.fetchval(SQL["quarantined"], symbol),
+            accepted=[_accepted(row) for row in reversed(accepted[:MOST_ACCEPTED])],
+            all_accepted=len(accepted) <= MOST_ACCEPTED,
         )
         if interval.is_intraday:
             return replace(snapshot, minutes=await _read_bars(connection, "bars_1m", listing.id))
@@ -141,6 +147,11 @@ async def _read_bars(connection: asyncpg.Connection, statement: str, *arguments:
 def _change(row: asyncpg.Record) -> SessionChange:
     opens, closes = (row[name] and int(row[name].timestamp()) for name in ("opens", "closes"))
     return SessionChange(int(datetime.combine(row["day"], time(), UTC).timestamp()), opens, closes)
+
+
+def _accepted(row: asyncpg.Record) -> AcceptedRow:
+    t = int(row["bar_time"].timestamp())
+    return AcceptedRow(Interval(row["interval"]), t, row["accepted"], row["accepted_by"])
 
 
 def _instant(t: int) -> datetime:

@@ -122,12 +122,25 @@ class IndicatorsAnswer(BaseModel):
     indicators: list[IndicatorColumns]
 
 
+class AcceptedBar(BaseModel):
+    """A bar that stands, however odd, because somebody said that it is true."""
+
+    t: Annotated[int, Field(description="Start of the bar, one of `t`.")]
+    reasons: Annotated[list[str], Field(description="Why the quality gate had kept its rows aside.")]
+    by: Annotated[list[str], Field(description="Who said that they are true.")]
+
+
 class ChartAnswer(BarsAnswer):
     """All that a chart page draws, as of one instant."""
 
     indicators: list[IndicatorColumns]
     actions: list[Action]
     quarantined: int
+    accepted: Annotated[list[AcceptedBar], Field(description="Bars that a person accepted, oldest first.")]
+    accepted_complete: Annotated[
+        bool,
+        Field(description="False: only the newest accepted rows of the instrument were looked at."),
+    ]
 
 
 class ParameterItem(BaseModel):

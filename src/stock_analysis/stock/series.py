@@ -81,7 +81,7 @@ def sessions_of(snapshot: Snapshot, interval: Interval, t: IntArray) -> IntArray
     index = calendar.session_index(t)
     upcoming = np.searchsorted(calendar.opens, t, side="right").clip(max=len(calendar.opens) - 1)
     session = np.where(index >= 0, calendar.sessions[index], calendar.sessions[upcoming])
-    _, phase = _phases(snapshot, calendar, t)
+    _, phase = phases_of(snapshot, calendar, t)
     session = np.where(phase == _POST, calendar.sessions[(upcoming - 1).clip(min=0)], session)
     unknown = (index < 0) & (phase == _REGULAR)
     return np.maximum.accumulate(np.where(unknown, _midnight(t), session))
@@ -130,7 +130,7 @@ def _days(snapshot: Snapshot) -> Series:
     if not len(minutes):
         return _of_sessions(stored, np.full(len(stored), _DAILY))
     calendar = snapshot.calendar()
-    index, phase = _phases(snapshot, calendar, minutes.t)
+    index, phase = phases_of(snapshot, calendar, minutes.t)
     regular = phase == _REGULAR
     minutes, index = minutes[regular], index[regular]
     session = np.where(index >= 0, calendar.sessions[index], _midnight(minutes.t))
@@ -148,7 +148,7 @@ def _intraday(snapshot: Snapshot, interval: Interval, adjustment: Adjustment, ho
     if not len(bars) or (interval is Interval.M1 and snapshot.listing.extended is None):
         return Series(bars, np.full(len(bars), _MINUTES), np.full(len(bars), _REGULAR))
     calendar = snapshot.calendar()
-    index, phase = _phases(snapshot, calendar, bars.t)
+    index, phase = phases_of(snapshot, calendar, bars.t)
     if hours is Hours.REGULAR:
         regular = phase == _REGULAR
         bars, index, phase = bars[regular], index[regular], phase[regular]
@@ -168,7 +168,7 @@ def _labels(t: IntArray, index: IntArray, phase: CodeArray, calendar: Calendar, 
     return intraday_labels(t, start, minutes)
 
 
-def _phases(snapshot: Snapshot, calendar: Calendar, t: IntArray) -> tuple[IntArray, CodeArray]:
+def phases_of(snapshot: Snapshot, calendar: Calendar, t: IntArray) -> tuple[IntArray, CodeArray]:
     """The session that each minute falls in (-1 = none), and its phase; what is neither counts as regular."""
     index = calendar.session_index(t)
     phase = np.full(len(t), _REGULAR)

@@ -14,6 +14,7 @@ from stock_analysis.domain.bars import Adjustment, FloatArray, Hours, IntArray, 
 from stock_analysis.domain.calendars import load_calendar
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.kernels import indicators
+from stock_analysis.stock.accepted import Accepted, accepted_bars
 from stock_analysis.stock.ports import BarStore, Snapshot
 from stock_analysis.stock.series import Series, periods, series
 from stock_analysis.stock.window import Window
@@ -31,6 +32,7 @@ class Chart:
     indicators: Mapping[str, tuple[str, Mapping[str, FloatArray]]]
     notes: Mapping[str, "Note | None"]
     has_earlier: bool
+    accepted: Accepted
 
 
 def parse_indicators(specs: Sequence[str]) -> list[indicators.Request]:
@@ -74,7 +76,8 @@ def draw(
         for request in requests
     }
     notes = {one.text: _note(one, interval, columns, rows) for one in requests}
-    return Chart(every[rows], found, notes, rows.start > 0)
+    accepted = accepted_bars(snapshot, interval, hours, every.bars.t, rows)
+    return Chart(every[rows], found, notes, rows.start > 0, accepted)
 
 
 class Note(StrEnum):

@@ -22,7 +22,7 @@ RIGHTS: dict[str, dict[str, str]] = {
     "import_run": {"stock_reader": READ, "stock_writer": WRITE},
     "import_change": {"stock_writer": "INSERT SELECT"},
     "instrument": {"stock_reader": READ, "stock_writer": f"DELETE {WRITE}"},
-    "instrument_alias": {"stock_writer": READ},
+    "instrument_alias": {"stock_reader": READ, "stock_writer": READ},
     "ops_heartbeat": {},
     "quarantine": {"stock_reader": READ, "stock_writer": WRITE},
     "schema_migration": {},

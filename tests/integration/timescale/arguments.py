@@ -20,6 +20,8 @@ BEFORE = {
     " SELECT instrument_id, ts, open, high + 9 AS high, low, close, volume FROM bar_1m",
     "ingest.settled_aside": "UPDATE quarantine SET state = 'dismissed', resolved_at = now()",
     "ingest.unstage": "CREATE TEMPORARY TABLE correction ()",
+    "stock.accepted": "UPDATE quarantine SET state = 'replayed', accepted = reasons, accepted_by = 'ann',"
+    " close = 103",
 }
 """What a statement needs to be there, beside the rows of seed.sql."""
 
@@ -98,7 +100,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.lock_runs": (RUN,),
     "ingest.mark_undone": (RUN,),
     "ingest.note_reading": (RUN, '{"exchange": "XNAS"}', "[]"),
-    "ingest.note_accepted": ([1], ["jump"], "ann"),
+    "ingest.note_accepted": ([1], ["jump"], [MINUTE], "ann"),
     "ingest.numbers_aside": (CONTENT,),
     "ingest.put_exchange": ("XNSA", "Lagos", "XNYS", "Africa/Lagos", "NGN", ["LG"]),
     "ingest.reset_session": ("XNYS", date(2024, 1, 8)),
@@ -118,6 +120,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.unfinished_run": (CONTENT,),
     "ingest.unstage": (),
     "ingest.update_instruments": _RENAMED,
+    "stock.accepted": (1, "AAPL", 10),
     "stock.actions": (1,),
     "stock.bars_1d": (1,),
     "stock.bars_1m": (1,),

@@ -315,8 +315,12 @@ class InMemoryPriceWriter:
         for row_id in ids:
             self._change(row_id, state=state)
 
-    async def note_accepted(self, reasons: Mapping[int, list[str]], by: str) -> None:
+    async def note_accepted(
+        self, reasons: Mapping[int, list[str]], times: Mapping[int, int], by: str
+    ) -> None:
         self._state.accepted |= {row_id: (names, by) for row_id, names in reasons.items()}
+        for row_id in reasons:
+            self._state.aside[row_id].t = times[row_id]
 
     async def doubt_again(self, reasons: Mapping[int, list[str]], times: Mapping[int, int]) -> None:
         for row_id, names in reasons.items():

@@ -51,6 +51,7 @@ export function PriceLegend({ data, model, symbol, instrument, interval, prices,
           <span className="pair-name">{m.chart.volume}</span> {bar.v === null ? MISSING : formatCompact(lang, bar.v)}
         </span>
         <Origin data={data} interval={interval} index={index} />
+        <AcceptedNote data={data} index={index} />
         {actionsAt(data, index).map((action, place) => (
           <span key={place} className="pair event">
             {m.chart.actions[action.kind](describeAction(lang, action))}
@@ -71,6 +72,15 @@ function Origin({ data, interval, index }: { data: ChartData; interval: Interval
   const phase = data.phase[index] ?? 'regular';
   const text = isIntraday(interval) ? m.chart.phases[phase] : m.chart.sources[source];
   return text === null ? null : <span className="pair origin">{text}</span>;
+}
+
+/** Why a bar was doubted, and who said that it is true all the same. */
+function AcceptedNote({ data, index }: { data: ChartData; index: number }) {
+  const { lang, m } = useTranslation();
+  const bar = data.accepted.get(data.t[index] ?? NaN);
+  if (bar === undefined) return data.acceptedComplete ? null : <span className="pair origin">{m.chart.acceptedIncomplete}</span>;
+  const reasons = bar.reasons.map((reason) => term(lang, 'reason', reason)).join(', ');
+  return <span className="pair accepted">{m.chart.accepted(reasons, bar.by.join(', '))}</span>;
 }
 
 /** The value of an action, by what it counts: shares, a part of the price, cash. */

@@ -1,4 +1,4 @@
-import type { Phase, Source, ChartAnswer, CorporateAction, IndicatorColumns } from '@/api/types';
+import type { AcceptedBar, Phase, Source, ChartAnswer, CorporateAction, IndicatorColumns } from '@/api/types';
 import { epochSeconds, price, type EpochSeconds, type Price } from '@/lib/brand';
 
 /** All loaded bars as columns of one length, oldest first. */
@@ -15,6 +15,9 @@ export interface ChartData {
   indicators: readonly IndicatorColumns[];
   actions: readonly CorporateAction[];
   quarantined: number;
+  /** Bars that stand because somebody said that they are true, by their start; of some pages perhaps not all. */
+  accepted: ReadonlyMap<number, AcceptedBar>;
+  acceptedComplete: boolean;
   hasEarlier: boolean;
 }
 
@@ -34,6 +37,8 @@ export function joinPages(pages: readonly ChartAnswer[]): ChartData {
     indicators: joinIndicators(oldestFirst),
     actions: pages[0]?.actions ?? [],
     quarantined: pages[0]?.quarantined ?? 0,
+    accepted: new Map(pages.flatMap((page) => page.accepted.map((bar) => [bar.t, bar]))),
+    acceptedComplete: pages.every((page) => page.accepted_complete),
     hasEarlier: pages.at(-1)?.has_earlier ?? false,
   };
 }

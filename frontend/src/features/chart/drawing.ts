@@ -120,6 +120,8 @@ export function markerOf(mark: MarkModel, model: ChartModel, paint: Paint): Seri
       return { time, position: 'aboveBar', shape: 'arrowDown', color: paint('down'), size: 0.8 };
     case 'split':
       return { time, position: 'belowBar', shape: 'square', color: paint('accent'), size: 0.7, text: 'S' };
+    case 'accepted':
+      return { time, position: 'aboveBar', shape: 'circle', color: paint('warn'), size: 0.4, text: '✓' };
     case 'dividend':
       return { time, position: 'belowBar', shape: 'circle', color: paint('text-quiet'), size: 0.4 };
   }

@@ -28,7 +28,7 @@ export interface SeriesModel {
 
 export interface MarkModel {
   index: BarIndex;
-  kind: 'rise' | 'fall' | 'split' | 'dividend';
+  kind: 'rise' | 'fall' | 'split' | 'dividend' | 'accepted';
 }
 
 export interface LegendValue {
@@ -112,7 +112,7 @@ export function buildModel(input: ModelInput): ChartModel {
     volume: data.v,
     rising: data.c.map((close, i) => (close ?? 0) >= (data.o[i] ?? close ?? 0)),
     series: [...compared, ...drawn.series.map((one) => (one.pane === 0 ? { ...one, values: scale(one.values) } : one))],
-    marks: [...actionMarks(data.t, data.actions), ...drawn.marks].sort((a, b) => a.index - b.index),
+    marks: [...actionMarks(data.t, data.actions), ...acceptedMarks(data), ...drawn.marks].sort((a, b) => a.index - b.index),
     paneCount: drawn.legends.length,
     legends: drawn.legends.map((rows, pane) => (pane === 0 && compare ? [compareRow(compare, compared), ...rows] : rows)),
     percentBase: base,
@@ -248,6 +248,11 @@ function actionMarks(t: readonly EpochSeconds[], actions: readonly CorporateActi
     if (index >= 0 && marks.get(index)?.kind !== 'split') marks.set(index, { index: barIndex(index), kind: action.kind === 'split' ? 'split' : 'dividend' });
   }
   return [...marks.values()];
+}
+
+function acceptedMarks({ t, accepted }: ChartData): MarkModel[] {
+  if (accepted.size === 0) return [];
+  return t.flatMap((start, i): MarkModel[] => (accepted.has(start) ? [{ index: barIndex(i), kind: 'accepted' }] : []));
 }
 
 /** The actions that took effect with the bar at `index`. */
