@@ -135,6 +135,7 @@ describe('comparison', () => {
     expect(commonStart([[1, 2, 3, 4], [null, null, 5, 6]], 0)).toBe(2);
     expect(commonStart([[1, 2, 3, 4], [null, null, 5, 6]], 3)).toBe(3);
     expect(commonStart([[1], [null]], 0)).toBeNull();
+    expect(commonStart([[-37.63, 0, 10], [1, 1, 1]], 0)).toBe(2);
     expect(percentFrom(50, 60)).toBeCloseTo(20);
     expect(percentFrom(50, null)).toBeNull();
   });
@@ -168,6 +169,8 @@ describe('the chart model', () => {
     expect(buildModel(input({ compare })).floor).toBe(-100);
     expect(buildModel(input({ data: average([30, 40, -1, 60]) })).floor).toBe(-Infinity);
     expect(buildModel(input({ data: average([30, 40, -1, 60]), catalogue: ownPane })).floor).toBe(0);
+    const settlement = { ...input().data, l: [2, 3, -40.3, 5].map(price) };
+    expect(buildModel(input({ data: settlement })).floor).toBe(-Infinity);
     expect(axisLabels([-20, 0, 20], 0, String)).toEqual(['', '0', '20']);
     expect(axisLabels([-20, 0, 20], -Infinity, String)).toEqual(['-20', '0', '20']);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MISSING } from '@/lib/format';
-import { formatPrice, priceDigits, priceStyle } from '@/lib/prices';
+import { changeOf, formatPrice, priceDigits, priceStyle } from '@/lib/prices';
 
 const digits = (currency: string, prices: number[]) => priceStyle(currency, prices).quoted;
 const write = (currency: string, prices: number[], price: number | null = prices.at(-1) ?? null) =>
@@ -51,5 +51,13 @@ describe('prices are written', () => {
 
   test('with no more digits than can be read, whatever the value', () => {
     for (const price of [5e-324, 1e-30, 1e308]) expect(priceDigits(priceStyle('USD', [price]), price)).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('a change', () => {
+  test('is a part of the price before, and none where that is not above 0', () => {
+    expect(changeOf(50, 60)).toBeCloseTo(0.2);
+    expect(changeOf(18.27, -37.63)).toBeCloseTo(-3.0597, 4);
+    expect([changeOf(-37.63, 10.01), changeOf(0, 1), changeOf(null, 1), changeOf(1, null)]).toEqual([null, null, null, null]);
   });
 });

@@ -48,6 +48,18 @@ def test_the_legend_of_an_accepted_bar_says_why_and_by_whom(visit: Visit) -> Non
             expect(legend).not_to_contain_text("Accepted")
 
 
+def test_a_rise_from_a_negative_price_has_no_percentage(visit: Visit) -> None:
+    visit.open(OIL)
+    visit.page.get_by_role("slider").focus()
+    visit.page.keyboard.press("End")
+    visit.page.keyboard.press("ArrowLeft")
+    change = visit.legend("CL=F").locator(".change")
+    expect(change).to_have_text("–")
+    visit.page.keyboard.press("ArrowLeft")
+    expect(change).to_have_text("-305.97%")
+    visit.picture("axis")
+
+
 def test_the_mark_is_drawn_on_the_bar(visit: Visit) -> None:
     """The picture with the marks differs from the one of an answer without them, in the colour of a mark."""
     visit.open(OIL)

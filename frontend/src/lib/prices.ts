@@ -22,6 +22,11 @@ export function priceStyle(currency: string, prices: readonly (number | null)[])
   return { currency, quoted: Math.max(currencyDigits(currency), quotedDigits(known) ?? 0) };
 }
 
+/** The change from a price to another as a ratio; null from a price of 0 or less, of which a part means nothing. */
+export function changeOf(before: number | null, now: number | null): number | null {
+  return before === null || now === null || before <= 0 ? null : now / before - 1;
+}
+
 /** Decimals that nine of ten prices do with; null where they are no short decimals. */
 function quotedDigits(prices: readonly number[]): number | null {
   for (const noise of NOISES) {

@@ -9,7 +9,7 @@ import { QualityBadge } from '@/features/quality';
 import { CompareControl, SymbolSearch } from '@/features/search';
 import { useTranslation } from '@/i18n';
 import { formatChange, formatTimeZone } from '@/lib/format';
-import { formatPrice, priceStyle } from '@/lib/prices';
+import { changeOf, formatPrice, priceStyle } from '@/lib/prices';
 import { Icon } from '@/ui/Icon';
 import { Message } from '@/ui/States';
 import { Header } from './Header';
@@ -198,10 +198,11 @@ function useDocumentTitle(symbol: string, instrument: InstrumentDetail | undefin
   const { lang, m } = useTranslation();
   const last = instrument?.last_close ?? null;
   const before = instrument?.previous_close ?? null;
+  const change = changeOf(before, last);
   const quote =
     instrument === undefined || last === null
       ? ''
-      : ` ${formatPrice(lang, priceStyle(instrument.currency, [before, last]), last)} ${before === null || before === 0 ? '' : formatChange(lang, last / before - 1)}`;
+      : ` ${formatPrice(lang, priceStyle(instrument.currency, [before, last]), last)} ${change === null ? '' : formatChange(lang, change)}`;
   useEffect(() => {
     document.title = `${symbol}${quote} · ${m.appName}`;
   }, [symbol, quote, m.appName]);

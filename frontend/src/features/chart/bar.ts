@@ -1,3 +1,4 @@
+import { changeOf } from '@/lib/prices';
 import type { ChartData } from './data';
 
 export interface Bar {
@@ -11,13 +12,12 @@ export interface Bar {
 }
 
 export function barAt({ o, h, l, c, v }: ChartData, i: number): Bar {
-  const [close, before] = [c[i] ?? null, c[i - 1] ?? null];
   return {
     o: o[i] ?? null,
     h: h[i] ?? null,
     l: l[i] ?? null,
-    c: close,
+    c: c[i] ?? null,
     v: v[i] ?? null,
-    change: close === null || before === null || before === 0 ? null : close / before - 1,
+    change: changeOf(c[i - 1] ?? null, c[i] ?? null),
   };
 }

@@ -24,11 +24,11 @@ export function alignCloses(
   return t.map((one) => closes.get(periodOf(one, interval)) ?? null);
 }
 
-/** First position from `from` on at which every column has a value other than 0; null where there is none. */
+/** First position from `from` on at which every column has a price above 0; null where there is none. */
 export function commonStart(columns: readonly (readonly (number | null)[])[], from: number): number | null {
   const length = columns[0]?.length ?? 0;
   for (let i = Math.max(0, from); i < length; i += 1) {
-    if (columns.every((column) => Boolean(column[i]))) return i;
+    if (columns.every((column) => (column[i] ?? 0) > 0)) return i;
   }
   return null;
 }

@@ -66,7 +66,7 @@ export interface ChartModel {
   legends: readonly (readonly LegendRow[])[];
   /** The price pane is in per cent of each one's price at this bar; null = in prices. */
   percentBase: number | null;
-  /** The lowest value of the price axis that means something: a price of 0, unless an indicator goes below. */
+  /** The lowest value of the price axis that means something: a price of 0, unless a price or an indicator goes below. */
   floor: number;
 }
 
@@ -102,7 +102,8 @@ export function buildModel(input: ModelInput): ChartModel {
   const scale = (column: Column): Column =>
     baseClose === null ? column : column.map((value) => percentFrom(baseClose, value));
   const compared = compare && base !== null ? compareSeries(compare.closes, base) : [];
-  const belowZero = drawn.series.some((one) => one.pane === 0 && one.values.some((value) => value !== null && value < 0));
+  const onPrices = [data.l, ...drawn.series.filter((one) => one.pane === 0).map((one) => one.values)];
+  const belowZero = onPrices.some((column) => column.some((value) => value !== null && value < 0));
   return {
     times: chartTimes(data.t, isIntraday(interval), timeZone),
     open: scale(data.o),
