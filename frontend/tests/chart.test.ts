@@ -233,6 +233,20 @@ describe('the chart model', () => {
     expect(paneOf([null, null, null, null])).toBe(0);
   });
 
+  test('names a VWAP by its anchor, the bar it begins at by its time on the axis', () => {
+    const parameter = { name: 'anchor', type: 'ma_type' as const, default: 0, min: 0, max: 4, help: '', choices: [{ value: 0, label: 'session' }, { value: 4, label: 'bar' }] };
+    const start = { ...parameter, name: 'start', type: 'integer' as const, choices: [] };
+    const catalogue = new Map([['VWAP', definition('VWAP', { parameters: [parameter, start] })]]);
+    const t = at('2023-03-10T14:30:00Z');
+    const label = (spec: string, interval: '1d' | '5m') => {
+      const indicators = [{ spec, name: 'VWAP', note: null, outputs: { real: [3, 4, 5, 6] } }];
+      return buildModel(input({ data: { ...input().data, indicators }, catalogue, interval })).legends[0]?.map((row) => row.label);
+    };
+    expect(label('vwap(0,0)', '1d')).toEqual(['VWAP session']);
+    expect(label(`vwap(4,${String(t)})`, '5m')).toEqual(['VWAP from 2023-03-10 09:30']);
+    expect(label(`vwap(4,${String(at('2023-03-10T00:00:00Z'))})`, '1d')).toEqual(['VWAP from 2023-03-10']);
+  });
+
   test('gives both sides of a band one colour', () => {
     const outputs = (['band_upper', 'line', 'band_lower'] as const).map((style, i) => ({ name: String(i), style, overlay: true }));
     const data = { ...input().data, indicators: [{ spec: 'b', name: 'B', note: null, outputs: { 0: [3], 1: [2], 2: [1] } }] };

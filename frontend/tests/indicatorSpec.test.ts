@@ -19,6 +19,21 @@ const MACD: IndicatorDefinition = {
   warm_up: 33,
 };
 
+const VWAP: IndicatorDefinition = {
+  ...MACD,
+  name: 'VWAP',
+  parameters: [
+    { ...parameter('anchor', 0), type: 'ma_type', choices: ['session', 'week', 'year', 'bar'].map((label, value) => ({ value, label })) },
+    parameter('start', 0),
+  ],
+};
+
+const label = (text: string, definition: IndicatorDefinition): string => {
+  const spec = parseSpec(text);
+  if (spec === null) throw new Error(`${text} was refused`);
+  return labelOf(spec, definition);
+};
+
 const resolved = (text: string): number[] => {
   const spec = parseSpec(text);
   if (spec === null) throw new Error(`${text} was refused`);
@@ -73,7 +88,23 @@ describe('an indicator spec', () => {
   });
 
   test('is named in a legend by its name and values', () => {
-    expect(labelOf({ name: 'MACD', args: [12, 26].map((value) => ({ name: null, value })) })).toBe('MACD 12 26');
+    expect(labelOf({ name: 'MACD', args: [12, 26].map((value) => ({ name: null, value })) }, undefined)).toBe('MACD 12 26');
     expect(formatSpec({ name: 'OBV', args: [] })).toBe('obv');
+  });
+
+  test('is named by the word for a value that is one of a list', () => {
+    expect(label('macd(12,26,1)', MACD)).toBe('MACD 12 26 EMA');
+    expect(label('macd(12,signalmatype=0)', MACD)).toBe('MACD 12 SMA');
+    expect(label('macd(12,26,ema)', MACD)).toBe('MACD 12 26 ema');
+  });
+
+  test.each([
+    ['vwap', 'VWAP session'],
+    ['vwap(0,0)', 'VWAP session'],
+    ['vwap(year,0)', 'VWAP year'],
+    ['vwap(anchor=1)', 'VWAP week'],
+    ['vwap(3,1709303400)', 'VWAP from 2024-03-01 14:30 UTC'],
+  ])('%s is named by its anchor', (text, name) => {
+    expect(label(text, VWAP)).toBe(name);
   });
 });

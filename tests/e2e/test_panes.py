@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, Visit
 
-NAMES = ["RSI 14", "MACD 12 26 9", "ATR 14", "STOCH 5 3 0 3 0", "OBV", "CCI 14", "MFI 14", "ADX 14"]
+NAMES = ["RSI 14", "MACD 12 26 9", "ATR 14", "STOCH 5 3 SMA 3 SMA", "OBV", "CCI 14", "MFI 14", "ADX 14"]
 EIGHT = "/?symbol=AAPL&range=1Y&" + "&".join(
     f"i={spec}" for spec in ("rsi(14)", "macd", "atr(14)", "stoch", "obv", "cci(14)", "mfi(14)", "adx(14)")
 )

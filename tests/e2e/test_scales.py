@@ -1,6 +1,7 @@
 """What shares the price axis, and how many digits prices are written with."""
 
 import re
+from datetime import UTC, datetime
 
 from tests.e2e.conftest import Visit, shown_numbers
 
@@ -23,6 +24,16 @@ def test_nothing_of_another_scale_shares_the_price_axis_whichever_indicator_is_a
     assert "AVGDEV" not in {label.split()[0] for label in shown}
     far = {label: seen for label, seen in shown.items() if not all(0.5 < one / close < 2 for one in seen)}
     assert far == {}
+
+
+def test_a_legend_says_the_anchor_of_a_vwap_and_the_kind_of_an_average(visit: Visit) -> None:
+    start = visit.ask("/api/v1/stocks/IBM/bars")["t"][-30]
+    specs = ["vwap(week)", f"vwap(bar,{start})", "bbands(20,2,2,1)"]
+    visit.open("/?symbol=IBM&range=3M&" + "&".join(f"i={spec}" for spec in specs))
+    day = datetime.fromtimestamp(start, UTC).date().isoformat()
+    labels = visit.legend("IBM").locator(".legend-label").all_inner_texts()
+    assert labels == ["VWAP week", f"VWAP from {day}", "BBANDS 20 2 2 EMA"]
+    visit.picture("anchors")
 
 
 def test_the_direction_of_supertrend_has_a_pane_of_its_own(visit: Visit) -> None:

@@ -95,7 +95,27 @@ export function fullSpec(text: string, definitions: ReadonlyMap<string, Indicato
 export const byName = (items: readonly IndicatorDefinition[]): ReadonlyMap<string, IndicatorDefinition> =>
   new Map(items.map((item) => [item.name, item]));
 
-/** How a legend names it: `RSI 14`, `MACD 12 26 9`. */
-export function labelOf(spec: IndicatorSpec): string {
-  return [spec.name, ...spec.args.map((arg) => arg.value)].join(' ');
+/** Writes epoch seconds for a legend. */
+export type WriteTime = (t: number) => string;
+
+/** How a legend names it: `RSI 14`, `BBANDS 20 2 2 EMA`, `VWAP session`, `VWAP from 2024-03-01`. */
+export function labelOf(spec: IndicatorSpec, definition: IndicatorDefinition | undefined, writeTime: WriteTime = utcMinute): string {
+  if (spec.name === 'VWAP' && definition !== undefined) return `VWAP ${anchorOf(spec, definition, writeTime)}`;
+  return [spec.name, ...spec.args.map((arg, position) => nameOfValue(arg, definition && parameterOf(arg, position, definition)))].join(' ');
 }
+
+/** When a VWAP begins anew; `start` says nothing unless it begins at a bar. */
+function anchorOf(spec: IndicatorSpec, definition: IndicatorDefinition, writeTime: WriteTime): string {
+  const [anchor = 0, start = 0] = resolveArguments(spec, definition);
+  const name = nameOfValue({ name: null, value: anchor }, definition.parameters[0]);
+  return name === 'bar' ? `from ${writeTime(start)}` : name;
+}
+
+const parameterOf = (arg: SpecArgument, position: number, { parameters }: IndicatorDefinition): IndicatorParameter | undefined =>
+  arg.name === null ? parameters[position] : parameters.find((one) => one.name.toLowerCase() === arg.name);
+
+/** The word for a value that is one of a list, as the kind of an average; else the value. */
+const nameOfValue = ({ value }: SpecArgument, parameter: IndicatorParameter | undefined): string =>
+  parameter?.choices.find((choice) => choice.value === value)?.label ?? String(value);
+
+const utcMinute: WriteTime = (t) => `${new Date(t * 1000).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

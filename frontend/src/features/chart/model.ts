@@ -1,7 +1,7 @@
 import type { CorporateAction, IndicatorColumns, IndicatorDefinition, Interval } from '@/api/types';
-import { labelOf, parseSpec } from '@/domain/indicatorSpec';
+import { labelOf, parseSpec, type WriteTime } from '@/domain/indicatorSpec';
 import { isIntraday } from '@/domain/intervals';
-import { barIndex, type BarIndex, type ChartSeconds, type EpochSeconds, type Price } from '@/lib/brand';
+import { barIndex, epochSeconds, type BarIndex, type ChartSeconds, type EpochSeconds, type Price } from '@/lib/brand';
 import { PRICE_PANE } from './arrangement';
 import { commonStart, percentFrom } from './compare';
 import type { ChartData } from './data';
@@ -96,7 +96,7 @@ export interface ModelInput {
 
 export function buildModel(input: ModelInput): ChartModel {
   const { data, interval, timeZone, catalogue, compare } = input;
-  const drawn = drawIndicators(data.indicators, catalogue, data.c);
+  const drawn = drawIndicators(data.indicators, catalogue, data.c, writeTime(interval, timeZone));
   const base = compare && commonStart([data.c, compare.closes], input.visibleStart);
   const baseClose = base === null ? null : (data.c[base] ?? null);
   const scale = (column: Column): Column =>
@@ -147,14 +147,15 @@ interface Drawn {
 }
 
 /** Prices and patterns share the price pane, the rest of every indicator has a pane of its own below. */
-function drawIndicators(indicators: readonly IndicatorColumns[], catalogue: ModelInput['catalogue'], closes: Column): Drawn {
+function drawIndicators(indicators: readonly IndicatorColumns[], catalogue: ModelInput['catalogue'], closes: Column, write: WriteTime): Drawn {
   const drawn: Drawn = { series: [], marks: [], legends: [[]] };
   let color = 0;
   for (const columns of indicators) {
     const definition = catalogue.get(columns.name);
     if (definition === undefined) continue;
-    if (isPattern(definition)) addPattern(drawn, columns);
-    else color = addLines(drawn, columns, definition, closes, color);
+    const row = rowOf(columns, definition, write);
+    if (isPattern(definition)) addPattern(drawn, columns, row);
+    else color = addLines(drawn, columns, definition, closes, color, row);
   }
   return drawn;
 }
@@ -162,16 +163,16 @@ function drawIndicators(indicators: readonly IndicatorColumns[], catalogue: Mode
 const isPattern = (definition: IndicatorDefinition): boolean =>
   definition.group === 'Pattern Recognition' || definition.outputs.every((output) => output.style.startsWith('pattern'));
 
-function addPattern(drawn: Drawn, columns: IndicatorColumns): void {
+function addPattern(drawn: Drawn, columns: IndicatorColumns, row: LegendHead): void {
   const column = Object.values(columns.outputs)[0] ?? [];
   column.forEach((value, i) => {
     if (value !== null && value !== 0) drawn.marks.push({ index: barIndex(i), kind: value > 0 ? 'rise' : 'fall' });
   });
-  drawn.legends[0]?.push(legendRow(columns, [{ color: null, column, unit: 'pattern', digits: 0 }]));
+  drawn.legends[0]?.push({ ...row, values: [{ color: null, column, unit: 'pattern', digits: 0 }] });
 }
 
 /** Outputs that are prices go over the bars; the others of the indicator share a pane of their own. */
-function addLines(drawn: Drawn, columns: IndicatorColumns, definition: IndicatorDefinition, closes: Column, firstColor: number): number {
+function addLines(drawn: Drawn, columns: IndicatorColumns, definition: IndicatorDefinition, closes: Column, firstColor: number, row: LegendHead): number {
   const colors = colorsOf(definition, firstColor);
   const digits = digitsOf(Object.values(columns.outputs));
   const rows = new Map<number, LegendValue[]>();
@@ -196,7 +197,7 @@ function addLines(drawn: Drawn, columns: IndicatorColumns, definition: Indicator
     const value: LegendValue = { color: histogram ? null : color, column, unit: onPrices ? 'price' : 'value', digits };
     rows.set(pane, [...(rows.get(pane) ?? []), value]);
   });
-  for (const [pane, values] of rows) drawn.legends[pane]?.push(legendRow(columns, values));
+  for (const [pane, values] of rows) drawn.legends[pane]?.push({ ...row, values });
   return colors.next;
 }
 
@@ -234,9 +235,19 @@ function colorsOf(definition: IndicatorDefinition, first: number): { names: Colo
   return { names, next };
 }
 
-function legendRow(columns: IndicatorColumns, values: readonly LegendValue[]): LegendRow {
+type LegendHead = Omit<LegendRow, 'values'>;
+
+function rowOf(columns: IndicatorColumns, definition: IndicatorDefinition, write: WriteTime): LegendHead {
   const spec = parseSpec(columns.spec);
-  return { key: columns.spec, label: spec === null ? columns.spec : labelOf(spec), spec: columns.spec, note: columns.note, values };
+  return { key: columns.spec, label: spec === null ? columns.spec : labelOf(spec, definition, write), spec: columns.spec, note: columns.note };
+}
+
+/** The time of a bar as the axis has it: its session's date, or date and minute on the exchange's clock. */
+function writeTime(interval: Interval, timeZone: string): WriteTime {
+  return (t) => {
+    const [at = t] = chartTimes([epochSeconds(t)], isIntraday(interval), timeZone);
+    return new Date(at * 1000).toISOString().slice(0, isIntraday(interval) ? 16 : 10).replace('T', ' ');
+  };
 }
 
 /** Corporate actions at the first bar on or after their date, one mark a bar: a split, or what was given. */

@@ -140,7 +140,7 @@ function Chooser({ items, present, onChange, onEdit, onClose, searchInput }: Cho
         </select>
         <div ref={list} className="sections" role="group" aria-label={m.indicators.available}>
           {text === '' && group === null && (
-            <OnChart present={present} onEdit={onEdit} onRemove={(spec) => { onChange(present.filter((other) => other !== spec)); }} />
+            <OnChart present={present} definitions={byName(items)} onEdit={onEdit} onRemove={(spec) => { onChange(present.filter((other) => other !== spec)); }} />
           )}
           {sections.length === 0 && <p className="remark">{m.indicators.none(text.trim())}</p>}
           {sections.map((section) => (
@@ -186,11 +186,12 @@ function Chooser({ items, present, onChange, onEdit, onClose, searchInput }: Cho
 
 interface OnChartProps {
   present: readonly string[];
+  definitions: ReadonlyMap<string, IndicatorDefinition>;
   onEdit: (spec: string) => void;
   onRemove: (spec: string) => void;
 }
 
-function OnChart({ present, onEdit, onRemove }: OnChartProps) {
+function OnChart({ present, definitions, onEdit, onRemove }: OnChartProps) {
   const { m } = useTranslation();
   const named = present.map((text) => ({ text, spec: parseSpec(text) }));
   if (named.length === 0) return null;
@@ -199,7 +200,7 @@ function OnChart({ present, onEdit, onRemove }: OnChartProps) {
       <h3>{m.indicators.onChart}</h3>
       <ul>
         {named.map(({ text, spec }) => {
-          const label = spec === null ? text : labelOf(spec);
+          const label = spec === null ? text : labelOf(spec, definitions.get(spec.name));
           return (
             <li key={text} className="present">
               <span>{label}</span>
