@@ -61,7 +61,7 @@ class Stack:
         self.compose("up", "-d", *SERVERS)
         self.wait(*SERVERS)
         self.compose("up", "migrate")
-        assert self.state("migrate")["ExitCode"] == 0, self.logs("migrate")
+        wait_for(partial(self.has_ended, "migrate"), partial(self.logs, "migrate"))
         for service in SERVICES:
             self.compose("up", "-d", service)
             self.wait(service)
@@ -105,6 +105,11 @@ class Stack:
         state = self.inspect(service)["State"]
         assert isinstance(state, dict)
         return state
+
+    def has_ended(self, service: str) -> bool:
+        """Whether it ended well; one that failed and starts again has not."""
+        state = self.state(service)
+        return (state["Status"], state["ExitCode"]) == ("exited", 0)
 
     def wait(self, *services: str) -> float:
         """Seconds until all are healthy, by their own checks."""

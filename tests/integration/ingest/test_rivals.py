@@ -105,7 +105,7 @@ async def test_corrections_are_written_as_they_were_judged(
 ) -> None:
     await take(store, "before", bars)
     beset = Beset(store, lambda: take(store, "rival", dearer(bars, 1.01)))
-    report = await take(beset, "first", dearer(bars, 1.02))
+    report = await take(beset, "first", dearer(bars, 1.005))
     assert beset.came is not None
     rival = beset.came.result()
     assert (report.run.counts.corrected, rival.run.counts.corrected) == (20, 20)

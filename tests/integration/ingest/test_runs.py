@@ -180,7 +180,7 @@ async def test_undoing_all_of_any_sequence_of_imports_in_any_order_leaves_nothin
     runs, states = [], [before]
     for number in range(6):
         days = chance.sample(DAYS, chance.randint(1, 12))
-        closes = {day: 10 + chance.randint(0, 2) / 10 for day in sorted(days)}
+        closes = {day: 10 + chance.randint(0, 2) / 20 for day in sorted(days)}
         report = await imports.bars(f"{number}.csv", closes, chance.choice(["TEST", "OTHER"]))
         runs.append(report.run.id)
         states.append(await imports.state())

@@ -172,6 +172,7 @@ def test_whatever_is_killed_under_load_the_log_has_no_gap(archived: Instance, vi
                 write_segments(archived, 1)
                 written.append(f"row-{len(written)}")
                 write_row(archived, written[-1])
+                time.sleep(0.05)
             except Exception:  # noqa: BLE001 - the server was killed: this row was not acknowledged
                 time.sleep(0.2)
 

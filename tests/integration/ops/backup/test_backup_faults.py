@@ -217,7 +217,7 @@ def test_a_command_that_is_killed_leaves_nobody_at_work_and_nothing_locked(insta
         process.kill()
     wait_for(lambda: not children(instance), "pg_basebackup is gone")
     assert backups(instance) == before
-    assert not is_held(instance.layout.backup_lock)
+    wait_for(lambda: not is_held(instance.layout.backup_lock), "the lock is free")
     verb(instance, "backup", "create")
     assert not contents(instance).unfinished
 

@@ -153,4 +153,4 @@ async def test_versions_are_told(filled: asyncpg.Connection) -> None:
     assert await read_schema_version(filled) == await filled.fetchval(
         "SELECT max(number) FROM schema_migration"
     )
-    assert await read_extensions(filled) == {"plpgsql": "1.0"}
+    assert await read_extensions(filled) == {"pg_trgm": "1.6", "plpgsql": "1.0"}
