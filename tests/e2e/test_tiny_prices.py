@@ -17,10 +17,18 @@ from tools.test_parts import TESTS
 
 
 @pytest.fixture(scope="module")
-def platform(postgres: PostgresCluster, valkey: ValkeyServer) -> Iterator[Platform]:
+def platform(
+    postgres: PostgresCluster, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
     settings = valkey.add_to(postgres.create_database())
-    command = [str(PROGRAM), "import", str(TESTS / "data" / "cases" / "TINY.csv")]
-    subprocess.run(command, env=os.environ | environment(settings), check=True)
+    pence = tmp_path_factory.mktemp("pence") / "PENCE.csv"
+    pence.write_text("date,open,high,low,close,volume\n2024-01-03,250.5,260,249,255.25,900\n")
+    for arguments in (
+        [str(TESTS / "data" / "cases" / "TINY.csv")],
+        [str(pence), "--exchange", "XLON", "--currency", "GBp"],
+    ):
+        command = [str(PROGRAM), "import", *arguments]
+        subprocess.run(command, env=os.environ | environment(settings), check=True)
     platform = Platform(settings)
     yield platform
     platform.remove()
@@ -51,6 +59,15 @@ def test_the_axis_has_room_for_the_digits_and_the_legend_leaves_it_free(visit: V
     assert axis["width"] > 90
     assert legends["x"] + legends["width"] <= axis["x"] + 1
     visit.picture("phone")
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "GBX, pence sterling (1/100 GBP)"), ("ko", "GBX (GBP의 1/100)")]
+)
+def test_prices_in_a_minor_unit_are_said_to_be(visit: Visit, lang: str, words: str) -> None:
+    visit.open(f"/?symbol=PENCE&lang={lang}")
+    expect(visit.page.locator(".legend-place")).to_contain_text(words)
+    expect(visit.page.locator(".ohlc .quote").last).to_contain_text("255.25")
 
 
 def test_the_slider_speaks_the_price_in_full(visit: Visit) -> None:

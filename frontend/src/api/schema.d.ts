@@ -522,6 +522,29 @@ export interface components {
             value: number;
         };
         /**
+         * CurrencyUnit
+         * @description A part of a currency that prices are quoted in: pence (GBX), of which 100 make one GBP.
+         */
+        CurrencyUnit: {
+            /**
+             * Code
+             * @description The instrument's `currency`.
+             */
+            code: string;
+            /**
+             * Factor
+             * @description How many make one of it: a price divided by this is in `of`.
+             */
+            factor: number;
+            /** Name */
+            name: string;
+            /**
+             * Of
+             * @description ISO 4217 code of the currency that it is a part of.
+             */
+            of: string;
+        };
+        /**
          * DataFacts
          * @description What the operations page shows of the stored data.
          */
@@ -1020,9 +1043,11 @@ export interface components {
             };
             /**
              * Currency
-             * @description ISO 4217 code.
+             * @description ISO 4217 code, or a minor unit as GBX: see `currency_unit`.
              */
             currency: string;
+            /** @description Of prices in a minor unit, what it is; else null. */
+            currency_unit: components["schemas"]["CurrencyUnit"] | null;
             /**
              * Exchange
              * @description ISO 10383 market identifier code.
@@ -1088,9 +1113,11 @@ export interface components {
             };
             /**
              * Currency
-             * @description ISO 4217 code.
+             * @description ISO 4217 code, or a minor unit as GBX: see `currency_unit`.
              */
             currency: string;
+            /** @description Of prices in a minor unit, what it is; else null. */
+            currency_unit: components["schemas"]["CurrencyUnit"] | null;
             /**
              * Exchange
              * @description ISO 10383 market identifier code.

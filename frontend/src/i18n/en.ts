@@ -62,6 +62,7 @@ export const en = {
       `${time}: open ${o}, high ${h}, low ${l}, close ${c}, change ${change}`,
     colorRule: 'Candle, its values and the volume: the close against the open of the same bar. Change: against the close before.',
     asOf: (date: string, session: string) => `As of ${date} · last session ${session}`,
+    minorUnit: (code: string, name: string, of: string, factor: number) => `${code}, ${name} (1/${String(factor)} ${of})`,
     legend: (name: string) => `Values of ${name}`,
     sources: { '1d': null, '1m': 'From minutes', mixed: 'Partly from minutes' },
     phases: { pre: 'Pre-market', regular: null, post: 'After hours' },

@@ -63,6 +63,7 @@ export const ko: Messages = {
     spoken: (time, o, h, l, c, change) => `${time}: 시가 ${o}, 고가 ${h}, 저가 ${l}, 종가 ${c}, 등락률 ${change}`,
     colorRule: '봉과 그 값, 거래량의 색: 같은 봉의 시가 대비 종가. 등락률: 이전 종가 대비.',
     asOf: (date, session) => `${date} 기준 · 마지막 거래일 ${session}`,
+    minorUnit: (code, _name, of, factor) => `${code} (${of}의 1/${String(factor)})`,
     legend: (name) => `${name} 값`,
     sources: { '1d': null, '1m': '분봉에서 만듦', mixed: '일부는 분봉에서 만듦' },
     phases: { pre: '장전', regular: null, post: '장후' },

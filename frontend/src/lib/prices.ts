@@ -3,7 +3,6 @@ import { currencyDigits, formatDecimal, MISSING } from './format';
 
 /** How the prices of one instrument are written. */
 export interface PriceStyle {
-  currency: string;
   /** Decimals that its prices are quoted in, no fewer than its currency has. */
   quoted: number;
 }
@@ -19,7 +18,7 @@ const CERTAIN = 0.05;
 /** The style that the newest prices call for: older ones may be adjusted, and then have decimals without end. */
 export function priceStyle(currency: string, prices: readonly (number | null)[]): PriceStyle {
   const known = prices.filter((price) => price !== null && price !== 0).slice(-JUDGED) as number[];
-  return { currency, quoted: Math.max(currencyDigits(currency), quotedDigits(known) ?? 0) };
+  return { quoted: Math.max(currencyDigits(currency), quotedDigits(known) ?? 0) };
 }
 
 /** The change from a price to another as a ratio; null from a price of 0 or less, of which a part means nothing. */

@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 
 from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import Adjustment, Hours, Interval
+from stock_analysis.domain.currencies import minor_unit
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError, UnknownInstrumentError
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.kernels.indicators import catalogue
@@ -313,12 +314,20 @@ def _action(action: CorporateAction) -> dict[str, Any]:
 def _item(summary: Summary) -> dict[str, Any]:
     return {
         **asdict(summary.instrument),
+        "currency_unit": _unit(summary.instrument.currency),
         "timezone": summary.timezone,
         "first": summary.first,
         "last": summary.last,
         "bars": summary.bars,
         "quarantined": summary.quarantined,
     }
+
+
+def _unit(currency: str) -> dict[str, Any] | None:
+    unit = minor_unit(currency)
+    if unit is None:
+        return None
+    return {"code": unit.code, "name": unit.name, "of": unit.major, "factor": unit.per_major}
 
 
 def _detail(snapshot: Snapshot, summary: Summary, last_session: date | None) -> dict[str, Any]:

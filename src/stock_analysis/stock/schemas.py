@@ -13,13 +13,25 @@ from stock_analysis.stock.service import Note
 Column = list[float | None]
 
 
+class CurrencyUnit(BaseModel):
+    """A part of a currency that prices are quoted in: pence (GBX), of which 100 make one GBP."""
+
+    code: Annotated[str, Field(description="The instrument's `currency`.")]
+    name: str
+    of: Annotated[str, Field(description="ISO 4217 code of the currency that it is a part of.")]
+    factor: Annotated[int, Field(description="How many make one of it: a price divided by this is in `of`.")]
+
+
 class StockItem(BaseModel):
     """One instrument, and how much of it is stored."""
 
     symbol: str
     name: str
     exchange: Annotated[str, Field(description="ISO 10383 market identifier code.")]
-    currency: Annotated[str, Field(description="ISO 4217 code.")]
+    currency: Annotated[str, Field(description="ISO 4217 code, or a minor unit as GBX: see `currency_unit`.")]
+    currency_unit: Annotated[
+        CurrencyUnit | None, Field(description="Of prices in a minor unit, what it is; else null.")
+    ]
     timezone: Annotated[str, Field(description="IANA time zone of the exchange.")]
     kind: str
     first: Annotated[datetime | None, Field(description="Start of the oldest bar.")]

@@ -53,6 +53,24 @@ async def read(api: httpx.AsyncClient, path: str, **query: str | int) -> Any:
     return answer.json()
 
 
+@pytest.mark.parametrize(
+    ("currency", "unit"),
+    [
+        ("GBX", {"code": "GBX", "name": "pence sterling", "of": "GBP", "factor": 100}),
+        ("KWF", {"code": "KWF", "name": "Kuwaiti fils", "of": "KWD", "factor": 1000}),
+        ("GBP", None),
+    ],
+)
+async def test_a_minor_unit_is_told_with_its_currency_and_factor(
+    api: httpx.AsyncClient, pool: asyncpg.Pool, currency: str, unit: dict[str, object] | None
+) -> None:
+    found = await store_instrument(pool, instrument("PENCE", exchange="XLON", currency=currency))
+    await store_bars(pool, found, Interval.D1, DAILY)
+    (listed,) = (await read(api, "/stocks", query="PENCE"))["items"]
+    for one in (listed, await read(api, "/stocks/PENCE")):
+        assert (one["currency"], one["currency_unit"]) == (currency, unit)
+
+
 @pytest.mark.usefixtures("test_stock")
 async def test_raw_daily_bars_come_back_to_the_bit(api: httpx.AsyncClient) -> None:
     found = await read(api, "/stocks/TEST/bars", adjustment="raw")

@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react';
-import type { CorporateAction, Interval } from '@/api/types';
+import type { CorporateAction, InstrumentDetail, Interval } from '@/api/types';
 import { isIntraday } from '@/domain/intervals';
 import type { Language } from '@/domain/viewState';
-import { term, useTranslation } from '@/i18n';
+import { term, useTranslation, type Messages } from '@/i18n';
 import { formatBarTime, formatChange, formatCompact, formatDay, formatDecimal, MISSING } from '@/lib/format';
 import { formatPrice } from '@/lib/prices';
 import { barAt } from './bar';
@@ -31,9 +31,7 @@ export function PriceLegend({ data, model, symbol, instrument, interval, prices,
         <span className="legend-symbol">{symbol}</span>
         {instrument !== undefined && <span className="legend-name">{instrument.name}</span>}
         <span className="legend-place">
-          {[m.intervals[interval].short, instrument && term(lang, 'exchange', instrument.exchange), prices.currency]
-            .filter(Boolean)
-            .join(' · ')}
+          {[m.intervals[interval].short, ...(instrument ? [term(lang, 'exchange', instrument.exchange), currencyOf(instrument, m)] : [])].join(' · ')}
         </span>
         {children}
       </h1>
@@ -62,6 +60,10 @@ export function PriceLegend({ data, model, symbol, instrument, interval, prices,
     </>
   );
 }
+
+/** The currency of the prices; a minor unit with the part of a currency that it is. */
+const currencyOf = ({ currency, currency_unit: unit }: InstrumentDetail, m: Messages): string =>
+  unit === null ? currency : m.chart.minorUnit(unit.code, unit.name, unit.of, unit.factor);
 
 const signOf = (change: number | null): string => (change === null || change === 0 ? '' : change > 0 ? 'rising' : 'falling');
 
