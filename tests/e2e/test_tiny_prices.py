@@ -62,7 +62,9 @@ def test_the_axis_has_room_for_the_digits_and_the_legend_leaves_it_free(visit: V
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "GBX, pence sterling (1/100 GBP)"), ("ko", "GBX (GBP의 1/100)")]
+    ("lang", "words"),
+    [("en", "GBX, pence sterling (1/100 GBP)"), ("ko", "GBX (GBP의 1/100)")],
+    ids=["en", "ko"],
 )
 def test_prices_in_a_minor_unit_are_said_to_be(visit: Visit, lang: str, words: str) -> None:
     visit.open(f"/?symbol=PENCE&lang={lang}")
