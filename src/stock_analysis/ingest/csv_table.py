@@ -19,8 +19,12 @@ from stock_analysis.ingest.headers import LINES_LOOKED_AT, Header, find_header
 _BLOCK_BYTES = 4 << 20
 _SCAN_BYTES = 1 << 20
 
-_ENCODINGS = ("utf-8", "cp949", "latin-1")
-"""Tried in this order; the last one reads everything."""
+_ENCODINGS = ("cp949", "cp1252", "cp932", "gb18030", "latin-1")
+"""Of files that are not UTF-8: the first in which the header is known, else the first that reads all of it.
+
+The last one reads everything. Those of Japan and China stand behind that of western Windows, whose currency
+signs and marks between digits they would read as letters.
+"""
 
 
 class CsvTable:
@@ -35,8 +39,8 @@ class CsvTable:
         self.path = path
         self._decompress = decompress
         scan = _scan(self._open, path)
-        self.sha256, self.encoding, self._quoted = scan.sha256, scan.encoding, scan.quoted
-        header = self._find_header(is_header)
+        self.sha256, self._quoted = scan.sha256, scan.quoted
+        self.encoding, header = self._find_header(scan.encodings, is_header)
         self._header_line, self.delimiter, self.names = header.last_line, header.delimiter, header.names
         self.skipped = header.skipped
         self.rows = max(scan.lines - self._header_line - 1, 0)
@@ -103,17 +107,25 @@ class CsvTable:
     def _open(self) -> IO[bytes]:
         return cast("IO[bytes]", gzip.open(self.path)) if self._decompress else self.path.open("rb")
 
-    def _find_header(self, is_header: Callable[[Sequence[str]], bool]) -> Header:
-        with io.TextIOWrapper(self._open(), self.encoding, errors="replace") as text:
-            lines = [line.strip("\r\n\ufeff") for line in islice(text, LINES_LOOKED_AT)]
-        if not any(line.strip() for line in lines):
-            raise InvalidInputError(f"{self.path.name} is empty")
-        found = find_header(lines, is_header)
-        if found is None:
+    def _find_header(
+        self, encodings: Sequence[str], is_header: Callable[[Sequence[str]], bool]
+    ) -> tuple[str, Header]:
+        """The encoding in which the header is known, else the first one that may be, and the header."""
+        found: list[tuple[str, Header]] = []
+        for encoding in encodings:
+            with io.TextIOWrapper(self._open(), encoding, errors="replace") as text:
+                lines = [line.strip("\r\n\ufeff") for line in islice(text, LINES_LOOKED_AT)]
+            if not any(line.strip() for line in lines):
+                raise InvalidInputError(f"{self.path.name} is empty")
+            header = find_header(lines, is_header)
+            if header is not None and is_header(header.names):
+                return encoding, header
+            found += [] if header is None else [(encoding, header)]
+        if not found:
             raise InvalidInputError(
                 f"{self.path.name} is not a table: no comma, semicolon, tab or bar in its first lines"
             )
-        return found
+        return found[0]
 
 
 def _numbered(batch: Any, wanted: dict[str, str], first: int, broken: dict[int, str]) -> Chunk:
@@ -148,14 +160,14 @@ def _only_broken(broken: dict[int, str], wanted: dict[str, str]) -> Chunk:
 class _Scan:
     sha256: bytes
     lines: int
-    encoding: str
+    encodings: list[str]
     quoted: bool
 
 
 def _scan(opener: Any, path: Path) -> _Scan:
-    """Read a text file once: fingerprint, number of lines, encoding, whether it quotes."""
+    """Read a text file once: fingerprint, number of lines, encodings it may have, whether it quotes."""
     digest, lines, quoted, start, end = hashlib.sha256(), 0, False, b"", b""
-    decoders = {name: codecs.getincrementaldecoder(name)() for name in _ENCODINGS}
+    is_utf_8, utf_8 = True, codecs.getincrementaldecoder("utf-8")()
     try:
         with opener() as stream:
             while block := stream.read(_SCAN_BYTES):
@@ -163,11 +175,22 @@ def _scan(opener: Any, path: Path) -> _Scan:
                 lines += block.count(b"\n") or block.count(b"\r")
                 quoted = quoted or b'"' in block
                 start, end = start or block[:4], block[-1:]
-                decoders = {name: one for name, one in decoders.items() if _decodes(one, block)}
+                is_utf_8 = is_utf_8 and _decodes(utf_8, block)
+        if start[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+            encodings = ["utf-16"]
+        else:
+            encodings = ["utf-8"] if is_utf_8 else _other_encodings(opener)
     except (OSError, EOFError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}") from error
-    encoding = "utf-16" if start[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else next(iter(decoders))
-    return _Scan(digest.digest(), lines + (end not in {b"\n", b"\r", b""}), encoding, quoted)
+    return _Scan(digest.digest(), lines + (end not in {b"\n", b"\r", b""}), encodings, quoted)
+
+
+def _other_encodings(opener: Any) -> list[str]:
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in _ENCODINGS}
+    with opener() as stream:
+        while block := stream.read(_SCAN_BYTES):
+            decoders = {name: one for name, one in decoders.items() if _decodes(one, block)}
+    return list(decoders)
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:

@@ -38,7 +38,7 @@ def guess_times(sample: Sample, said: DateOrder | None, interval: Interval | Non
     wall, offset = _times(sample, order)
     wall, offset = wall[wall != NO_TIME], offset[wall != NO_TIME]
     at_midnight = not (wall % DAY_S).any()
-    found, why = (interval, "") if interval else _interval(sample, wall, at_midnight=at_midnight)
+    found, why = (interval, "") if interval else _interval(wall, at_midnight=at_midnight)
     return Times(order, found, at_midnight, bool((offset != NO_TIME).any()), order_why, why)
 
 
@@ -73,10 +73,9 @@ def _gap(texts: Sequence[str], order: DateOrder) -> float:
     return float(np.median(gaps)) if len(gaps) > 1 else 0.0
 
 
-def _interval(sample: Sample, wall: IntArray, *, at_midnight: bool) -> tuple[Interval, str]:
+def _interval(wall: IntArray, *, at_midnight: bool) -> tuple[Interval, str]:
     """1m if a time of day other than midnight is among the first rows and they are less than a day apart."""
-    has_clock = any(text.strip() for text in sample.get("clock", []))
-    if at_midnight and not has_clock:
+    if at_midnight:
         return Interval.D1, "no time of day"
     times = np.unique(wall)
     if len(times) > 2 and np.diff(times).min() >= _DAILY_GAP_S:
@@ -87,8 +86,8 @@ def _interval(sample: Sample, wall: IntArray, *, at_midnight: bool) -> tuple[Int
 def guess_decimal_mark(sample: Sample, delimiter: str | None, path: Path) -> DecimalMark | None:
     """What stands before the decimals: what the numbers tell, else a point where commas part the cells.
 
-    None if nothing tells; then no comma was seen. Raises InvalidInputError where the numbers may be read in
-    two ways.
+    Where a whole number of four digits has no mark, a point parts no thousands. None if nothing tells; then
+    neither mark was seen. Raises InvalidInputError where the numbers may be read in two ways.
     """
     seen = marks_seen(cell for name in PRICE_COLUMNS for cell in sample.get(name, []))
     choice = "say --decimal-mark point or --decimal-mark comma"
@@ -97,10 +96,11 @@ def guess_decimal_mark(sample: Sample, delimiter: str | None, path: Path) -> Dec
             f"{path.name} has numbers like {seen.point!r} and numbers like {seen.comma!r}: {choice}; "
             "rows with the other are kept aside"
         )
-    if seen.either and not (seen.point or seen.comma) and delimiter != ",":
+    unclear = seen.either or (None if seen.ungrouped else seen.dotted)
+    if unclear and not (seen.point or seen.comma) and delimiter != ",":
         raise InvalidInputError(
-            f"{path.name} has numbers like {seen.either!r}, which may be whole or have decimals: {choice}"
+            f"{path.name} has numbers like {unclear!r}, which may be whole or have decimals: {choice}"
         )
     if seen.comma:
         return "comma"
-    return "point" if seen.point or delimiter == "," else None
+    return "point" if seen.point or seen.dotted or delimiter == "," else None

@@ -133,12 +133,15 @@ def _whole(text: str) -> Decimal | None:
 class MarksSeen:
     """Of the numbers in some texts, one that is none without the decimal mark named, None if all could be.
 
-    either: one like 1,234, which may be 1234 or 1.234; with a point instead it is not asked about.
+    either: one like 1,234, which may be 1234 or 1.234; dotted: the same with a point. ungrouped: a whole one
+    like 1234, whose thousands no mark parts.
     """
 
     point: str | None
     comma: str | None
     either: str | None
+    dotted: str | None
+    ungrouped: str | None
 
 
 def marks_seen(texts: Iterable[str]) -> MarksSeen:
@@ -146,14 +149,18 @@ def marks_seen(texts: Iterable[str]) -> MarksSeen:
     found: dict[str, str] = {}
     for text in set(texts):
         if text.isdigit() or not ("," in text or "." in text):
+            if text.isdigit() and len(text) > 3:
+                found["ungrouped"] = min(text, found.get("ungrouped", text))
             continue
         readable = parse_number(text, "point") is not None, parse_number(text, "comma") is not None
-        if readable == (True, True) and "," in text:
-            found["either"] = min(text, found.get("either", text))
+        if readable == (True, True):
+            kind = "either" if "," in text else "dotted"
+            found[kind] = min(text, found.get(kind, text))
         elif readable in {(True, False), (False, True)}:
             mark = "point" if readable[0] else "comma"
             found[mark] = min(text, found.get(mark, text))
-    return MarksSeen(found.get("point"), found.get("comma"), found.get("either"))
+    names = ("point", "comma", "either", "dotted", "ungrouped")
+    return MarksSeen(**{name: found.get(name) for name in names})
 
 
 def _by_distinct(cells: Any, read: Any) -> tuple[FloatArray, BoolArray]:

@@ -1,6 +1,7 @@
 """Cells of files to numbers and times."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -45,20 +46,21 @@ def test_where_no_mark_is_known_a_comma_that_may_be_either_is_unreadable() -> No
 @pytest.mark.parametrize(
     ("cells", "seen"),
     [
-        (["12", "", "-", "12x", "1.2.3"], (None, None, None)),
-        (["1.050"], (None, None, None)),
-        (["1,234"], (None, None, "1,234")),
-        (["1,234", "12.5"], ("12.5", None, "1,234")),
-        (["1,234", "12,5"], (None, "12,5", "1,234")),
-        (["1,234,567"], ("1,234,567", None, None)),
-        (["1.234.567"], (None, "1.234.567", None)),
-        (["0,123"], (None, "0,123", None)),
-        (["1.234,5", "1,234.5"], ("1,234.5", "1.234,5", None)),
+        (["123", "", "-", "12x", "1.2.3"], {}),
+        (["1.050", "1.049"], {"dotted": "1.049"}),
+        (["1.050", "1049"], {"dotted": "1.050", "ungrouped": "1049"}),
+        (["1,234"], {"either": "1,234"}),
+        (["1,234", "12.5"], {"point": "12.5", "either": "1,234"}),
+        (["1,234", "12,5"], {"comma": "12,5", "either": "1,234"}),
+        (["1,234,567"], {"point": "1,234,567"}),
+        (["1.234.567"], {"comma": "1.234.567"}),
+        (["0,123", "0.123"], {"comma": "0,123", "point": "0.123"}),
+        (["1.234,5", "1,234.5"], {"point": "1,234.5", "comma": "1.234,5"}),
     ],
 )
-def test_numbers_tell_their_decimal_mark(cells: list[str], seen: tuple[str | None, ...]) -> None:
-    found = marks_seen(cells)
-    assert (found.point, found.comma, found.either) == seen
+def test_numbers_tell_their_decimal_mark(cells: list[str], seen: dict[str, str]) -> None:
+    found = asdict(marks_seen(cells))
+    assert {name: one for name, one in found.items() if one is not None} == seen
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.decimal128(21, 2)])

@@ -72,6 +72,7 @@ def test_a_decimal_comma_anywhere_makes_the_point_part_thousands_everywhere(tmp_
     ("numbers", "words"),
     [
         (("1,234", "5,678"), "like '1,234', which may be whole or have decimals: say --decimal-mark"),
+        (("1.234", "5.678"), "like '1.234', which may be whole or have decimals: say --decimal-mark"),
         (("12,5", "12.5"), "like '12.5' and numbers like '12,5': say --decimal-mark"),
     ],
 )
@@ -89,6 +90,13 @@ def test_a_said_decimal_mark_is_taken(tmp_path: Path) -> None:
     path = semicolons(tmp_path, "1,234")
     assert read(path, decimal_mark="comma").bars.close.tolist() == [1.234]
     assert read(path, decimal_mark="point").bars.close.tolist() == [1234.0]
+
+
+def test_thousands_that_no_mark_parts_tell_that_a_point_stands_before_decimals(tmp_path: Path) -> None:
+    source = open_rows(semicolons(tmp_path, "1.234", volume="5678"), FileOptions())
+    (batch,) = source.batches()
+    assert batch.bars.close.tolist() == [1.234]
+    assert next(one.value for one in source.stated if one.what == "decimal mark") == "point"
 
 
 def test_where_commas_part_the_cells_a_quoted_comma_parts_thousands(tmp_path: Path) -> None:
