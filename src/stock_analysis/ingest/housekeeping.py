@@ -11,6 +11,7 @@ from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.domain.markets import check_exchange
 from stock_analysis.ingest.forms import Adjusted
+from stock_analysis.ingest.merging import move_journal
 from stock_analysis.ingest.repository import SQL, TIMEOUT_S, PostgresPriceStore, translated
 
 
@@ -60,6 +61,7 @@ class InstrumentService:
     async def merge(self, symbol: str, into: str) -> Held:
         """Move all of an instrument into another one, which keeps what both have; returns what was moved.
 
+        Imports of the one can be taken back in the other, as far as their bars and actions moved.
         Raises InvalidInputError if they differ in exchange, currency or the terms of their prices.
         """
         async with self._transaction() as connection:
@@ -71,6 +73,7 @@ class InstrumentService:
                         f"{both} cannot be one: {what} {one[what]} and {other[what]}; "
                         "`instrument set` corrects it"
                     )
+            await move_journal(connection, one["id"], other["id"])
             moved = [
                 _count(await connection.execute(SQL[name], one["id"], other["id"], timeout=TIMEOUT_S))
                 for name in ("move_1d", "move_1m", "move_actions")

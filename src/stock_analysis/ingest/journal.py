@@ -81,6 +81,19 @@ def unpack(data: bytes) -> Change:
     return Change(*parts)
 
 
+def moved(change: Change, old: int, new: int, held: Rows) -> Change:
+    """The change as if an instrument's bars had always been another one's, without the KEYs it holds."""
+
+    def of_new(part: Rows) -> Rows:
+        part = part.copy()
+        is_old = part["instrument"] == old
+        part["instrument"][is_old] = new
+        part = part[~(is_old & np.isin(keys_of(part), held))]
+        return part[np.unique(keys_of(part), return_index=True)[1]]
+
+    return Change(*map(of_new, change.parts))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One change as recorded. is_claim: whether it is an import's that still stands, and no taking back."""

@@ -448,6 +448,21 @@ WHERE a.instrument_id = $1 AND NOT EXISTS (
     SELECT FROM corporate_action o WHERE o.instrument_id = $2 AND o.ex_date = a.ex_date AND o.kind = a.kind
 );
 
+-- name: journal_of
+-- What imports did to an instrument, kept from other writers.
+SELECT id, interval, bars, actions FROM import_change WHERE instruments @> ARRAY[$1::integer] ORDER BY id FOR UPDATE;
+
+-- name: rewrite_journal
+-- What an import did, said of another instrument; where no import brought that one, none is said to have.
+UPDATE import_change SET bars = $2, actions = $3, instruments = array_replace(instruments, $4::integer, $5::integer),
+    created = CASE WHEN EXISTS (SELECT FROM import_change WHERE instruments @> ARRAY[$5] AND $5 = ANY (created))
+                   THEN array_replace(created, $4, $5) ELSE array_remove(created, $4) END
+WHERE id = $1;
+
+-- name: actions_held
+-- The days and kinds of which an instrument has actions.
+SELECT DISTINCT ex_date, kind FROM corporate_action WHERE instrument_id = $1;
+
 -- name: clear_1d
 -- All daily bars of an instrument.
 DELETE FROM bar_1d WHERE instrument_id = $1;

@@ -10,6 +10,7 @@ import pytest
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.files import FileOptions, open_rows
 from stock_analysis.ingest.folder import import_path
+from stock_analysis.ingest.housekeeping import InstrumentService
 from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.quarantine import QuarantineService
 from stock_analysis.ingest.repository import PostgresPriceStore
@@ -34,6 +35,7 @@ class Imports:
         self._store = PostgresPriceStore(pool)
         self._service = ImportService(self._store, now=lambda: NOW)
         self.runs = RunService(PostgresRunStore(pool))
+        self.instruments = InstrumentService(pool)
 
     async def bars(self, name: str, closes: dict[str, float], symbol: str = "TEST") -> Report:
         """Import bars of these days with these closes."""
@@ -44,12 +46,12 @@ class Imports:
         path.write_text("symbol,date,open,high,low,close,volume\n" + "".join(lines))
         return await self._service.import_rows(open_rows(path, FileOptions()))
 
-    async def actions(self, name: str, *lines: str) -> Report:
-        """Import actions of TEST: day,kind,value."""
+    async def actions(self, name: str, *lines: str, symbol: str = "TEST") -> Report:
+        """Import actions of a symbol: day,kind,value."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         path = folder / "actions.csv"
-        path.write_text("symbol,ex_date,kind,value\n" + "".join(f"TEST,{line}\n" for line in lines))
+        path.write_text("symbol,ex_date,kind,value\n" + "".join(f"{symbol},{line}\n" for line in lines))
         (report,) = (await import_path(self._service, path, FileOptions(), Listing())).reports
         return report
 
@@ -171,6 +173,40 @@ async def test_the_record_says_how_the_source_was_read(imports: Imports) -> None
     assert [one.run.source for one in await imports.runs.list(10)] == ["first.csv"]
 
 
+async def test_imports_of_a_merged_instrument_are_taken_back_where_their_bars_went(imports: Imports) -> None:
+    await imports.bars("kept.csv", {DAYS[2]: 12, DAYS[3]: 13})
+    await imports.actions("kept", f"{DAYS[2]},dividend,1")
+    before = await imports.state()
+    first = await imports.bars("moved.csv", {DAYS[0]: 10, DAYS[1]: 11, DAYS[2]: 99}, "OLD")
+    second = await imports.bars("corrected.csv", {DAYS[1]: 11.5}, "OLD")
+    third = await imports.actions("moved", f"{DAYS[1]},dividend,3", f"{DAYS[2]},dividend,4", symbol="OLD")
+    await imports.instruments.merge("OLD", "TEST")
+    undone = await imports.runs.undo(str(second.run.id))
+    assert (undone.removed, undone.restored, undone.stays) == (0, 1, {"moved.csv": 1})
+    undone = await imports.runs.undo(str(third.run.id))
+    assert (undone.actions, undone.actions_stay) == (1, {})
+    undone = await imports.runs.undo(str(first.run.id))
+    assert (undone.removed, undone.restored, undone.instruments) == (2, 0, [])
+    assert await imports.state() == before
+
+
+@pytest.mark.parametrize("has_own_imports", [True, False])
+async def test_after_a_merge_an_instrument_goes_with_the_last_import_that_brought_it(
+    imports: Imports, pool: asyncpg.Pool, has_own_imports: bool
+) -> None:
+    before = await imports.state()
+    await imports.bars("test.csv", {DAYS[0]: 10})
+    if not has_own_imports:
+        await pool.execute("DELETE FROM import_change")
+    await imports.bars("old.csv", {DAYS[1]: 10}, "OLD")
+    await imports.instruments.merge("OLD", "TEST")
+    assert (await imports.runs.undo("last")).instruments == []
+    first = await imports.runs.list(2)
+    undone = await imports.runs.undo(str(first[1].run.id))
+    assert undone.instruments == (["TEST"] if has_own_imports else [])
+    assert (await imports.state() == before) is has_own_imports
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_undoing_all_of_any_sequence_of_imports_in_any_order_leaves_nothing(
     imports: Imports, seed: int
@@ -190,4 +226,23 @@ async def test_undoing_all_of_any_sequence_of_imports_in_any_order_leaves_nothin
         await imports.runs.undo(str(run))
         if newest_first:
             assert await imports.state() == states[len(runs)]
+    assert await imports.state() == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_after_a_merge_undoing_all_in_any_order_leaves_nothing(imports: Imports, seed: int) -> None:
+    chance = random.Random(seed)
+    before = await imports.state()
+    runs = []
+    for number in range(6):
+        days = chance.sample(DAYS, chance.randint(1, 8))
+        closes = {day: 10 + chance.randint(0, 2) / 100 for day in sorted(days)}
+        report = await imports.bars(f"{number}.csv", closes, ["TEST", "OLD"][number % 2])
+        runs.append(report.run.id)
+    if chance.random() < 0.5:
+        await imports.runs.undo(str(runs.pop(chance.randrange(2, 6))))
+    await imports.instruments.merge("OLD", "TEST")
+    chance.shuffle(runs)
+    for run in runs:
+        await imports.runs.undo(str(run))
     assert await imports.state() == before
