@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 
 import asyncpg
+import orjson
 import pytest
 
 from stock_analysis.domain.markets import markets
@@ -17,6 +18,81 @@ ACTIONS = [
     (date(2020, 8, 31), "dividend", 0.5, "file.csv"),
     (date(2020, 8, 31), "split", 4.0, "yahoo"),
 ]
+
+
+CONTENT = {
+    1: [
+        "INSERT INTO instrument (symbol, name, exchange, currency, kind, version) VALUES"
+        " ('AAPL', 'Apple', 'XNAS', 'USD', 'stock', 7), ('005930', '삼성전자', 'XKRX', 'KRW', 'stock', 1)",
+        "INSERT INTO bar_1d VALUES (1, '2020-08-28', 504.05, 505.77, 498.31, 499.23, 46907479),"
+        " (1, '2020-08-31', 127.58, 131, 126, 129.04, 225702700), (2, '2024-01-02', 1, 1e9, 1e-12, 1, 0)",
+        "INSERT INTO bar_1m VALUES (1, '2024-01-02 14:30Z', 1, 2, 0.5, 1.5, 10)",
+        "INSERT INTO corporate_action (instrument_id, ex_date, kind, value, source) VALUES"
+        " (1, '2020-08-31', 'split', 4, 'yahoo'), (1, '2020-08-07', 'dividend', 0.82, 'file.csv')",
+    ],
+    3: [
+        "INSERT INTO import_run (id, source, sha256, interval, status, rows_total, rows_done, accepted)"
+        " VALUES"
+        " (gen_random_uuid(), 'AAPL.csv', '\\x01', '1d', 'done', 3, 3, 2),"
+        " (gen_random_uuid(), 'cut.csv', '\\x02', '1m', 'running', 9, 4, 4),"
+        " (gen_random_uuid(), 'actions.csv', '\\x03', 'actions', 'failed', 2, 0, 0)",
+        "INSERT INTO quarantine"
+        " (source_sha256, row_number, import_id, source, symbol, interval, raw, reasons) SELECT sha256, 3, id, source, 'AAPL', '1d', '{\"open\": 1}', '{jump}' FROM import_run",
+        "INSERT INTO api_key (id, name, prefix, hash, scopes, created_at)"
+        " VALUES (gen_random_uuid(), 'mine', 'abc', '\\x04', '{read}', now())",
+    ],
+    5: [
+        "INSERT INTO corporate_action (instrument_id, ex_date, kind, ordinal, value, source) VALUES"
+        " (1, '2020-08-31', 'special_dividend', 2, 1.5, 'x')",
+        "INSERT INTO calendar_change VALUES ('XKRX', '2023-11-16', '2023-11-16 01:00Z', '2023-11-16 07:30Z')",
+    ],
+}
+"""What may be stored, by the migration after which it can be."""
+
+ADDED: dict[str, dict[str, object]] = {
+    "instrument": {"adjusted": None, "adjusted_until": None},
+    "corporate_action": {"unit": None, "price": None},
+    "import_run": {"listing": {}, "reading": []},
+    "quarantine": {"accepted": None, "accepted_by": None},
+}
+"""What rows that were there before mean by columns that came later: nothing was said."""
+
+
+@pytest.mark.parametrize("number", range(1, read_migrations(resource("migrations"))[-1].number))
+async def test_all_that_was_stored_before_any_migration_is_there_after_the_newest(
+    postgres: PostgresCluster, number: int
+) -> None:
+    connection = await connect(postgres.create_database(template="template0"))
+    known = read_migrations(resource("migrations"))
+    await migrate(connection, [one for one in known if one.number <= number])
+    for since, statements in CONTENT.items():
+        for statement in statements if since <= number else ():
+            await connection.execute(statement)
+    before = await content(connection)
+    await migrate(connection, known)
+    after = await content(connection)
+    await connection.close()
+    assert len(before["instrument"]) == 2
+    for table, rows in before.items():
+        columns = rows[0].keys() if rows else set()
+        mics = {one.get("mic") for one in rows}
+        kept = [one for one in after[table] if one.get("mic") in mics]
+        same = [{name: one[name] for name in columns} for one in kept]
+        assert sorted(map(orjson.dumps, same)) == sorted(map(orjson.dumps, rows))
+        new = {name: value for name, value in ADDED.get(table, {}).items() if name not in columns}
+        assert all(one | new == one for one in kept)
+
+
+async def content(connection: asyncpg.Connection) -> dict[str, list[dict[str, object]]]:
+    """All rows of all tables, but the record of migrations."""
+    tables = await connection.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+    )
+    found = {}
+    for (table,) in tables:
+        rows = await connection.fetch(f"SELECT to_jsonb(t) FROM {table} t")  # noqa: S608 - names of our own
+        found[table] = [orjson.loads(row[0]) for row in rows]
+    return found
 
 
 @pytest.fixture
