@@ -325,7 +325,9 @@ ORDER BY started_at DESC, id DESC LIMIT $2;
 
 -- name: lock_runs
 -- The run to be taken back, kept from importers and from others who would take it back.
-SELECT status, interval, source, sha256 FROM import_run WHERE id = $1 FOR UPDATE;
+SELECT status, source, sha256, accepted + unchanged + corrected > 0 AS has_landed,
+    EXISTS (SELECT FROM import_change WHERE run_id = $1) AS is_recorded
+FROM import_run WHERE id = $1 FOR UPDATE;
 
 -- name: touched_by
 -- The instruments that this import changed and that are still there, kept from other writers.

@@ -60,7 +60,7 @@ class RunService:
         """Take an import back: all is as if it had never been, in one transaction.
 
         What other imports have, too, or corrected later, stays as theirs. Raises InvalidInputError if there
-        is no such import, or it was taken back before.
+        is no such import, it was taken back before, or what it changed is not recorded.
         """
         record = await self.find(text)
         run_id = record.run.id
@@ -68,6 +68,11 @@ class RunService:
             run = await writer.lock(run_id)
             if run.status == "undone":
                 raise InvalidInputError(f"the import of {run.source} was taken back before")
+            if run.has_landed and not run.is_recorded:
+                raise InvalidInputError(
+                    f"the import of {run.source} is older than the record of what imports change and cannot be "
+                    "taken back; import a corrected file, or see `stock-analysis instrument delete`"
+                )
             instruments = await writer.touched(run_id)
             undone, holders = Undone(run.source), dict[UUID | None, int]()
             for interval in (Interval.D1, Interval.M1):

@@ -37,11 +37,13 @@ class ActionEntry:
 
 @dataclass(frozen=True, slots=True)
 class RunHead:
-    """What is needed of a run to take it back."""
+    """What is needed of a run to take it back. is_recorded: whether what it changed was kept."""
 
     status: str
     source: str
     sha256: bytes
+    has_landed: bool
+    is_recorded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class RunWriter(PostgresPriceWriter):
     async def lock(self, run_id: UUID) -> RunHead:
         """Keep importers of this run away."""
         row = await self._connection.fetchrow(SQL["lock_runs"], run_id, timeout=TIMEOUT_S)
-        return RunHead(row["status"], row["source"], row["sha256"])
+        return RunHead(**row)
 
     async def touched(self, run_id: UUID) -> dict[int, str]:
         """The instruments that the run changed, kept from other writers: symbol by id."""

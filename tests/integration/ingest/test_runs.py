@@ -190,21 +190,40 @@ async def test_imports_of_a_merged_instrument_are_taken_back_where_their_bars_we
     assert await imports.state() == before
 
 
-@pytest.mark.parametrize("has_own_imports", [True, False])
 async def test_after_a_merge_an_instrument_goes_with_the_last_import_that_brought_it(
-    imports: Imports, pool: asyncpg.Pool, has_own_imports: bool
+    imports: Imports,
 ) -> None:
     before = await imports.state()
-    await imports.bars("test.csv", {DAYS[0]: 10})
-    if not has_own_imports:
-        await pool.execute("DELETE FROM import_change")
+    first = await imports.bars("test.csv", {DAYS[0]: 10})
     await imports.bars("old.csv", {DAYS[1]: 10}, "OLD")
     await imports.instruments.merge("OLD", "TEST")
     assert (await imports.runs.undo("last")).instruments == []
-    first = await imports.runs.list(2)
-    undone = await imports.runs.undo(str(first[1].run.id))
-    assert undone.instruments == (["TEST"] if has_own_imports else [])
-    assert (await imports.state() == before) is has_own_imports
+    assert (await imports.runs.undo(str(first.run.id))).instruments == ["TEST"]
+    assert await imports.state() == before
+
+
+async def test_an_instrument_that_no_import_brought_stays_after_a_merge(
+    imports: Imports, pool: asyncpg.Pool
+) -> None:
+    await imports.bars("test.csv", {DAYS[0]: 10})
+    await pool.execute("DELETE FROM import_change; DELETE FROM bar_1d")
+    before = await imports.state()
+    await imports.bars("old.csv", {DAYS[1]: 10}, "OLD")
+    await imports.instruments.merge("OLD", "TEST")
+    assert (await imports.runs.undo("last")).instruments == []
+    assert await imports.state() == before
+
+
+async def test_an_import_from_before_the_record_is_refused_and_stays(
+    imports: Imports, pool: asyncpg.Pool
+) -> None:
+    await imports.bars("first.csv", {DAYS[0]: 10, "2024-06-08": 12})
+    await pool.execute("DELETE FROM import_change")
+    before = await imports.state()
+    with pytest.raises(InvalidInputError, match="is older than the record"):
+        await imports.runs.undo("last")
+    assert await imports.state() == before
+    assert (await imports.runs.find("last")).run.status == "done"
 
 
 @pytest.mark.parametrize("seed", range(12))
