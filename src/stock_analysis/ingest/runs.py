@@ -70,8 +70,8 @@ class RunService:
                 raise InvalidInputError(f"the import of {run.source} was taken back before")
             if run.has_landed and not run.is_recorded:
                 raise InvalidInputError(
-                    f"the import of {run.source} is older than the record of what imports change and cannot be "
-                    "taken back; import a corrected file, or see `stock-analysis instrument delete`"
+                    f"the import of {run.source} is older than the record of what imports change and cannot "
+                    "be taken back; import a corrected file, or see `stock-analysis instrument delete`"
                 )
             instruments = await writer.touched(run_id)
             undone, holders = Undone(run.source), dict[UUID | None, int]()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -38,7 +39,7 @@ def list_command(
     elif not records:
         typer.echo("nothing was imported yet")
     else:
-        _print(records)
+        print_runs(records, Console())
 
 
 @runs_app.command("show")
@@ -113,14 +114,34 @@ def _as_json(record: RunRecord) -> dict[str, object]:
     }
 
 
-def _print(records: Sequence[RunRecord]) -> None:
-    table = Table(
-        "run", "begun (UTC)", "source", "", "rows", "new", "changed", "aside", box=None, pad_edge=False
-    )
-    for record in records:
-        run, counts = record.run, record.run.counts
-        numbers = (counts.rows, counts.accepted, counts.corrected, counts.quarantined)
-        status = run.status if run.status != "done" else run.interval
-        cells = (str(run.id)[:SHORT], f"{run.started_at:%m-%d %H:%M}", printable(run.source), status)
-        table.add_row(*map(Text, (*cells, *(f"{number:,}" for number in numbers))))
-    Console().print(table)
+def print_runs(records: Sequence[RunRecord], console: Console) -> None:
+    """A table, a line a run; nothing but sources is cut, and they only on a narrow terminal."""
+    rows = [_cells(one) for one in records]
+    widths = [max(map(cell_len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    others = sum(widths) - widths[_SOURCE] + _GAP * (len(widths) - 1)
+    if console.is_terminal:
+        widths[_SOURCE] = min(widths[_SOURCE], max(console.width - others, _LEAST_SOURCE))
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for place, (heading, width) in enumerate(zip(_HEADINGS, widths, strict=True)):
+        is_number = place >= _FIRST_NUMBER
+        table.add_column(heading, no_wrap=True, width=width, justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.width = max(console.width, others + widths[_SOURCE])
+    console.print(table)
+
+
+_HEADINGS = ("run", "begun (UTC)", "source", "", "rows", "new", "changed", "aside")
+_SOURCE, _FIRST_NUMBER, _LEAST_SOURCE, _GAP = 2, 4, 8, 2
+
+
+def _cells(record: RunRecord) -> tuple[str, ...]:
+    run, counts = record.run, record.run.counts
+    numbers = (counts.rows, counts.accepted, counts.corrected, counts.quarantined)
+    status = run.status if run.status != "done" else run.interval
+    first = (str(run.id)[:SHORT], f"{run.started_at:%m-%d %H:%M}", printable(run.source), status)
+    return (*first, *map(_short, numbers))
+
+
+def _short(number: int) -> str:
+    return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:,.1f}M"

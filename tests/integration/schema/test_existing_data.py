@@ -37,7 +37,8 @@ CONTENT = {
         " (gen_random_uuid(), 'cut.csv', '\\x02', '1m', 'running', 9, 4, 4),"
         " (gen_random_uuid(), 'actions.csv', '\\x03', 'actions', 'failed', 2, 0, 0)",
         "INSERT INTO quarantine"
-        " (source_sha256, row_number, import_id, source, symbol, interval, raw, reasons) SELECT sha256, 3, id, source, 'AAPL', '1d', '{\"open\": 1}', '{jump}' FROM import_run",
+        " (source_sha256, row_number, import_id, source, symbol, interval, raw, reasons)"
+        " SELECT sha256, 3, id, source, 'AAPL', '1d', '{\"open\": 1}', '{jump}' FROM import_run",
         "INSERT INTO api_key (id, name, prefix, hash, scopes, created_at)"
         " VALUES (gen_random_uuid(), 'mine', 'abc', '\\x04', '{read}', now())",
     ],
