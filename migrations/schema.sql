@@ -119,6 +119,7 @@ CREATE TABLE public.import_change (
     bars bytea,
     actions jsonb,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    terms jsonb,
     CONSTRAINT import_change_interval_check CHECK (("interval" = ANY (ARRAY['1m'::text, '1d'::text])))
 );
 
@@ -127,6 +128,8 @@ COMMENT ON TABLE public.import_change IS 'What one transaction of an import did.
 COMMENT ON COLUMN public.import_change.bars IS 'Keys of bars that were new, equal, corrected or removed, with the values that were there before; see ingest/journal.py.';
 
 COMMENT ON COLUMN public.import_change.actions IS 'Of each instrument, day and kind, the actions before and after.';
+
+COMMENT ON COLUMN public.import_change.terms IS 'Of each instrument, adjusted and adjusted_until before and after: [[instrument, [before], [after]], ...].';
 
 ALTER TABLE public.import_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.import_change_id_seq

@@ -116,7 +116,7 @@ class InstrumentService:
                     raise InvalidInputError(f"{alias} is an instrument itself and no other name")
                 await connection.execute(SQL["add_alias"], alias, row["id"])
             if to.adjusted is not None:
-                await connection.execute(SQL["set_terms"], [row["symbol"]], to.adjusted)
+                await connection.execute(SQL["set_terms"], [row["symbol"]], to.adjusted, None)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:

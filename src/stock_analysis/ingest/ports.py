@@ -230,8 +230,8 @@ class PriceStore(Protocol):
         """The prices on either side of each split of these instruments that lies among their daily bars."""
         ...
 
-    async def set_terms(self, symbols: Collection[str], terms: Adjusted) -> None:
-        """Record what is taken out of the stored prices of these instruments, as of their newest bar."""
+    async def set_terms(self, symbols: Collection[str], terms: Adjusted, run_id: UUID) -> None:
+        """Record what an import says is taken out of the stored prices, as of their newest bar."""
         ...
 
     async def note_reading(self, run_id: UUID, listing: dict[str, str], reading: Sequence[Stated]) -> None:

@@ -390,14 +390,45 @@ WHERE i.symbol = ANY ($1::text[])
 ORDER BY i.symbol, a.ex_date;
 
 -- name: set_terms
--- What is taken out of the stored prices of these instruments, as of their newest bar.
-UPDATE instrument i SET adjusted = $2, version = version + 1, updated_at = now(),
-    adjusted_until = CASE WHEN $2 = 'none' THEN NULL ELSE greatest(
-        (SELECT max(session) FROM bar_1d WHERE instrument_id = i.id),
-        (SELECT max(ts)::date FROM bar_1m WHERE instrument_id = i.id),
-        DATE '1900-01-01'
-    ) END
-WHERE i.symbol = ANY ($1::text[]);
+-- What is taken out of the stored prices of these instruments, as of their newest bar; recorded of import $3, if any.
+WITH changed AS (
+    UPDATE instrument i SET adjusted = $2, version = version + 1, updated_at = now(),
+        adjusted_until = CASE WHEN $2 = 'none' THEN NULL ELSE greatest(
+            (SELECT max(session) FROM bar_1d WHERE instrument_id = i.id),
+            (SELECT max(ts)::date FROM bar_1m WHERE instrument_id = i.id),
+            DATE '1900-01-01'
+        ) END
+    FROM (
+        SELECT id, adjusted, adjusted_until FROM instrument WHERE symbol = ANY ($1::text[]) ORDER BY id FOR UPDATE
+    ) AS old
+    WHERE i.id = old.id
+    RETURNING i.id, jsonb_build_array(old.adjusted, old.adjusted_until) AS before,
+        jsonb_build_array(i.adjusted, i.adjusted_until) AS after
+)
+INSERT INTO import_change (run_id, instruments, terms)
+SELECT $3, array_agg(id), jsonb_agg(jsonb_build_array(id, before, after)) FROM changed
+WHERE $3::uuid IS NOT NULL HAVING count(*) > 0;
+
+-- name: terms_of
+-- What is taken out of the stored prices of these instruments.
+SELECT id, symbol, jsonb_build_array(adjusted, adjusted_until) AS terms FROM instrument WHERE id = ANY ($1::integer[]);
+
+-- name: terms_changes
+-- All that was recorded of the terms of these instruments, the newest first.
+SELECT c.run_id, c.terms, NOT c.is_undo AND r.status <> 'undone' AS is_claim
+FROM import_change c JOIN import_run r ON r.id = c.run_id
+WHERE c.instruments && $1::integer[] AND c.terms IS NOT NULL
+ORDER BY c.id DESC;
+
+-- name: restore_terms
+-- The terms of an instrument as they were, recorded as the taking back of import $1.
+WITH restored AS (
+    UPDATE instrument SET adjusted = $4::jsonb ->> 0, adjusted_until = ($4::jsonb ->> 1)::date, version = version + 1,
+        updated_at = now()
+    WHERE id = $2
+)
+INSERT INTO import_change (run_id, is_undo, instruments, terms)
+VALUES ($1, true, ARRAY[$2::integer], jsonb_build_array(jsonb_build_array($2::integer, $3::jsonb, $4::jsonb)));
 
 -- name: change_instrument
 -- New values of one instrument; NULL = as it is.
@@ -455,8 +486,11 @@ WHERE a.instrument_id = $1 AND NOT EXISTS (
 SELECT id, interval, bars, actions FROM import_change WHERE instruments @> ARRAY[$1::integer] ORDER BY id FOR UPDATE;
 
 -- name: rewrite_journal
--- What an import did, said of another instrument; where no import brought that one, none is said to have.
-UPDATE import_change SET bars = $2, actions = $3, instruments = array_replace(instruments, $4::integer, $5::integer),
+-- What an import did, said of another instrument, which keeps its terms; where no import brought that one, none is
+-- said to have.
+UPDATE import_change SET bars = $2, actions = $3,
+    terms = (SELECT jsonb_agg(one) FROM jsonb_array_elements(terms) AS one WHERE (one ->> 0)::integer <> $4::integer),
+    instruments = array_replace(instruments, $4::integer, $5::integer),
     created = CASE WHEN EXISTS (SELECT FROM import_change WHERE instruments @> ARRAY[$5] AND $5 = ANY (created))
                    THEN array_replace(created, $4, $5) ELSE array_remove(created, $4) END
 WHERE id = $1;

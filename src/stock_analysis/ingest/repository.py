@@ -134,10 +134,10 @@ class PostgresPriceStore:
             rows = await self._pool.fetch(SQL["around_splits"], list(symbols))
         return [AroundSplit(**row) for row in rows]
 
-    async def set_terms(self, symbols: Collection[str], terms: Adjusted) -> None:
-        """Record what is taken out of the stored prices of these instruments, as of their newest bar."""
+    async def set_terms(self, symbols: Collection[str], terms: Adjusted, run_id: UUID) -> None:
+        """Record what an import says is taken out of the stored prices, as of their newest bar."""
         with translated():
-            await self._pool.execute(SQL["set_terms"], list(symbols), terms)
+            await self._pool.execute(SQL["set_terms"], list(symbols), terms, run_id)
 
     async def note_reading(self, run_id: UUID, listing: dict[str, str], reading: Sequence[Stated]) -> None:
         """Record what the user said of new instruments, and how the source is read."""

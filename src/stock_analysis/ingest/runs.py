@@ -12,7 +12,15 @@ from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.journal import KEY, Entry, TakenBack, take_back
 from stock_analysis.ingest.ports import ActionGroups
 from stock_analysis.ingest.rows import RANGE, Rows
-from stock_analysis.ingest.runs_repository import ActionEntry, PostgresRunStore, RunRecord, RunWriter
+from stock_analysis.ingest.runs_repository import (
+    ActionEntry,
+    PostgresRunStore,
+    RunRecord,
+    RunWriter,
+    Terms,
+    TermsEntry,
+)
+from stock_analysis.ingest.terms import TERMS
 
 NEWEST = "last"
 
@@ -23,6 +31,7 @@ class Undone:
 
     removed, restored: bars that went, and that got back their values from before. stays: bars that remain,
     by the source of the import that has them, too. actions: groups of actions that went or are as before.
+    terms: by symbol, what the prices are said to be again.
     """
 
     source: str
@@ -33,6 +42,7 @@ class Undone:
     actions_stay: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
     instruments: list[str] = field(default_factory=list)
+    terms: dict[str, str] = field(default_factory=dict)
 
 
 class RunService:
@@ -83,6 +93,7 @@ class RunService:
                 for holder, count in taken.stays.items():
                     holders[holder] = holders.get(holder, 0) + count
             await self._take_back_actions(writer, run_id, sorted(instruments), undone)
+            undone.terms = await _take_back_terms(writer, run_id, instruments)
             undone.quarantined = await writer.drop_aside(run_id, run.sha256)
             await writer.bump(sorted(instruments))
             undone.instruments = await writer.drop_unclaimed(run_id, sorted(instruments))
@@ -141,6 +152,31 @@ def actions_without(
         if state:
             holders[holder] = holders.get(holder, 0) + 1
     return wanted, holders
+
+
+async def _take_back_terms(writer: RunWriter, run_id: UUID, instruments: Mapping[int, str]) -> dict[str, str]:
+    now, restored = await writer.terms(list(instruments)), dict[str, str]()
+    for instrument, entries in (await writer.terms_changes(list(instruments))).items():
+        wanted = terms_without(run_id, now[instrument], entries) if instrument in now else None
+        if wanted is not None and wanted != now[instrument]:
+            await writer.restore_terms(run_id, instrument, now[instrument], wanted)
+            restored[instruments[instrument]] = TERMS[wanted[0] or "none"]
+    return restored
+
+
+def terms_without(run_id: UUID, now: Terms, entries: Sequence[TermsEntry]) -> Terms:
+    """The terms of an instrument as if the run had never been; entries: all changes, the newest first.
+
+    What a person said after all of them stays.
+    """
+    if not entries or entries[0].after != now:
+        return now
+    state = now
+    for entry in entries:
+        if entry.is_claim and entry.run_id != run_id:
+            break
+        state = entry.before
+    return state
 
 
 async def _named(writer: RunWriter, holders: Mapping[UUID | None, int]) -> dict[str, int]:

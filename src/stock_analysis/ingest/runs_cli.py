@@ -80,6 +80,8 @@ def _told(undone: Undone) -> list[str]:
     lines = [f"{undone.source} is taken back: {what}"]
     if undone.actions:
         lines.append(f"  corporate actions of {undone.actions:,} days and kinds removed or as before")
+    for symbol, terms in undone.terms.items():
+        lines.append(f"  the prices of {symbol} are said to be {terms} again")
     if undone.quarantined:
         lines.append(f"  {undone.quarantined:,} rows left the quarantine")
     if undone.instruments:

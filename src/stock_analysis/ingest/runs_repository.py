@@ -35,6 +35,20 @@ class ActionEntry:
     after: ActionGroups
 
 
+Terms = list[str | None]
+"""adjusted and adjusted_until of an instrument."""
+
+
+@dataclass(frozen=True, slots=True)
+class TermsEntry:
+    """One recorded change of an instrument's terms. is_claim: whether it is an import's that still stands."""
+
+    run_id: UUID
+    is_claim: bool
+    before: Terms
+    after: Terms
+
+
 @dataclass(frozen=True, slots=True)
 class RunHead:
     """What is needed of a run to take it back. is_recorded: whether what it changed was kept."""
@@ -129,6 +143,25 @@ class RunWriter(PostgresPriceWriter):
             instruments = sorted({key[0] for key in before})
             packed = pack_actions(before, after)
             await self.add_change(run_id, None, instruments, actions=packed, is_undo=True)
+
+    async def terms(self, instruments: Sequence[int]) -> dict[int, Terms]:
+        """The terms of the prices of these instruments."""
+        rows = await self._connection.fetch(SQL["terms_of"], list(instruments))
+        return {row["id"]: orjson.loads(row["terms"]) for row in rows}
+
+    async def terms_changes(self, instruments: Sequence[int]) -> dict[int, list[TermsEntry]]:
+        """All changes of their terms by instrument, the newest first."""
+        found: dict[int, list[TermsEntry]] = {}
+        for row in await self._connection.fetch(SQL["terms_changes"], list(instruments)):
+            for instrument, before, after in orjson.loads(row["terms"]):
+                entry = TermsEntry(row["run_id"], row["is_claim"], before, after)
+                found.setdefault(instrument, []).append(entry)
+        return found
+
+    async def restore_terms(self, run_id: UUID, instrument: int, before: Terms, after: Terms) -> None:
+        """Give an instrument the terms that it had, and record it."""
+        packed = [orjson.dumps(one).decode() for one in (before, after)]
+        await self._connection.execute(SQL["restore_terms"], run_id, instrument, *packed)
 
     async def drop_aside(self, run_id: UUID, sha256: bytes) -> int:
         """Remove the run's rows from the quarantine; another import of the same content takes them over."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
+from uuid import UUID
 
 from stock_analysis.domain.actions import CorporateAction
 from stock_analysis.domain.bars import Interval
@@ -82,8 +83,8 @@ class ImportService:
             report.notes += await self._patiently(lambda: self._apply_waiting(report.created))
         if source.terms_given and source.terms is not None and report.landed:
             terms = source.terms
-            await self._patiently(lambda: self._store.set_terms(task.symbols, terms))
-        report.warnings += await self._patiently(lambda: self._weigh(task.symbols))
+            await self._patiently(lambda: self._store.set_terms(task.symbols, terms, run.id))
+        report.warnings += await self._patiently(lambda: self._weigh(task.symbols, run.id))
         return report
 
     async def import_actions(
@@ -101,7 +102,7 @@ class ImportService:
         if report.run.counts.accepted or report.run.counts.corrected:
             symbols = sorted({symbol for symbol, _ in actions})
             report.notes += await self._patiently(lambda: self._replay(symbols, "jump"))
-            report.warnings += await self._patiently(lambda: self._weigh(symbols))
+            report.warnings += await self._patiently(lambda: self._weigh(symbols, report.run.id))
         return report
 
     async def _apply_waiting(self, symbols: Sequence[str]) -> list[str]:
@@ -121,7 +122,7 @@ class ImportService:
                 notes.append(f"{symbol}: {landed:,} {what} landed")
         return notes
 
-    async def _weigh(self, symbols: Sequence[str]) -> list[str]:
+    async def _weigh(self, symbols: Sequence[str], run_id: UUID) -> list[str]:
         """Warnings where prices and splits do not fit; prices that are adjusted already are marked so."""
         warnings = []
         around = await self._store.around_splits(symbols)
@@ -129,7 +130,7 @@ class ImportService:
             is_adjusted, told = weigh(list(own))
             warnings += told
             if is_adjusted:
-                await self._store.set_terms([symbol], "split")
+                await self._store.set_terms([symbol], "split", run_id)
         return warnings
 
     async def import_fetched(self, fetched: Fetched, interval: Interval, provider: str) -> Report:

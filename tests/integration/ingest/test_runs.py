@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.ingest.files import FileOptions, open_rows
 from stock_analysis.ingest.folder import import_path
-from stock_analysis.ingest.housekeeping import InstrumentService
+from stock_analysis.ingest.housekeeping import Corrections, InstrumentService
 from stock_analysis.ingest.instruments import Listing
 from stock_analysis.ingest.quarantine import QuarantineService
 from stock_analysis.ingest.repository import PostgresPriceStore
@@ -37,14 +38,14 @@ class Imports:
         self.runs = RunService(PostgresRunStore(pool))
         self.instruments = InstrumentService(pool)
 
-    async def bars(self, name: str, closes: dict[str, float], symbol: str = "TEST") -> Report:
+    async def bars(self, name: str, closes: dict[str, float], symbol: str = "TEST", **said: Any) -> Report:
         """Import bars of these days with these closes."""
         path = self._folder / name
         lines = (
             f"{symbol},{day},{close},{close + 1},{close - 1},{close},100\n" for day, close in closes.items()
         )
         path.write_text("symbol,date,open,high,low,close,volume\n" + "".join(lines))
-        return await self._service.import_rows(open_rows(path, FileOptions()))
+        return await self._service.import_rows(open_rows(path, FileOptions(**said)))
 
     async def actions(self, name: str, *lines: str, symbol: str = "TEST") -> Report:
         """Import actions of a symbol: day,kind,value."""
@@ -61,7 +62,8 @@ class Imports:
     async def state(self) -> dict[str, list[tuple[object, ...]]]:
         """All that an import may change, but versions and records of imports."""
         queries = {
-            "instruments": "SELECT symbol, name, exchange, currency FROM instrument ORDER BY 1",
+            "instruments": "SELECT symbol, name, exchange, currency, adjusted, adjusted_until FROM instrument"
+            " ORDER BY 1",
             "bars": "SELECT symbol, session, open, high, low, close, volume FROM bar_1d b"
             " JOIN instrument i ON i.id = b.instrument_id ORDER BY 1, 2",
             "actions": "SELECT symbol, ex_date, a.kind, value FROM corporate_action a"
@@ -224,6 +226,44 @@ async def test_an_import_from_before_the_record_is_refused_and_stays(
         await imports.runs.undo("last")
     assert await imports.state() == before
     assert (await imports.runs.find("last")).run.status == "done"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [(None, "none", "as traded"), ("split", "split", "adjusted for splits"), ("all", "all", "dividends")],
+)
+async def test_what_an_import_said_of_prices_is_taken_back_with_it(
+    imports: Imports, first: str | None, second: str, told: str
+) -> None:
+    nothing = await imports.state()
+    one = await imports.bars("first.csv", {DAYS[0]: 10}, adjusted=first)
+    before = await imports.state()
+    await imports.bars("second.csv", {DAYS[1]: 10}, adjusted=second)
+    after = await imports.state()
+    assert after["instruments"] != before["instruments"]
+    assert told in (await imports.runs.undo("last")).terms["TEST"]
+    assert await imports.state() == before
+    await imports.bars("second.csv", {DAYS[1]: 10}, adjusted=second)
+    await imports.runs.undo(str(one.run.id))
+    assert (await imports.state())["instruments"] == after["instruments"]
+    await imports.runs.undo("last")
+    assert await imports.state() == nothing
+
+
+async def test_prices_taken_for_adjusted_are_as_traded_again_and_what_a_person_said_stays(
+    imports: Imports,
+) -> None:
+    await imports.bars("first.csv", {DAYS[0]: 10, DAYS[1]: 10, DAYS[2]: 10, DAYS[3]: 10})
+    before = await imports.state()
+    await imports.actions("a", f"{DAYS[2]},split,2")
+    assert (await imports.state())["instruments"][0][4] == "split"
+    assert (await imports.runs.undo("last")).terms == {"TEST": "as traded"}
+    assert await imports.state() == before
+    report = await imports.bars("second.csv", {DAYS[4]: 10}, "OTHER", adjusted="split")
+    await imports.bars("third.csv", {DAYS[5]: 10}, "OTHER")
+    await imports.instruments.correct("OTHER", Corrections(adjusted="all"))
+    assert (await imports.runs.undo(str(report.run.id))).terms == {}
+    assert (await imports.state())["instruments"][0][4] == "all"
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -19,6 +19,8 @@ BEFORE = {
     "ingest.correct_1m": "CREATE TEMPORARY TABLE correction ON COMMIT DROP AS"
     " SELECT instrument_id, ts, open, high + 9 AS high, low, close, volume FROM bar_1m",
     "ingest.settled_aside": "UPDATE quarantine SET state = 'dismissed', resolved_at = now()",
+    "ingest.terms_changes": "INSERT INTO import_change (run_id, instruments, terms)"
+    " VALUES ('00000000-0000-0000-0000-000000000001', '{1}', '[[1, [null, null], [\"none\", null]]]')",
     "ingest.unstage": "CREATE TEMPORARY TABLE correction ()",
     "stock.accepted": "UPDATE quarantine SET state = 'replayed', accepted = reasons, accepted_by = 'ann',"
     " close = 103",
@@ -111,7 +113,10 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.run_names": ([RUN],),
     "ingest.runs": ("0000", 2),
     "ingest.select_aside": (None, "AAPL", "jump", "open", 0, 10),
-    "ingest.set_terms": (["AAPL"], "split"),
+    "ingest.set_terms": (["AAPL"], "split", RUN),
+    "ingest.terms_of": ([1],),
+    "ingest.terms_changes": ([1],),
+    "ingest.restore_terms": (RUN, 1, "[null, null]", '["split", "2024-01-02"]'),
     "ingest.settle_aside": ([1], "dismissed"),
     "ingest.settled_aside": (CONTENT, "1d", [1], ["AAPL"], [_ROW], [2.0], [None], [None], [None], [None]),
     "ingest.splits": ([1],),

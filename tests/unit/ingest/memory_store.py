@@ -124,8 +124,8 @@ class InMemoryPriceStore:
         del symbols
         return []
 
-    async def set_terms(self, symbols: Collection[str], terms: Adjusted) -> None:
-        del symbols, terms
+    async def set_terms(self, symbols: Collection[str], terms: Adjusted, run_id: UUID) -> None:
+        del symbols, terms, run_id
 
     async def note_reading(self, run_id: UUID, listing: dict[str, str], reading: Sequence[Stated]) -> None:
         del reading
