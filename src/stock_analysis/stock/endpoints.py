@@ -44,6 +44,8 @@ from stock_analysis.stock.window import Window
 
 ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, UnavailableError: 503}
 _LAST_ID = 2**63 - 1
+_LAST_RANK = 1010
+"""Of the statement `search`."""
 _BEFORE_ALL = (-1, "")
 
 Symbol = Annotated[
@@ -372,13 +374,13 @@ def _encode_cursor(last: Summary) -> str:
 def _decode_cursor(text: str) -> tuple[int, str]:
     try:
         rank, symbol = orjson.loads(base64.urlsafe_b64decode(text.encode()))
-        return _small_int(rank), parse_symbol(symbol)
+        return _rank(rank), parse_symbol(symbol)
     except (binascii.Error, ValueError, TypeError, AttributeError, InvalidInputError) as error:
         raise InvalidInputError("cursor is not one that a page before this gave as next_cursor") from error
 
 
-def _small_int(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= 3:
+def _rank(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= _LAST_RANK:
         raise ValueError(value)
     return value
 

@@ -1,5 +1,6 @@
 """The stock-service over its HTTP contract, on a real PostgreSQL."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -236,6 +237,24 @@ async def test_search_ranks_the_symbol_before_its_prefix_before_names(
     ).json()
     assert [item["symbol"] for item in second["items"]] == ["XAB"]
     assert second["next_cursor"] is None
+
+
+@pytest.mark.parametrize("query", ["hospitality", "hospitalty"])
+async def test_a_search_is_read_page_by_page_however_far_the_matches_are(
+    api: httpx.AsyncClient, pool: asyncpg.Pool, query: str
+) -> None:
+    for symbol, name in {"APLE": "Apple Hospitality", "SVC": "Service Hospitality Trust"}.items():
+        await store_instrument(pool, dataclasses.replace(instrument(symbol), name=name))
+    found: list[str] = []
+    asked: dict[str, str | int] = {"query": query, "limit": 1}
+    while True:
+        answer = await api.get("/api/v1/stocks", params=asked)
+        assert answer.status_code == 200, answer.text
+        found += [item["symbol"] for item in answer.json()["items"]]
+        if answer.json()["next_cursor"] is None:
+            break
+        asked["cursor"] = answer.json()["next_cursor"]
+    assert sorted(found) == ["APLE", "SVC"]
 
 
 async def test_wildcards_in_a_search_are_letters(api: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
