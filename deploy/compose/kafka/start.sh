@@ -1,6 +1,12 @@
 #!/bin/sh
-# One broker that is its own controller (KRaft); its storage is formatted at the first start.
+# One broker that is its own controller (KRaft). Its cluster's id is drawn at the first start and kept, so that
+# a start after a crash finds the storage as its own, also one that was formatted by half.
 set -eu
+id=/var/lib/kafka/data/cluster-id
+if [ ! -s "$id" ]; then
+    /opt/kafka/bin/kafka-storage.sh random-uuid >"$id.new"
+    mv "$id.new" "$id"
+fi
 /opt/kafka/bin/kafka-storage.sh format --ignore-formatted --standalone \
-    --cluster-id "$(/opt/kafka/bin/kafka-storage.sh random-uuid)" --config /etc/stock-analysis/server.properties
+    --cluster-id "$(cat "$id")" --config /etc/stock-analysis/server.properties
 exec /opt/kafka/bin/kafka-server-start.sh /etc/stock-analysis/server.properties
