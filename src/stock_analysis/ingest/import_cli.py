@@ -58,7 +58,7 @@ def import_command(
     exchange: Annotated[
         str | None,
         typer.Option(
-            metavar="MIC", help="Where new instruments are listed; else their symbols tell, else XNYS."
+            metavar="MIC", help="Where new instruments are listed; else their symbols tell, or it asks."
         ),
     ] = None,
     timezone: Annotated[
@@ -100,8 +100,9 @@ def import_command(
 ) -> None:
     """Import prices. Running it again goes on where it was cut off, and changes nothing that is stored.
 
-    Before the first row lands it says how it reads the file: what you gave, and what it assumes. Ends with 3
-    if no row landed. `stock-analysis runs undo last` takes the import back.
+    Before the first row lands it says how it reads the file: what you gave, and what it assumes.
+
+    Ends with 3 if no row landed. `stock-analysis runs undo last` takes the import back.
 
     Without a volume column, new bars have volume 0 and stored ones keep theirs.
     """

@@ -140,7 +140,7 @@ async def test_an_answer_that_breaks_off_is_left_unfinished() -> None:
 async def test_a_service_that_keeps_failing_is_left_alone_and_then_probed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stock_analysis.gateway.upstream.BREAKER_PAUSE_S", 0.3)
+    monkeypatch.setattr("stock_analysis.gateway.upstream.BREAKER_PAUSE_S", 2)
     service = RawService(b"")
     settings = Settings.model_validate({"upstream_timeout_s": 2, "upstream_attempts": 1})
     refused = outcome("refused")
@@ -153,7 +153,7 @@ async def test_a_service_that_keeps_failing_is_left_alone_and_then_probed(
         answers = [await call(upstream, request("/x")) for _ in range(20)]
         assert {answer.status for answer in answers} == {503}
         assert (service.requests, outcome("refused")) == (asked, refused + 20)
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(2.05)
         assert (await call(upstream, request("/x"))).status == 200
         assert (await call(upstream, request("/x"))).status == 200
 
