@@ -53,7 +53,7 @@ def test_slash_searches_and_enter_switches_the_symbol(visit: Visit) -> None:
     visit.settle()
     assert visit.state()["symbol"] == ["005930"]
     assert ohlc(visit.page) == bar(visit, "005930")
-    assert "." not in visit.page.locator(".ohlc .pair").first.inner_text()
+    expect(visit.page.locator(".ohlc .pair").first).not_to_contain_text(".")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,6 @@ from tests.integration.ops.drill.killed_drill import KillingReport
 
 def main(data: str, title: str, delay_s: str) -> None:
     layout = Layout(Path(data))
-    with exclusive(layout, "backup create", layout.backup_lock):
+    with exclusive(layout, "backup create", layout.backup_lock, patience_s=60):
         facts = observe_creation(layout, read_backup_settings(layout))
         make_backup(plan_backup(facts, full=True), facts, KillingReport(title, float(delay_s)))

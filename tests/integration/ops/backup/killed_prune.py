@@ -66,7 +66,7 @@ class KillingStorage:
 
 def main(data: str, count: str, delay_s: str) -> None:
     layout = Layout(Path(data))
-    with exclusive(layout, "backup prune", layout.backup_lock):
+    with exclusive(layout, "backup prune", layout.backup_lock, patience_s=60):
         facts = observe_retention(layout, read_backup_settings(layout))
         run_prune(
             plan_prune(facts).steps, KillingStorage(facts.storage, int(count), float(delay_s)), JsonReport()

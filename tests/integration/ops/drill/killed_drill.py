@@ -40,6 +40,6 @@ class KillingReport(ConsoleReport):
 
 def main(data: str, label: str, delay_s: str) -> None:
     layout = Layout(Path(data))
-    with exclusive(layout, "drill", layout.backup_lock):
+    with exclusive(layout, "drill", layout.backup_lock, patience_s=60):
         wish = Wish(read_backup_settings(layout))
         run_drill(layout, wish, rehearse, KillingReport(label, float(delay_s)))
