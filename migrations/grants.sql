@@ -21,6 +21,8 @@ BEGIN
         FROM (VALUES
             ('stock_reader', 'SELECT',
              '{exchange, calendar_change, instrument, instrument_alias, bar_1d, bar_1m, corporate_action, import_run, quarantine}'::text[]),
+            ('stock_reader', 'SELECT', '{schema_migration}'),
+            ('stock_gateway', 'SELECT', '{schema_migration}'),
             ('stock_writer', 'SELECT', '{exchange, calendar_change}'),
             ('stock_writer', 'SELECT', '{instrument_alias}'),
             ('stock_writer', 'SELECT, INSERT', '{import_change}'),

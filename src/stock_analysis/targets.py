@@ -19,7 +19,9 @@ from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
 from stock_analysis.kit.db import Role, open_pool
-from stock_analysis.kit.health import Health
+from stock_analysis.kit.health import Check, Health
+from stock_analysis.kit.migrations import check_schema, newest_pre, read_migrations
+from stock_analysis.kit.resources import resource
 from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
 from stock_analysis.kit.valkey import SharedValkey, open_valkey
@@ -81,7 +83,8 @@ async def _valkey(settings: Settings, _: Opened) -> AsyncIterator[SharedValkey]:
 @asynccontextmanager
 async def _stock_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
     store = PostgresBarStore(opened["prices"])
-    yield Health({"postgresql": store.check}, {"valkey": opened["valkey"].check})
+    needs = {"postgresql": store.check, "schema": _schema_check(opened["prices"])}
+    yield Health(needs, {"valkey": opened["valkey"].check})
 
 
 @asynccontextmanager
@@ -114,6 +117,10 @@ async def _backups(settings: Settings, _: Opened) -> AsyncIterator[BackupPart]:
         yield part
 
 
+def _schema_check(pool: asyncpg.Pool) -> Check:
+    return partial(check_schema, pool, newest_pre(read_migrations(resource("migrations"))))
+
+
 async def _serve_stock(settings: Settings, opened: Opened) -> None:
     app: ASGIApp = opened["stock"]
     if is_loopback(settings.stock_host):
@@ -125,7 +132,8 @@ async def _serve_stock(settings: Settings, opened: Opened) -> None:
 async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, target: str) -> None:
     stock, pool, valkey = opened[upstream], opened["keys"], opened["valkey"]
     database = PostgresBarStore(pool)
-    health = Health({"stock": stock.check, "postgresql": database.check}, {"valkey": valkey.check})
+    needs = {"stock": stock.check, "postgresql": database.check, "schema": _schema_check(pool)}
+    health = Health(needs, {"valkey": valkey.check})
     app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target)
     await serve(app, health, settings, port=settings.port)
 

@@ -13,6 +13,7 @@ _FILE = re.compile(r"(\d{4})_(pre|post)_(\w+)\.sql")
 GRANTS = "grants.sql"
 _NO_MIGRATION = frozenset({"schema.sql", GRANTS})
 _LOCK = 0x5354_4F43  # "STOC": one migration at a time on this database
+_NEWEST = "SELECT coalesce(max(number), 0) FROM schema_migration WHERE phase = 'pre'"
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     number integer NOT NULL, phase text NOT NULL, name text NOT NULL, sha256 bytea NOT NULL,
@@ -99,6 +100,29 @@ async def migrate(
         return due
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def check_schema(pool: asyncpg.Pool, needed: int) -> str:
+    """Number of the newest migration in the database.
+
+    needed: number of the newest that this program must have (see newest_pre).
+    Raises MigrationError while the database is behind it; one that is ahead serves older programs, too.
+    """
+    try:
+        newest: int = await pool.fetchval(_NEWEST)
+    except asyncpg.UndefinedTableError:
+        newest = 0
+    if newest < needed:
+        raise MigrationError(
+            f"the database is at migration {newest:04d} and this program needs {needed:04d}: "
+            "run `stock-analysis migrate`"
+        )
+    return f"{newest:04d}"
+
+
+def newest_pre(migrations: list[Migration]) -> int:
+    """Number of the newest migration that must be applied before this program runs."""
+    return max((one.number for one in migrations if one.phase == "pre"), default=0)
 
 
 async def grant(connection: asyncpg.Connection, rights: str) -> None:

@@ -25,7 +25,7 @@ RIGHTS: dict[str, dict[str, str]] = {
     "instrument_alias": {"stock_reader": READ, "stock_writer": READ},
     "ops_heartbeat": {},
     "quarantine": {"stock_reader": READ, "stock_writer": WRITE},
-    "schema_migration": {},
+    "schema_migration": {"stock_gateway": "SELECT", "stock_reader": "SELECT"},
 }
 _FOUND = """
 SELECT relname, grantee::regrole::text AS role,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stock_analysis.kit.migrations import MigrationError, migrate, read_migrations
+from stock_analysis.kit.db import Role, open_pool
+from stock_analysis.kit.migrations import MigrationError, check_schema, migrate, newest_pre, read_migrations
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.postgres import PostgresCluster, connect
 
@@ -48,6 +49,22 @@ async def test_before_a_release_only_what_the_old_code_bears_is_applied(
     folder = write(tmp_path, PAIR)
     assert await apply(empty, folder, "pre") == ["0001_pre_add", "0002_pre_copy"]
     assert await apply(empty, folder, "pre", "post") == ["0002_post_drop"]
+
+
+async def test_a_program_is_ready_once_all_that_must_come_before_it_is_applied(
+    empty: Settings, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, {**PAIR, "0003_post_clean.sql": "DROP TABLE b"})
+    needed = newest_pre(read_migrations(folder))
+    assert needed == 2
+    async with await open_pool(empty, Role.OWNER, application_name="test") as pool:
+        with pytest.raises(MigrationError, match="at migration 0000 and this program needs 0002: run `stock"):
+            await check_schema(pool, needed)
+        await apply(empty, folder, "pre")
+        assert await check_schema(pool, needed) == "0002"
+        assert await check_schema(pool, needed - 1) == "0002", "an older program goes on beside the newer one"
+        with pytest.raises(MigrationError, match="needs 0003"):
+            await check_schema(pool, needed + 1)
 
 
 async def test_one_that_fails_leaves_nothing_behind_and_those_before_it_stand(
