@@ -1,7 +1,7 @@
 """From a fresh clone to a running platform: environment, packages, pages. Standard library only.
 
 bootstrap.py up [ARGUMENTS of stockops up]    what `make up` does
-bootstrap.py install [yahoo] [krx]            the environment alone; with a source of prices, which then stays
+bootstrap.py install [yahoo] [krx] [kafka]    the environment alone; with an extra, which then stays
 bootstrap.py dev | bench                      with what tests or benchmarks need
 bootstrap.py npm SCRIPT...                    scripts of frontend/package.json, with the right Node
 bootstrap.py lock [--upgrade]                 write requirements/*.txt anew
@@ -38,9 +38,9 @@ LOWEST_PYTHON = (3, 11)
 LOWEST_NODE = (20, 19)
 
 RUN = ("build.txt", "run.txt")
-DEV = (*RUN, "dev.txt", "yahoo.txt", "krx.txt")
+DEV = (*RUN, "dev.txt", "kafka.txt", "yahoo.txt", "krx.txt")
 BENCH = (*DEV, "bench.txt")
-EXTRAS = ("yahoo", "krx")
+EXTRAS = ("yahoo", "krx", "kafka")
 CHOSEN = ROOT / "build" / "extras.json"
 """Outside the environment, so that an environment made anew has them again."""
 
@@ -363,6 +363,7 @@ def _npm(scripts: list[str]) -> int:
 
 LOCKS: dict[str, tuple[str, ...]] = {
     "run.txt": ("--extra", "local", "pyproject.toml"),
+    "kafka.txt": ("--extra", "kafka", "pyproject.toml"),
     "yahoo.txt": ("--extra", "yahoo", "pyproject.toml"),
     "krx.txt": ("--extra", "krx", "pyproject.toml"),
     "dev.txt": ("--extra", "local", "--group", "dev", "pyproject.toml"),
@@ -370,7 +371,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "build.txt": ("requirements/build.in",),
     "installer.txt": ("requirements/installer.in",),
     "node.txt": ("requirements/node.in",),
-    "platform.txt": ("--group", "image", "pyproject.toml"),
+    "platform.txt": ("--group", "image", "--extra", "kafka", "pyproject.toml"),
     "ops.txt": ("--group", "ops"),
 }
 """Each lock and what it is made from; no two of them disagree."""

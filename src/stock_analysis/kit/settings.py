@@ -71,6 +71,17 @@ class Settings(BaseModel):
         32 * 2**20, ge=0, description="Bytes of ready answers that each process keeps in its own memory."
     )
 
+    events_log: Literal["valkey", "kafka"] = Field("valkey", description="What carries events.")
+    events_prefix: str = Field(
+        "",
+        max_length=64,
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        description="Put before the name of each topic, for a log that several installations share.",
+    )
+    events_retained: int = Field(
+        20_000, ge=1000, le=10_000_000, description="Events that each topic keeps on Valkey."
+    )
+
     backup_url: str = Field(
         "",
         description="Where the gateway asks how the backups stand; empty: they are not managed here.",
