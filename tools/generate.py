@@ -1,5 +1,5 @@
 """Write the files made from the code: migrations/schema.sql, docs/settings.md, a table in docs/backups.md,
-frontend/openapi.json.
+deploy/compose/postgresql/roles.sql, frontend/openapi.json.
 
 Tests hold that they are what the code makes. `make generate` goes on to the front end's types.
 """
@@ -20,11 +20,13 @@ from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
 from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.local.plans.roles import compose_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "migrations" / "schema.sql"
 SETTINGS = ROOT / "docs" / "settings.md"
 BACKUPS = ROOT / "docs" / "backups.md"
+COMPOSE_ROLES = ROOT / "deploy" / "compose" / "postgresql" / "roles.sql"
 CONTRACT = ROOT / "frontend" / "openapi.json"
 
 SCHEMA_HEAD = "-- What the migrations make on plain PostgreSQL. Written by `make generate`; do not edit.\n\n"
@@ -33,10 +35,11 @@ SETTINGS_HEAD = """\
 
 Every setting of `stock-analysis`, with its default. Sources, the later the stronger: the default, the TOML
 file that `--config` or `STOCK_CONFIG_FILE` names (keys as in the first column), the environment (second
-column; several values are separated by commas). A secret may stand in a file, which its variable with `_FILE`
-names: one line, a line's end after it is left out. An unknown key or `STOCK_...` variable is an error.
-`stock-analysis config show --source` prints the values in force and where each came from. `stockops up`
-writes such a file, with the passwords it made, to `config/platform.toml` in its data folder.
+column; several values are separated by commas). A secret may stand in a file, which its setting with `_file`
+names: a line, and a second one while it is changed; it is read at each use. An unknown
+key or `STOCK_...` variable is an error. `stock-analysis config show --source` prints the values in force and
+where each came from. `stockops up` writes such a file to `config/platform.toml` in its data folder; the
+secrets that it drew lie in `config/passwords`.
 
 Written by `make generate`; do not edit.
 
@@ -100,6 +103,7 @@ def contract(platform: Platform) -> str:
 def main() -> None:
     SETTINGS.write_text(settings())
     BACKUPS.write_text(backups(BACKUPS.read_text()))
+    COMPOSE_ROLES.write_text(compose_script())
     with ExitStack() as stack:
         cluster = PostgresCluster()
         stack.callback(cluster.remove)

@@ -11,6 +11,7 @@ _HELP = (
 _BACKUP_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
 _WRITER_HELP = "Who writes to the storage of the backups: one instance; look, and decide where there are two."
 _SERVICE_HELP = "Start this instance with the machine, by systemd."
+_SECRETS_HELP = "Passwords and keys: draw them, change them while it runs, look for leaks."
 _KEPT_HELP = "The old data that restores have replaced: look at them, delete them."
 
 _writer = typer.Typer(
@@ -68,6 +69,17 @@ _kept = typer.Typer(
     no_args_is_help=True,
 )
 
+_secrets = typer.Typer(
+    cls=late_group(
+        {
+            "init": "stock_ops.secrets.cli.names:init",
+            "show-names": "stock_ops.secrets.cli.names:show_names",
+        }
+    ),
+    add_completion=False,
+    no_args_is_help=True,
+)
+
 app = typer.Typer(
     cls=late_group(
         {
@@ -80,6 +92,7 @@ app = typer.Typer(
             "restore": "stock_ops.restore.cli.restore:restore",
             "drill": "stock_ops.drill.cli:drill",
             "kept": _kept,
+            "secrets": _secrets,
             "service": _service,
         }
     ),
@@ -101,6 +114,11 @@ def _about_writers() -> None:
 
 @_service.callback(help=_SERVICE_HELP)
 def _about_service() -> None:
+    pass
+
+
+@_secrets.callback(help=_SECRETS_HELP)
+def _about_secrets() -> None:
     pass
 
 

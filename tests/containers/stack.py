@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from stock_analysis.testing.processes import free_port
+from stock_ops.kit.secret_folder import fill, group_of
 from tests.containers.bases import StandIns
 from tests.containers.images import Image
 from tests.containers.podman import LOCKED_DOWN, inspect, is_healthy, logs, run, wait_for
@@ -35,14 +36,14 @@ class Stack:
         self.url = f"http://127.0.0.1:{port}"
         self._env_file = folder / "compose.env"
         self.key = ""
-        run(COMPOSE / "secrets.sh", self.secrets)
+        fill(self.secrets)
         values = {
             "PLATFORM_IMAGE": platform.name,
             "TIMESCALEDB_IMAGE": standins.postgresql,
             "VALKEY_IMAGE": standins.valkey,
             "KAFKA_IMAGE": standins.kafka,
             "STOCK_SECRETS": str(self.secrets),
-            "STOCK_SECRETS_GID": str((self.secrets / "database_password").stat().st_gid),
+            "STOCK_SECRETS_GID": str(group_of(self.secrets)),
             "STOCK_PUBLISH": f"127.0.0.1:{port}",
             "STOCK_UID": str(self.uid),
         }
@@ -74,14 +75,21 @@ class Stack:
         self.compose("down", "--volumes", "-t", "10")
 
     def run_platform(self, *arguments: str, options: tuple[str, ...] = ()) -> str:
-        """A command of the platform in a container of its own beside the stack."""
-        settings = ("STOCK_DATABASE_HOST=postgresql", "STOCK_VALKEY_HOST=valkey")
-        secrets = [f"STOCK_{name.upper()}_FILE=/run/secrets/{name}" for name in _SECRETS]
-        told = [word for one in (*settings, *secrets) for word in ("-e", one)]
+        """A command of the platform in a container of its own beside the stack, as the service `admin` is."""
+        settings = (
+            "STOCK_DATABASE_HOST=postgresql",
+            "STOCK_DATABASE_WRITER=stock_writer",
+            "STOCK_DATABASE_PASSWORDS=/run/secrets/",
+        )
+        told = [word for one in settings for word in ("-e", one)]
         where = ("--network", f"{self.project}_data", "--user", f"{self.uid}:0", *LOCKED_DOWN)
-        mounts = ("-v", f"{self.secrets}:/run/secrets:ro", "--group-add", str(self.secrets.stat().st_gid))
-        options = (*told, *where, *mounts, *options)
+        options = (*told, *where, *self.secrets_of("admin"), *options)
         return run("podman", "run", "--rm", *options, self.platform.name, *arguments).stdout
+
+    def secrets_of(self, service: str) -> tuple[str, ...]:
+        """The mount of a service's secrets, and the group that may read them."""
+        folder = self.secrets / "services" / service
+        return ("-v", f"{folder}:/run/secrets:ro", "--group-add", str(group_of(self.secrets)))
 
     def _import_prices(self) -> None:
         """By the command that everyone uses."""
@@ -140,6 +148,3 @@ class Stack:
         mounts = Path(f"/proc/{self.state(service)['Pid']}/mounts").read_text().splitlines()
         root = next(line.split() for line in mounts if line.split()[1] == "/")
         return found | {"Root": root[3].split(",")[0]}
-
-
-_SECRETS = ("database_password", "valkey_password")

@@ -1,17 +1,21 @@
 """The whole stack from the images: started, asked through its one door, stopped under load, killed."""
 
+import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from stock_ops.kit.secret_folder import values
+from stock_ops.kit.secret_names import files_of
 from tests.containers.podman import LOCKED_DOWN, inspect, is_healthy, logs, run, wait_for
 from tests.containers.stack import SERVERS, SERVICES, Stack
 from tests.e2e.conftest import FLAGS, RESULTS
@@ -82,7 +86,11 @@ def test_only_the_gateway_has_a_way_out(stack: Stack) -> None:
     assert [one for one in every if any(published[one])] == ["gateway"]
 
 
-def test_every_target_of_the_program_starts_from_the_image(stack: Stack) -> None:
+def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_path: Path) -> None:
+    """With every secret of a service, because `all` is more than one."""
+    secrets = tmp_path / "secrets"
+    for service in SERVICES:
+        shutil.copytree(stack.secrets / "services" / service, secrets, dirs_exist_ok=True)
     found = targets(stack)
     assert {"stock", "gateway", "all"} <= set(found)
     for target in found:
@@ -92,13 +100,15 @@ def test_every_target_of_the_program_starts_from_the_image(stack: Stack) -> None
             "STOCK_DATABASE_HOST": "postgresql",
             "STOCK_VALKEY_HOST": "valkey",
             "STOCK_STOCK_URL": "http://stock:8001",
-            "STOCK_DATABASE_PASSWORD_FILE": "/run/secrets/database_password",
-            "STOCK_VALKEY_PASSWORD_FILE": "/run/secrets/valkey_password",
+            "STOCK_DATABASE_USER": "stock_reader" if target == "stock" else "stock_gateway",
+            "STOCK_DATABASE_READER": "stock_reader",
+            "STOCK_DATABASE_PASSWORDS": "/run/secrets/",
+            "STOCK_VALKEY_PASSWORD_FILE": "/run/secrets/valkey",
         }
         told = [word for one in settings.items() for word in ("-e", "=".join(one))]
         networks = f"{stack.project}_data,{stack.project}_app"
         options = ("-d", "--network", networks, "--user", f"{stack.uid + 1}:0", *LOCKED_DOWN, *told)
-        mounts = ("-v", f"{stack.secrets}:/run/secrets:ro")
+        mounts = ("-v", f"{secrets}:/run/secrets:ro")
         command = (stack.platform.name, "serve", "--target", target)
         run("podman", "run", "--name", name, *options, *mounts, *command)
         try:
@@ -153,13 +163,73 @@ def test_the_first_process_reaps_the_children_that_others_leave(stack: Stack) ->
 
 
 def test_no_secret_is_shown_by_inspection_process_lists_or_logs(stack: Stack) -> None:
-    secrets = [file.read_text() for file in stack.secrets.iterdir()]
-    assert len(secrets) == 3
+    secrets = [value for one in values(stack.secrets).values() for value in one]
+    assert len(secrets) == 9
     processes = run("ps", "axeww").stdout
     for service in (*SERVERS, *SERVICES, "migrate"):
         shown = str(stack.inspect(service)) + run("podman", "logs", stack.container(service)).stdout
         assert not [secret for secret in secrets if secret in shown]
     assert not [secret for secret in secrets if secret in processes]
+
+
+OWNERS = "SELECT DISTINCT relowner::regrole FROM pg_class WHERE relname ~ '^bar_1'"
+SESSIONS = """
+SELECT DISTINCT usename FROM pg_stat_activity WHERE backend_type IN ('client backend', 'walsender')
+AND application_name <> 'psql'
+"""
+
+
+def test_each_service_has_its_own_role_and_none_is_superuser(stack: Stack) -> None:
+    def sql(statement: str) -> list[str]:
+        return stack.sh("postgresql", f'psql -U postgres -d stock_analysis -Atc "{statement}"').split()
+
+    assert stack.get("/api/v1/stocks/AAPL/chart", **AAPL).status_code == 200
+    assert set(sql(SESSIONS)) <= {"stock_reader", "stock_gateway"}
+    assert "stock_reader" in sql(SESSIONS)
+    assert sql("SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
+    assert sql(OWNERS) == ["stock_analysis"]
+    held = {one: stack.sh(one, "ls /run/secrets").split() for one in SERVICES}
+    assert held == {one: sorted(files_of(one)) for one in SERVICES}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_cannot_write_prices_nor_read_what_is_not_its_own(stack: Stack, service: str) -> None:
+    """With all that the container has: its role, its password, its way to the database."""
+
+    def outcome(statement: str) -> str:
+        script = ATTEMPT.format(role=files_of(service)[0], statement=statement)
+        return stack.sh(service, f"python - <<'EOF'\n{script}\nEOF").strip()
+
+    others = "SELECT * FROM api_key" if service == "stock" else "SELECT * FROM bar_1d"
+    assert outcome("SELECT 1") == "1"
+    for statement in (
+        "DELETE FROM bar_1d",
+        "UPDATE instrument SET name = name",
+        "INSERT INTO api_key DEFAULT VALUES",
+        "CREATE TABLE mine (line text)",
+        "CREATE ROLE mine SUPERUSER",
+        "SET ROLE stock_analysis",
+        "SELECT * FROM pg_authid",
+        others,
+    ):
+        assert outcome(statement) == "InsufficientPrivilegeError", statement
+
+
+ATTEMPT = """
+import asyncio, asyncpg
+
+async def attempt():
+    password = open("/run/secrets/{role}").readline().strip()
+    connection = await asyncpg.connect(
+        host="postgresql", database="stock_analysis", user="{role}", password=password
+    )
+    return await connection.fetchval("{statement}")
+
+try:
+    print(asyncio.run(attempt()))
+except asyncpg.PostgresError as error:
+    print(type(error).__name__)
+"""
 
 
 def test_a_dump_by_hand_holds_the_prices(stack: Stack) -> None:

@@ -4,15 +4,16 @@ import re
 import struct
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.secret_files import MOST_VALUES, Secret
+from stock_analysis.kit.settings import Settings, secret
 
 CONNECTION_ERRORS = (
     OSError,
@@ -25,6 +26,7 @@ CONNECTION_ERRORS = (
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )
+_ROUNDS = 3
 _STATEMENT = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_TRAILER = struct.pack(">h", -1)
@@ -46,6 +48,7 @@ class Role(StrEnum):
 async def open_pool(settings: Settings, role: Role, *, application_name: str) -> asyncpg.Pool:
     """A pool that connects on first use, so that a database that is still down does not stop the start."""
     return await asyncpg.create_pool(
+        connect=partial(_connect, _password(settings, role)),
         **_address(settings, role),
         min_size=0,
         max_size=settings.database_pool_size,
@@ -65,7 +68,8 @@ async def _keep_session(_: asyncpg.Connection) -> None:
 
 async def connect(settings: Settings, role: Role) -> asyncpg.Connection:
     """A single connection, for long work: its commands have no time limit."""
-    return await asyncpg.connect(**_address(settings, role), timeout=settings.database_timeout_s)
+    address = _address(settings, role)
+    return await _connect(_password(settings, role), **address, timeout=settings.database_timeout_s)
 
 
 def database_user(settings: Settings, role: Role) -> str:
@@ -80,27 +84,37 @@ def database_user(settings: Settings, role: Role) -> str:
 
 
 def _address(settings: Settings, role: Role) -> dict[str, Any]:
-    user, password, folder = (
-        database_user(settings, role),
-        settings.database_password,
-        settings.database_passwords,
-    )
     return {
         "host": settings.database_host,
         "port": settings.database_port,
         "database": settings.database_name,
-        "user": user,
-        # A function: asyncpg asks it at each new connection, so that a changed password needs no restart.
-        "password": (lambda: _read_password(folder / user))
-        if folder
-        else password.get_secret_value()
-        if password
-        else None,
+        "user": database_user(settings, role),
     }
 
 
-def _read_password(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip()
+def _password(settings: Settings, role: Role) -> Secret:
+    if settings.database_passwords is not None:
+        return Secret(settings.database_passwords / database_user(settings, role))
+    return secret(settings, "database_password")
+
+
+async def _connect(password: Secret, *args: Any, **more: Any) -> asyncpg.Connection:
+    """Connect with the password as it is now, also in the moment in which it changes.
+
+    PostgreSQL knows one password of a role. While it is changed, the file holds the new and the old one, and
+    the server may change over between two tries; so each is tried, and the file is read again on a refusal.
+    """
+    values = before = password.read()
+    for _ in range(_ROUNDS):
+        for value in values or (None,):
+            try:
+                return await asyncpg.connect(*args, password=value, **more)
+            except asyncpg.InvalidPasswordError as error:
+                refusal = error
+        values, before = password.read(), values
+        if values == before and len(values) < MOST_VALUES:
+            break
+    raise refusal
 
 
 def load_queries(package: str) -> Mapping[str, str]:

@@ -9,15 +9,18 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from stock_analysis.kit.errors import KitError
+from stock_analysis.kit.secret_files import Secret, SecretFileError
 
 ENV_PREFIX = "STOCK_"
 CONFIG_FILE_VARIABLE = "STOCK_CONFIG_FILE"
-FILE_SUFFIX = "_FILE"
-LONGEST_SECRET_BYTES = 4096
+FILE_SUFFIX = "_file"
 
 
 class SettingsError(KitError):
     """The settings cannot be used; the message has one line for each mistake."""
+
+
+_IN_A_FILE = "File that holds it: one line, or two while it is changed; read at each use."
 
 
 class Settings(BaseModel):
@@ -52,10 +55,11 @@ class Settings(BaseModel):
     )
     database_gateway: str = Field("", description="Database role of the gateway; empty: `database_user`.")
     database_password: SecretStr | None = Field(None, description="Password of the database roles.")
+    database_password_file: Path | None = Field(None, description=_IN_A_FILE)
     database_passwords: Path | None = Field(
         None,
         description="Folder with a file for each database role, named as the role is: its password, read at "
-        "each new connection. Goes before `database_password`.",
+        "each new connection, and like any secret's file. Goes before `database_password`.",
     )
     database_pool_size: int = Field(8, ge=1, le=100, description="Most database connections of one process.")
     database_timeout_s: float = Field(10.0, gt=0, le=600, description="Longest that one query may take.")
@@ -63,6 +67,7 @@ class Settings(BaseModel):
     valkey_host: str = Field("127.0.0.1", description="Host of Valkey.")
     valkey_port: int = Field(6379, ge=1, le=65535, description="Port of Valkey.")
     valkey_password: SecretStr | None = Field(None, description="Password of Valkey.")
+    valkey_password_file: Path | None = Field(None, description=_IN_A_FILE)
     valkey_timeout_s: float = Field(
         0.25, gt=0, le=10, description="Longest wait for Valkey before going on without it."
     )
@@ -152,8 +157,8 @@ def load_settings(config_file: Path | None = None, environ: dict[str, str] | Non
     """Settings from defaults, then the TOML file, then STOCK_... variables, the later the stronger.
 
     config_file: else the one that STOCK_CONFIG_FILE names, else none. A secret may stand in a file of its
-    own, which its variable with _FILE names: the environment of a process is read more easily than a file.
-    Raises SettingsError naming every unknown or unusable value.
+    own, which its setting with _file names: the environment of a process is read more easily than a file.
+    Raises SettingsError naming every unknown or unusable value, and every file that holds no secret.
     """
     environ = dict(os.environ) if environ is None else environ
     named = config_file or (Path(environ[CONFIG_FILE_VARIABLE]) if CONFIG_FILE_VARIABLE in environ else None)
@@ -162,13 +167,12 @@ def load_settings(config_file: Path | None = None, environ: dict[str, str] | Non
     for source, found in ((str(named), _from_file(named)), ("environment", _from_environment(environ))):
         values |= found
         sources |= dict.fromkeys(found, source)
-    for field, path in _secret_files(environ).items():
-        values[field] = _read_secret(field, path)
-        sources[field] = str(path)
     try:
-        return LoadedSettings(Settings(**values), sources)
+        settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(_explain(error, sources)) from error
+    _refuse_secrets(settings, sources)
+    return LoadedSettings(settings, sources)
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
@@ -186,7 +190,7 @@ def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
     return {
         name.removeprefix(ENV_PREFIX).lower(): _split(name, value)
         for name, value in environ.items()
-        if name.startswith(ENV_PREFIX) and name not in {CONFIG_FILE_VARIABLE, *_FILE_VARIABLES}
+        if name.startswith(ENV_PREFIX) and name != CONFIG_FILE_VARIABLE
     }
 
 
@@ -197,35 +201,29 @@ def _variable(field: str) -> str:
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)
 )
-_FILE_VARIABLES = {f"{_variable(name)}{FILE_SUFFIX}": name for name in SECRETS}
 
 
-def _secret_files(environ: dict[str, str]) -> dict[str, Path]:
-    """The file of each secret that has one. Raises SettingsError when its variable is set, too."""
-    found = {field: Path(environ[name]) for name, field in _FILE_VARIABLES.items() if name in environ}
-    twice = [_variable(field) for field in found if _variable(field) in environ]
-    if twice:
-        raise SettingsError(
-            "\n".join(f"{name} and {name}{FILE_SUFFIX} are both set; keep one" for name in twice)
-        )
-    return found
+def secret(settings: Settings, name: str) -> Secret:
+    """The secret of this name, to be read at each use."""
+    return Secret(getattr(settings, f"{name}{FILE_SUFFIX}"), getattr(settings, name))
 
 
-def _read_secret(field: str, path: Path) -> str:
-    """The one line of a secret's file, without the line's end."""
-    name = f"{_variable(field)}{FILE_SUFFIX}"
-    try:
-        with path.open("rb") as file:
-            content = file.read(LONGEST_SECRET_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"{name}: {path} cannot be read: {error.strerror}") from error
-    try:
-        secret = content.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{name}: {path} is not text in UTF-8") from error
-    if not secret or len(content) > LONGEST_SECRET_BYTES or len(secret.splitlines()) > 1:
-        raise SettingsError(f"{name}: {path} must hold one line of 1 to {LONGEST_SECRET_BYTES} bytes")
-    return secret
+def _refuse_secrets(settings: Settings, sources: dict[str, str]) -> None:
+    """Raises SettingsError for each secret that is given twice, or whose file holds none."""
+    mistakes = []
+    for name in SECRETS:
+        file = f"{name}{FILE_SUFFIX}"
+        told = _variable(file) if sources[file] == "environment" else file
+        if getattr(settings, name) is not None and getattr(settings, file) is not None:
+            first = _variable(name) if sources[name] == "environment" else name
+            mistakes.append(f"{first} and {told} are both set; keep one")
+            continue
+        try:
+            secret(settings, name).read()
+        except SecretFileError as error:
+            mistakes.append(f"{told}: {error}")
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
 
 
 def _split(name: str, value: str) -> str | tuple[str, ...]:
@@ -255,8 +253,5 @@ def describe_settings() -> str:
         default = "" if field.default is None else field.default
         shown = ",".join(default) if isinstance(default, tuple) else default
         cell = "" if shown == "" else f"`{shown}`"
-        variable = f"`{_variable(name)}`"
-        if name in SECRETS:
-            variable += f" or `{_variable(name)}{FILE_SUFFIX}`"
-        rows.append(f"| `{name}` | {variable} | {cell} | {field.description} |")
+        rows.append(f"| `{name}` | `{_variable(name)}` | {cell} | {field.description} |")
     return "\n".join(rows) + "\n"

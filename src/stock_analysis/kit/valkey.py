@@ -3,23 +3,25 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from prometheus_client import Counter
-from valkey.asyncio import Valkey
+from valkey.asyncio import Connection, ConnectionPool, Valkey
 from valkey.asyncio.retry import Retry
 from valkey.backoff import NoBackoff
+from valkey.exceptions import AuthenticationError, ValkeyError
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
-from valkey.exceptions import ValkeyError
 
-from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.secret_files import Secret
+from stock_analysis.kit.settings import Settings, secret
 
 log = structlog.get_logger(__name__)
 
 VALKEY_ERRORS = (ValkeyError, OSError, TimeoutError)
 FAILURES = Counter("cache_failures_total", "Calls to Valkey that failed; the answer came without it.")
 STEP_BACK_S = 5.0
+_ROUNDS = 2
 
 T = TypeVar("T")
 
@@ -82,16 +84,38 @@ class SharedValkey:
         return str(facts.get("valkey_version") or facts["redis_version"])
 
 
+class _Connection(Connection):
+    """Signs in with the password as it is now, also in the moment in which it changes."""
+
+    def __init__(self, *, secret: Secret, **more: Any) -> None:
+        super().__init__(**more)
+        self._secret = secret
+
+    async def connect(self) -> None:
+        """Try each value; a server that refuses all of them may have changed over since the file was read."""
+        for _ in range(_ROUNDS):
+            for value in self._secret.read() or (None,):
+                self.password = value
+                try:
+                    await super().connect()  # type: ignore[no-untyped-call]  # valkey has no types here
+                except AuthenticationError as error:
+                    refusal = error
+                else:
+                    return
+        raise refusal
+
+
 @asynccontextmanager
 async def open_valkey(settings: Settings) -> AsyncIterator[SharedValkey]:
     """A client that gives up after valkey_timeout_s and never retries: it must not slow a request."""
-    password = settings.valkey_password
-    async with Valkey(
+    pool = ConnectionPool(
+        connection_class=_Connection,
+        secret=secret(settings, "valkey_password"),
         host=settings.valkey_host,
         port=settings.valkey_port,
-        password=password.get_secret_value() if password else None,
         socket_timeout=settings.valkey_timeout_s,
         socket_connect_timeout=settings.valkey_timeout_s,
         retry=Retry(NoBackoff(), 0),
-    ) as client:
+    )
+    async with Valkey.from_pool(pool) as client:
         yield SharedValkey(client)

@@ -37,6 +37,8 @@ def write_whole(file: NewFile) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         if file.owner:
             os.fchown(out.fileno(), file.owner.uid, file.owner.gid)
+        if file.mode != 0o600:
+            os.fchmod(out.fileno(), file.mode)
         out.write(file.text)
         out.flush()
         os.fsync(out.fileno())

@@ -25,3 +25,4 @@ class NewFile:
     path: Path
     text: str = field(repr=False)
     owner: Account | None = None
+    mode: int = 0o600

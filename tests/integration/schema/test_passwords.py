@@ -49,5 +49,48 @@ async def test_a_file_that_is_not_there_is_named(own: Settings) -> None:
     assert own.database_passwords is not None
     missing = own.database_passwords / own.database_reader
     missing.unlink()
-    with pytest.raises(FileNotFoundError, match=str(missing)):
+    with pytest.raises(OSError, match=str(missing)):
         await connect(own, Role.READER)
+
+
+async def test_a_pool_connects_at_every_step_of_a_change(own: Settings, postgres: PostgresCluster) -> None:
+    """The file holds both, then the server changes over, then the old one goes."""
+    role = own.database_reader
+    assert own.database_passwords is not None
+    file = own.database_passwords / role
+    async with await open_pool(own, Role.READER, application_name="test") as pool:
+        for content, change in (
+            ("second\nfirst\n", None),
+            ("second\nfirst\n", f"ALTER ROLE {role} PASSWORD 'second'"),
+            ("second\n", None),
+        ):
+            file.write_text(content)
+            if change:
+                postgres.execute(change)
+            await pool.expire_connections()
+            assert await pool.fetchval("SELECT current_user") == role
+    file.write_text("third\nfourth\n")
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await connect(own, Role.READER)
+
+
+async def test_a_connection_finds_the_password_that_came_while_it_was_refused(
+    own: Settings, postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of the server between two tries: the new one is refused, then the old one, too."""
+    role, tried, real = own.database_reader, [], asyncpg.connect
+    assert own.database_passwords is not None
+    (own.database_passwords / role).write_text("second\nfirst\n")
+
+    async def change_over(*args: object, **more: object) -> asyncpg.Connection:
+        tried.append(more["password"])
+        try:
+            return await real(*args, **more)
+        finally:
+            if len(tried) == 1:
+                postgres.execute(f"ALTER ROLE {role} PASSWORD 'second'")
+
+    monkeypatch.setattr(asyncpg, "connect", change_over)
+    connection = await connect(own, Role.READER)
+    await connection.close()
+    assert tried == ["second", "first", "second"]

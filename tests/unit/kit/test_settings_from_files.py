@@ -4,26 +4,39 @@ from pathlib import Path
 
 import pytest
 
-from stock_analysis.kit.settings import SECRETS, SettingsError, load_settings
+from stock_analysis.kit.settings import SECRETS, SettingsError, load_settings, secret
 
 VARIABLE = "STOCK_DATABASE_PASSWORD"
 
 
-def load(path: Path, **more: str) -> str:
+def load(path: Path, **more: str) -> tuple[str, ...]:
     loaded = load_settings(environ={f"{VARIABLE}_FILE": str(path), **more})
-    password = loaded.settings.database_password
-    assert password is not None
-    assert loaded.sources["database_password"] == str(path)
-    return password.get_secret_value()
+    assert loaded.settings.database_password is None
+    assert loaded.sources["database_password_file"] == "environment"
+    return secret(loaded.settings, "database_password").read()
 
 
-@pytest.mark.parametrize(("content", "secret"), [("s p\n", "s p"), ("s", "s"), ("s\r\n", "s"), ("s ", "s ")])
-def test_a_secret_is_the_one_line_of_its_file(tmp_path: Path, content: str, secret: str) -> None:
+@pytest.mark.parametrize(("content", "value"), [("s p\n", "s p"), ("s", "s"), ("s\r\n", "s"), ("s ", "s ")])
+def test_a_secret_is_the_line_of_its_file(tmp_path: Path, content: str, value: str) -> None:
     (tmp_path / "secret").write_bytes(content.encode())
-    assert load(tmp_path / "secret") == secret
+    assert load(tmp_path / "secret") == (value,)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines\n", b"x" * 5000, b"\xff\xfe"])
+def test_a_secret_that_is_being_changed_has_two_lines_and_is_read_at_each_use(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("old\n")
+    password = secret(load_settings(environ={f"{VARIABLE}_FILE": str(file)}).settings, "database_password")
+    assert password.read() == ("old",)
+    file.write_text("new\nold\n")
+    assert password.read() == ("new", "old")
+    file.unlink()
+    with pytest.raises(OSError, match=rf"{file} cannot be read"):
+        password.read()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"one\ntwo\nthree\n", b"one\n\ntwo\n", b"x" * 5000, b"\xff\xfe"]
+)
 def test_a_file_that_is_no_secret_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret").write_bytes(content)
     with pytest.raises(SettingsError, match=rf"{VARIABLE}_FILE: .*secret") as error:

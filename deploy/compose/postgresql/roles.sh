@@ -1,0 +1,13 @@
+#!/bin/sh
+# The database roles, their rights, and their passwords as the files say; no superuser among them but postgres.
+# The image's entry point runs this on a new database, `stockops` on one that is there: a second run changes nothing.
+# psql makes the verifiers: no statement, no list of processes and no log shows a password.
+set -eu
+psql -v ON_ERROR_STOP=1 --quiet -U postgres -d stock_analysis -f /etc/stock-analysis/roles.sql
+for file in /run/secrets/*; do
+    password=$(head -n 1 "$file")
+    # Without a terminal it reads its standard input.
+    printf '%s\n%s\n' "$password" "$password" |
+        setsid psql --quiet -U postgres -d stock_analysis -c "\\password ${file##*/}" 2>/tmp/password.err ||
+        { cat /tmp/password.err >&2; exit 1; }
+done
