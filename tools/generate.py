@@ -1,5 +1,9 @@
 """Write the files made from the code: migrations/schema.sql, docs/settings.md, a table in docs/backups.md,
+<<<<<<< HEAD
 deploy/compose/postgresql/roles.sql, frontend/openapi.json.
+=======
+frontend/openapi.json, the table of the Korea Exchange's sessions.
+>>>>>>> 7a9db42 (The calendar of the Korea Exchange is read from a table that a test holds to the library)
 
 Tests hold that they are what the code makes. `make generate` goes on to the front end's types.
 """
@@ -15,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.request import urlopen
 
+from stock_analysis.domain.calendars import korea_by_library, write_korea_table
 from stock_analysis.kit.settings import describe_settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.postgres import PostgresCluster
@@ -101,6 +106,7 @@ def contract(platform: Platform) -> str:
 
 
 def main() -> None:
+    write_korea_table(korea_by_library())
     SETTINGS.write_text(settings())
     BACKUPS.write_text(backups(BACKUPS.read_text()))
     COMPOSE_ROLES.write_text(compose_script())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -133,7 +134,7 @@ def load_calendar(name: str, changes: Changes = ()) -> Calendar:
 
     name: of exchange_calendars; FX, the week of currencies; or `weekdays 09:30-16:00 Africa/Lagos`. changes:
     the users' corrections, which stand above those that are shipped.
-    Built once in a process: 0.1-0.5 s, XKRX 3 s, for its holidays follow the moon.
+    Built once in a process, in 0.1-0.5 s; that of XKRX, whose holidays follow the moon, is read from a table.
 
     Raises InvalidInputError if the name is unknown.
     """
@@ -146,7 +147,7 @@ def load_calendar(name: str, changes: Changes = ()) -> Calendar:
     elif name == CURRENCY_WEEK:
         calendar = _weekdays(name, "America/New_York", time(17), time(17))
     else:
-        calendar = _of_library(name)
+        calendar = (_of_table() if name == "XKRX" else None) or _of_library(name)
     return _corrected(calendar, _shipped(name))
 
 
@@ -197,8 +198,48 @@ def _weekdays(name: str, timezone: str, opens: time, closes: time) -> Calendar:
     return _corrected(Calendar(name, *(np.empty(0, np.int64) for _ in range(3))), tuple(rows))
 
 
-def _of_library(name: str) -> Calendar:
-    schedule = _schedule(name)
+KOREA_TABLE = Path(__file__).with_name("xkrx.npz")
+KOREA_UNTIL = "2040-12-31"
+"""`make generate` writes what the library says of XKRX until then, which takes it 3 s of computing."""
+
+
+def _of_table() -> Calendar | None:
+    """XKRX as far as the library would build it today; None once the table ends before."""
+    table = read_korea_table()
+    end = (datetime.now(UTC) + timedelta(days=365)).timestamp()
+    if end > table.sessions[-1]:
+        return None
+    known = table.sessions <= end
+    return Calendar("XKRX", table.sessions[known], table.opens[known], table.closes[known])
+
+
+def read_korea_table() -> Calendar:
+    """XKRX as the table has it: days since 1970, and seconds from a day's 00:00 UTC to its hours."""
+    with np.load(KOREA_TABLE, allow_pickle=False) as table:
+        days, opens, closes = (table[name].astype(np.int64) for name in ("days", "opens", "closes"))
+    sessions = days * DAY_S
+    return Calendar("XKRX", sessions, sessions + opens, sessions + closes)
+
+
+def write_korea_table(calendar: Calendar) -> None:
+    """Write the table that `read_korea_table` reads."""
+    sessions = calendar.sessions
+    opens, closes = calendar.opens - sessions, calendar.closes - sessions
+    np.savez_compressed(
+        KOREA_TABLE,
+        days=(sessions // DAY_S).astype(np.uint16),
+        opens=opens.astype(np.int32),
+        closes=closes.astype(np.int32),
+    )
+
+
+def korea_by_library() -> Calendar:
+    """XKRX from FIRST_DATE until KOREA_UNTIL, computed."""
+    return _of_library("XKRX", end=KOREA_UNTIL)
+
+
+def _of_library(name: str, end: str | None = None) -> Calendar:
+    schedule = _schedule(name, end)
     return Calendar(
         name=name,
         sessions=schedule.index.to_numpy().astype("datetime64[s]").astype(np.int64),
@@ -207,7 +248,7 @@ def _of_library(name: str) -> Calendar:
     )
 
 
-def _schedule(name: str) -> Any:
+def _schedule(name: str, end: str | None) -> Any:
     import exchange_calendars
 
     if name not in exchange_calendars.get_calendar_names(include_aliases=True):
@@ -217,10 +258,10 @@ def _schedule(name: str) -> Any:
         hint = f"; do you mean {', '.join(near)}?" if near else ""
         raise InvalidInputError(f"no calendar is named {name[:40]!r}{hint}")
     try:
-        return exchange_calendars.get_calendar(name, start=FIRST_DATE).schedule
+        return exchange_calendars.get_calendar(name, start=FIRST_DATE, end=end).schedule
     except ValueError:  # this one begins later, and tells only once it is built
         first = type(exchange_calendars.get_calendar(name)).bound_min()
-        return exchange_calendars.get_calendar(name, start=first).schedule
+        return exchange_calendars.get_calendar(name, start=first, end=end).schedule
 
 
 def _epoch(day: date, at: time, zone: ZoneInfo) -> int:

@@ -5,7 +5,14 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 import pytest
 
-from stock_analysis.domain.calendars import Calendar, load_calendar, session_change
+from stock_analysis.domain import calendars
+from stock_analysis.domain.calendars import (
+    Calendar,
+    korea_by_library,
+    load_calendar,
+    read_korea_table,
+    session_change,
+)
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.testing.builders import epoch
 
@@ -83,3 +90,31 @@ def test_users_corrections_stand_above_those_that_are_shipped() -> None:
 def test_a_session_that_opens_later_than_it_closes_began_the_day_before() -> None:
     evening = session_change(date(2024, 1, 8), "America/Chicago", time(17), time(16))
     assert (evening.opens, evening.closes) == (epoch("2024-01-07T23:00"), epoch("2024-01-08T22:00"))
+
+
+def test_the_table_of_koreas_sessions_is_what_the_library_computes() -> None:
+    computed, table = korea_by_library(), read_korea_table()
+    for name in ("sessions", "opens", "closes"):
+        expected = getattr(computed, name)
+        np.testing.assert_array_equal(getattr(table, name), expected, f"{name}: `make generate` mends it")
+
+
+def test_koreas_calendar_reaches_as_far_as_that_of_others_and_costs_no_computing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = load_calendar("XTKS").sessions[-1]
+    monkeypatch.setattr(calendars, "_of_library", None)
+    load_calendar.cache_clear()
+    found = load_calendar("XKRX").sessions
+    assert found[0] == epoch("1990-01-03")
+    assert abs(int(found[-1]) - int(expected)) <= 7 * 86_400
+
+
+def test_a_table_that_ends_too_early_is_left_for_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    class LongAfter(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> "LongAfter":  # noqa: ARG003 - as in datetime
+            return cls(2041, 2, 3, tzinfo=UTC)
+
+    monkeypatch.setattr(calendars, "datetime", LongAfter)
+    assert calendars._of_table() is None
