@@ -26,6 +26,11 @@ class Anywhere:
         self, name: str, visit: Visit
     ) -> None:
         visit.open(PATHS[name])
+        if name == "no-page":
+            (told,) = visit.problems
+            assert "404" in told
+            visit.problems.clear()
+            visit.picture("no-page")
         assert overflow(visit.page) == 0
         assert barriers(visit.page) == []
 

@@ -4,23 +4,9 @@ from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stock_analysis.kit.headers import DOCS_SECURITY_HEADERS, SECURITY_HEADERS
 from stock_analysis.kit.problems import problem
 from stock_analysis.kit.settings import Settings
-
-_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-CONTENT_SECURITY_POLICY = _POLICY.encode()
-DOCS_SECURITY_POLICY = f"{_POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:".encode()
-"""Swagger UI writes style attributes and shows its icons from data: addresses."""
-
-_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-)
-_PAGE_HEADERS = (*_HEADERS, (b"content-security-policy", CONTENT_SECURITY_POLICY))
-_DOCS_HEADERS = (*_HEADERS, (b"content-security-policy", DOCS_SECURITY_POLICY))
 
 
 def requires_key(settings: Settings) -> bool:
@@ -46,7 +32,7 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and add the headers to the answer."""
-        added = _DOCS_HEADERS if scope.get("path", "").startswith("/docs") else _PAGE_HEADERS
+        added = DOCS_SECURITY_HEADERS if scope.get("path", "").startswith("/docs") else SECURITY_HEADERS
 
         async def adding_send(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -12,6 +12,9 @@ from starlette.types import Receive, Scope, Send
 from stock_analysis.kit.http import accepts_gzip
 from stock_analysis.kit.problems import problem
 
+PAGE_ROUTES = frozenset({"/", "/operations", "/operations/"})
+"""The paths that the application in the browser knows; `frontend/src/app/App.tsx` shows each."""
+
 _INDEX = "/index.html"
 _DOCS = "/docs/index.html"
 _HASHED = "/assets/"
@@ -52,7 +55,9 @@ class ReadyFile:
 
 
 class Pages:
-    """Serves a folder: hashed assets for ever, anything else revalidated, unknown paths as the application.
+    """Serves a folder: hashed assets for ever, anything else revalidated, the application at its own paths.
+
+    Any other path is 404: for browsers with the application, which says so, else as problem+json.
 
     The files are those of the moment of the start.
     """
@@ -68,17 +73,19 @@ class Pages:
             await self._refuse(405, "pages are only read", {"allow": "GET, HEAD"}, scope, receive, send)
         elif (file := self._find(scope["path"])) is not None:
             await file_response(file, scope)(scope, receive, send)
-        elif scope["path"].startswith(_HASHED) and _INDEX in self._ready:
-            await self._refuse(404, "no such file in this version", {}, scope, receive, send)
-        else:
+        elif _INDEX not in self._ready:
             await HTMLResponse(_NOT_BUILT, 503)(scope, receive, send)
+        elif scope["path"].startswith(_HASHED):
+            await self._refuse(404, "no such file in this version", {}, scope, receive, send)
+        elif b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+            await file_response(self._ready[_INDEX], scope, status=404)(scope, receive, send)
+        else:
+            await self._refuse(404, "there is no page at this path", {}, scope, receive, send)
 
     def _find(self, path: str) -> ReadyFile | None:
         if path in ("/docs", "/docs/"):
             return self._ready.get(_DOCS)
-        if path.startswith(_HASHED):
-            return self._ready.get(path)
-        return self._ready.get(path) or self._ready.get(_INDEX)
+        return self._ready.get(_INDEX if path in PAGE_ROUTES else path)
 
     async def _refuse(
         self, status: int, detail: str, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
@@ -116,15 +123,18 @@ def _variant(name: str, media_type: str, body: bytes, encoding: bytes | None) ->
     return Variant(body, etag, tuple(headers))
 
 
-def file_response(file: ReadyFile, scope: Scope) -> Response:
-    """The answer to GET or HEAD: the file in an encoding that the client takes, or 304 if it has that."""
+def file_response(file: ReadyFile, scope: Scope, status: int = 200) -> Response:
+    """The answer to GET or HEAD: the file in an encoding that the client takes, or 304 if it has that.
+
+    status: of the answer with the file; only 200 becomes 304.
+    """
     given = dict(scope["headers"])
     variant = file.variant(given.get(b"accept-encoding", b""))
-    if _has_it(given.get(b"if-none-match"), variant.etag):
+    if status == 200 and _has_it(given.get(b"if-none-match"), variant.etag):
         response = Response(status_code=304)
         response.raw_headers = [one for one in variant.headers if not one[0].startswith(b"content-")]
         return response
-    response = Response(variant.body if scope["method"] == "GET" else b"")
+    response = Response(variant.body if scope["method"] == "GET" else b"", status)
     response.raw_headers = list(variant.headers)
     return response
 

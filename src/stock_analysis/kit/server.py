@@ -2,109 +2,91 @@
 
 import asyncio
 import contextlib
+import ctypes
 import errno
+import resource
 import signal
 import socket
+import struct
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.health import Health
-from stock_analysis.kit.problems import problem
-from stock_analysis.kit.request_id import REQUEST_ID_HEADER, current_request_id, usable_or_new
+from stock_analysis.kit.protocol import BoundedConfig, BoundedHttp, Limits
 from stock_analysis.kit.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 75
-HEAD_TIMEOUT_S = 10.0
-MAX_HEAD_BYTES = 64 * 1024
 _BACKLOG = 2048
+_OTHER_FILES = 100
+"""Files that a process has open beside its clients: pools of connections, logs, libraries."""
 
 
 class ListenError(KitError):
     """The address cannot be listened on; the message says why and what to do."""
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol with the bounds that it lacks: bytes and seconds of a request's head.
-
-    Without them a client that never ends its head keeps a connection, and memory, for ever.
-    """
-
-    _timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Expect a head."""
-        super().connection_made(transport)
-        self._expect_head()
-
-    def on_message_begin(self) -> None:
-        """Expect the head of the next request of this connection."""
-        super().on_message_begin()
-        self._expect_head()
-
-    def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._forget_head()
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        """Count the bytes of a head that is not whole yet."""
-        super().data_received(data)
-        self._head_bytes += len(data)
-        if self._timer and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(431, f"its head is larger than {MAX_HEAD_BYTES} bytes")
-
-    def send_400_response(self, _msg: str) -> None:
-        """Refuse what is not HTTP, or a method that it does not know."""
-        self._refuse(400, "it is not an HTTP request that can be read")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is expected any more."""
-        self._forget_head()
-        super().connection_lost(exc)
-
-    def _refuse(self, status: int, reason: str) -> None:
-        """The error answer to what never became a request, so that no layer of the application sees it."""
-        token = current_request_id.set(usable_or_new(None))
-        try:
-            log.warning("request refused", status=status, reason=reason)
-            answer = problem(status, f"the request is refused: {reason}")
-            head = [(REQUEST_ID_HEADER, current_request_id.get().encode()), (b"connection", b"close")]
-        finally:
-            current_request_id.reset(token)
-        lines = [b"%s: %s\r\n" % pair for pair in (*answer.raw_headers, *head)]
-        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", answer.body)))
-        self.transport.close()
-
-    def _expect_head(self) -> None:
-        self._forget_head()
-        self._head_bytes = 0
-        self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
-
-    def _forget_head(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: uvicorn would write two lines a request and advise to install a library."""
-
-
 class _Server(uvicorn.Server):
-    """A uvicorn server whose signals are handled by `serve`."""
+    """A uvicorn server whose signals are handled by `serve`, and whose door resets nobody when it closes."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take in the connections that wait at the door before it is closed, then stop as uvicorn does."""
+        for listener in sockets or []:
+            await self._empty(listener)
+        await super().shutdown(sockets)
+
+    async def _empty(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with listener.dup() as door:  # else the queue ends with uvicorn's server, which accepts from it, too
+            door.setblocking(False)
+            keep_newcomers_out(door)
+            for server in self.servers:
+                server.close()
+            waiting: list[socket.socket] = []
+            with contextlib.suppress(BlockingIOError):
+                while len(waiting) < _BACKLOG:
+                    waiting.append(door.accept()[0])
+        for one in waiting:
+            await loop.connect_accepted_socket(self._protocol, one)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return BoundedHttp(self.config, self.server_state, self.lifespan.state)
+
+
+def keep_newcomers_out(listener: socket.socket) -> None:
+    """Let no further connection begin, while those that have begun still become whole.
+
+    The kernel drops their first packet (SYN), which the client sends again a second later, to a closed port
+    or to the next process. Elsewhere than on Linux nothing is done, and a connection may be reset.
+    """
+    if sys.platform != "linux":
+        return
+    program = struct.pack("=" + "HBBI" * len(_DROP_SYN), *(part for step in _DROP_SYN for part in step))
+    steps = ctypes.create_string_buffer(program)
+    packed = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(steps))
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, packed)
+
+
+_SO_ATTACH_FILTER = 26
+_DROP_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of flags of the TCP header
+    (0x45, 1, 0, 0x02),  # is SYN among them?
+    (0x06, 0, 0, 0xFFFFFFFF),  # no: take the packet
+    (0x06, 0, 0, 0),  # yes: drop it
+)
+"""A program of the classic Berkeley packet filter: code, jump if true, jump if false, constant."""
 
 
 async def serve(app: ASGIApp, health: Health, settings: Settings, *, port: int) -> None:
@@ -159,10 +141,10 @@ def _explain(error: OSError, host: str, port: int) -> str:
     return f"cannot listen on {host} port {port}: {error.strerror}"
 
 
-def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(app: ASGIApp, settings: Settings) -> BoundedConfig:
+    return BoundedConfig(
         app,
-        http=BoundedHttp,
+        Limits(settings.request_timeout_s, _room_for_connections(settings.max_connections)),
         # An upgrade is ignored, as RFC 9110 allows: WebSockets would pass by every layer made for requests.
         ws="none",
         log_config=None,
@@ -175,6 +157,17 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
         timeout_keep_alive=KEEP_ALIVE_S,
     )
+
+
+def _room_for_connections(wanted: int) -> int:
+    """How many connections may be open at once: as many as wanted, where the system allows as many files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most == resource.RLIM_INFINITY or most >= wanted + _OTHER_FILES:
+        return wanted
+    room = max(most - _OTHER_FILES, 1)
+    log.warning("fewer connections than set: too few open files are allowed", connections=room, files=most)
+    return room
 
 
 class _Draining:

@@ -113,6 +113,12 @@ class Settings(BaseModel):
         (),
         description="Addresses or networks of proxies whose X-Forwarded-For is believed; none by default.",
     )
+    max_connections: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Most connections of clients that are open at once; one more is answered with 503.",
+    )
     max_request_bytes: int = Field(1 * 2**20, ge=1024, description="Largest request body that is read.")
     request_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest that one request may take.")
     upstream_timeout_s: float = Field(

@@ -1,6 +1,7 @@
 """The gateway in a process of its own, before a service in the same process that takes its time.
 
-Arguments: port drain_s shutdown_timeout_s. Paths: /api/v1/stocks/<seconds> answers in ten pieces that long.
+Arguments: port drain_s shutdown_timeout_s request_timeout_s. Paths: /api/v1/stocks/<seconds> answers in ten
+pieces that long.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from stock_analysis.gateway.backups import open_backup_part
 from stock_analysis.gateway.endpoints import create_app
 from stock_analysis.gateway.upstream import AsgiUpstream
-from stock_analysis.kit import server
+from stock_analysis.kit import protocol, server
 from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.logging import configure_logging
@@ -31,9 +32,15 @@ async def slow_service(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": body, "more_body": piece < 9})
 
 
-async def main(port: int, drain_s: float, shutdown_timeout_s: float) -> None:
-    given = {"drain_s": drain_s, "shutdown_timeout_s": shutdown_timeout_s, "rate_limit_per_minute": 0}
-    settings = Settings.model_validate(given)
+async def main(port: int, drain_s: float, shutdown_timeout_s: float, request_timeout_s: float) -> None:
+    settings = Settings.model_validate(
+        {
+            "drain_s": drain_s,
+            "shutdown_timeout_s": shutdown_timeout_s,
+            "request_timeout_s": request_timeout_s,
+            "rate_limit_per_minute": 0,
+        }
+    )
     configure_logging("test", "json", "info")
     health = Health({}, {})
     async with (
@@ -46,5 +53,5 @@ async def main(port: int, drain_s: float, shutdown_timeout_s: float) -> None:
 
 
 if __name__ == "__main__":
-    server.HEAD_TIMEOUT_S = 1.0
-    uvloop.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
+    protocol.HEAD_TIMEOUT_S = 1.0
+    uvloop.run(main(int(sys.argv[1]), *map(float, sys.argv[2:5])))

@@ -20,10 +20,18 @@ WHOLE = b"".join(bytes([48 + piece]) * 10_000 for piece in range(10))
 
 
 class Gateway:
-    def __init__(self, log: Path, *, drain_s: float = 0.0, shutdown_timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *,
+        drain_s: float = 0.0,
+        shutdown_timeout_s: float = 20.0,
+        request_timeout_s: float = 30.0,
+    ) -> None:
         self.port = free_port()
         self._log = log
-        command = [sys.executable, str(PROGRAM), str(self.port), str(drain_s), str(shutdown_timeout_s)]
+        seconds = (drain_s, shutdown_timeout_s, request_timeout_s)
+        command = [sys.executable, str(PROGRAM), str(self.port), *map(str, seconds)]
         with log.open("w") as file:
             self.process = subprocess.Popen(command, stderr=file)
         while not self.accepts():

@@ -1,9 +1,10 @@
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
-from stock_analysis.gateway.pages import Pages
+from stock_analysis.gateway.pages import PAGE_ROUTES, Pages
 from tests.unit.gateway.calls import Answer, call, request
 
 SCRIPT = b"console.log('x');" * 100
@@ -53,12 +54,35 @@ async def test_the_two_encodings_have_different_etags(folder: Path) -> None:
     assert plain.header("etag") != packed.header("etag")
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/operations", "/stocks/BRK.B", "/a/b/c"])
-async def test_any_path_that_is_no_file_is_the_application(folder: Path, path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/index.html", "/operations", "/operations/"])
+async def test_the_paths_of_the_application_are_the_application(folder: Path, path: str) -> None:
     answer = await get(folder, path)
     assert answer.status == 200
     assert b"<title>app" in answer.body
     assert answer.header("cache-control") == "no-cache"
+
+
+UNKNOWN = ["/nowhere", "/stocks/BRK.B", "/a/b/c", "/operations/x", "/.env", "/index.php", "/../secret.txt"]
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+async def test_an_unknown_path_is_not_found(folder: Path, path: str) -> None:
+    answer = await get(folder, path)
+    assert (answer.status, answer.header("content-type")) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
+async def test_a_browser_is_told_by_the_application_that_a_path_is_unknown(folder: Path, path: str) -> None:
+    etag = (await get(folder, "/")).header("etag") or ""
+    answer = await get(folder, path, accept="text/html,*/*;q=0.8", if_none_match=etag)
+    assert answer.status == 404
+    assert b"<title>app" in answer.body
+
+
+def test_the_paths_are_those_that_the_application_shows() -> None:
+    source = (Path(__file__).parents[3] / "frontend" / "src" / "app" / "App.tsx").read_text()
+    page = source.partition("function Page(")[2].partition("\n}")[0]
+    assert set(re.findall(r"path === '([^']+)'", page)) == PAGE_ROUTES
 
 
 async def test_an_asset_of_another_version_is_missing_rather_than_the_application(folder: Path) -> None:

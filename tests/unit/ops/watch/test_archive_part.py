@@ -26,7 +26,6 @@ from stock_ops.storage.storage import read_bytes, write_bytes
 from stock_ops.watch.runners import jobs
 from stock_ops.watch.runners.holdings import Holdings, View
 from stock_ops.watch.runners.schedule import Schedule
-from stock_ops.watch.runners.status_page import answer
 from tests.unit.ops.standings import SETTINGS, archive, backup, calm, with_contents
 
 AT = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
@@ -227,7 +226,7 @@ async def test_what_somebody_has_just_made_by_hand_is_not_made_again(
     assert not (tmp_path / "ran").exists()
 
 
-# --- troubles, threads, pages -------------------------------------------------------------------
+# --- troubles, threads -------------------------------------------------------------------
 
 
 def test_a_trouble_is_told_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
@@ -263,31 +262,6 @@ def test_work_that_hangs_keeps_nothing_from_ending() -> None:
     with pytest.raises(TimeoutError):
         asyncio.run(main())
     never.set()
-
-
-@pytest.mark.parametrize(
-    ("request_line", "status"),
-    [
-        ("GET /livez HTTP/1.1", 200),
-        ("GET /livez?x=1 HTTP/1.1", 200),
-        ("GET / HTTP/1.1", 404),
-        ("GET /../status HTTP/1.1", 404),
-        ("POST /livez HTTP/1.1", 405),
-        ("GET /broken HTTP/1.1", 500),
-        ("\xff\xfe", 405),
-        ("", 405),
-    ],
-)
-def test_only_the_pages_are_answered(request_line: str, status: int) -> None:
-    def broken() -> tuple[str, bytes]:
-        raise RuntimeError("secret detail")
-
-    pages = {"/livez": lambda: ("text/plain", b"ok\n"), "/broken": broken}
-    response = answer(f"{request_line}\r\nHost: x\r\n\r\n".encode("latin-1"), pages)
-    head, _, body = response.partition(b"\r\n\r\n")
-    assert int(head.split()[1]) == status
-    assert f"Content-Length: {len(body)}".encode() in head
-    assert b"secret" not in response
 
 
 async def test_what_cannot_be_understood_in_a_storage_is_told_and_stops_nothing(
