@@ -15,16 +15,21 @@ from starlette.types import ASGIApp
 from stock_analysis.gateway.backups import BackupPart, open_backup_part
 from stock_analysis.gateway.endpoints import create_app as create_gateway
 from stock_analysis.gateway.layers import KnownHosts, is_loopback
+from stock_analysis.gateway.live.history import StockHistory
+from stock_analysis.gateway.live.hub import Hub, live_bounds, running
+from stock_analysis.gateway.live.intake import following_prices
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
 from stock_analysis.kit.db import Role, open_pool
+from stock_analysis.kit.events import EventLog
 from stock_analysis.kit.health import Check, Health
 from stock_analysis.kit.migrations import check_schema, newest_pre, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
 from stock_analysis.kit.valkey import SharedValkey, open_valkey
+from stock_analysis.kit.valkey_events import open_valkey_events
 from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import warm_calendars
@@ -134,8 +139,16 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
     database = PostgresBarStore(pool)
     needs = {"stock": stock.check, "postgresql": database.check, "schema": _schema_check(pool)}
     health = Health(needs, {"valkey": valkey.check})
-    app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target)
-    await serve(app, health, settings, port=settings.port)
+    hub = Hub(StockHistory(stock), live_bounds(settings))
+    app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target, hub=hub)
+    async with running(hub), following_prices(opened["events"], hub), app.running():
+        await serve(app, health, settings, port=settings.port)
+
+
+@asynccontextmanager
+async def _events(settings: Settings, _: Opened) -> AsyncIterator[EventLog]:
+    async with open_valkey_events(settings) as log:
+        yield log
 
 
 MODULES = {
@@ -147,15 +160,16 @@ MODULES = {
     "stock-in-process": Module(_stock_in_process, ("stock",)),
     "stock-over-http": Module(_stock_over_http),
     "backups": Module(_backups),
+    "events": Module(_events),
 }
 TARGETS = {
     "stock": Target(_serve_stock, ("stock",)),
     "gateway": Target(
         partial(_serve_gateway, upstream="stock-over-http", target="gateway"),
-        ("stock-over-http", "keys", "valkey", "backups"),
+        ("stock-over-http", "keys", "valkey", "backups", "events"),
     ),
     "all": Target(
         partial(_serve_gateway, upstream="stock-in-process", target="all"),
-        ("stock-in-process", "keys", "valkey", "backups"),
+        ("stock-in-process", "keys", "valkey", "backups", "events"),
     ),
 }

@@ -62,6 +62,7 @@ class Left(StrEnum):
 class _Minute:
     trades: dict[str, Trade] = field(default_factory=dict)
     closed: BuiltBar | None = None
+    is_incomplete: bool = False
 
     def bar(self, t: int, state: BarState) -> BuiltBar | None:
         """The bar of these trades, whatever order they came in; None without a price."""
@@ -91,9 +92,12 @@ class BarBuilder:
         self._cancelled: OrderedDict[str, int] = OrderedDict()
         """Ids, with the instant from which on a trade of theirs would be too late anyhow."""
         self._halts: list[Halt] = []
+        self._interruptions: list[tuple[float, float]] = []
         self._final = -math.inf
         """Minutes that start before this are final."""
         self.left: Counter[Left] = Counter()
+        self.incomplete = 0
+        """Minutes that were not closed because trades of them were missed."""
 
     @property
     def halted(self) -> bool:
@@ -117,6 +121,11 @@ class BarBuilder:
                 self._halts = sorted([*self._halts[-9:], tick], key=lambda one: one.at_us)
                 return None
 
+    def interrupt(self, begin_us: float, end_us: float) -> None:
+        """Trades between these instants were missed: minutes that they touch are never closed, for their bars
+        would be wrong without saying so."""
+        self._interruptions = [*self._interruptions[-99:], (begin_us, end_us)]
+
     def advance(self, now_us: int) -> list[BuiltBar]:
         """The bars that close by this instant, oldest first; call it about once a second."""
         closed = []
@@ -124,7 +133,10 @@ class BarBuilder:
             minute = self._minutes[t]
             if minute.closed is None and self._closes_at(t) <= now_us:
                 minute.closed = minute.bar(t, BarState.CLOSED)
-                if minute.closed is not None:
+                minute.is_incomplete = self._is_incomplete(t)
+                if minute.is_incomplete:
+                    self.incomplete += 1
+                elif minute.closed is not None:
                     closed.append(minute.closed)
         self._forget(now_us)
         return closed
@@ -183,11 +195,16 @@ class BarBuilder:
         late = minute.bar(t, BarState.CORRECTED if minute.closed else BarState.CLOSED)
         if late is None or (minute.closed and replace(late, state=minute.closed.state) == minute.closed):
             return None
+        minute.is_incomplete |= minute.closed is None and self._is_incomplete(t)
         minute.closed = late
-        return late
+        return None if minute.is_incomplete else late
 
     def _closes_at(self, t: int) -> int:
         return (t + MINUTE_S) * MICROSECONDS + self._lateness_us
+
+    def _is_incomplete(self, t: int) -> bool:
+        first, end = t * MICROSECONDS, (t + MINUTE_S) * MICROSECONDS
+        return any(begin < end and first < until for begin, until in self._interruptions)
 
     def _was_halted(self, at_us: int) -> bool:
         before = [one for one in self._halts if one.at_us <= at_us]

@@ -12,6 +12,7 @@ import msgspec
 
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.errors import StockAnalysisError
+from stock_analysis.domain.live import LiveBar, LiveStatus
 
 LONGEST_LIST = 64
 """Most bars that travel in an event; of more, the range is told, and who wants them reads it."""
@@ -132,23 +133,13 @@ class AlertFired(Payload, frozen=True, kw_only=True):
 
 
 class LivePrice(Payload, frozen=True, kw_only=True):
-    """The last price and the bar that is forming. It may be lost, and the next one says all again."""
+    """A bar of a minute that is forming, or how the source of live prices stands: one of the two.
 
-    interval: Interval
-    """Length of the forming bar."""
-    t: int
-    """Start of the forming bar."""
-    open: float
-    high: float
-    low: float
-    close: float
-    """The last price."""
-    volume: float
-    """Of the forming bar so far."""
-    at_ms: int
-    """Time of the last price, in milliseconds since 1970, by its provider."""
-    provider: Annotated[str, msgspec.Meta(max_length=40)]
-    """Who delivered it; `replay` for stored prices that are played as if they came now."""
+    It may be lost, and the next one says all again. Bars of a replay come here alone, the closed ones, too.
+    """
+
+    bar: LiveBar | None = None
+    status: LiveStatus | None = None
 
 
 PAYLOADS: Mapping[str, type[Payload]] = {

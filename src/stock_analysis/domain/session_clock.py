@@ -73,8 +73,16 @@ class SessionClock:
         """The session that an instant lies in; None while the market is closed."""
         calendar = self._calendar
         index = int(np.searchsorted(calendar.opens, t, side="right")) - 1
-        if index < 0 or t >= calendar.closes[index]:
-            return None
+        return self._span(index) if index >= 0 and t < calendar.closes[index] else None
+
+    def session_of(self, date: int) -> SessionSpan | None:
+        """The session of a date (epoch seconds of 00:00 UTC); None if it is none."""
+        sessions = self._calendar.sessions
+        index = int(np.searchsorted(sessions, date))
+        return self._span(index) if index < len(sessions) and sessions[index] == date else None
+
+    def _span(self, index: int) -> SessionSpan:
+        calendar = self._calendar
         return SessionSpan(
             date=int(calendar.sessions[index]),
             opens=int(calendar.opens[index]),

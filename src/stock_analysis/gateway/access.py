@@ -1,5 +1,8 @@
 """Who may use the API, and how often."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
@@ -10,11 +13,33 @@ from stock_analysis.kit.http import KEY_PREFIX
 from stock_analysis.kit.problems import problem
 
 _CREDENTIALS = (b"authorization", b"x-api-key")
+_PROTOCOLS = b"sec-websocket-protocol"
+_TOKEN_PROTOCOL = b"bearer."
+"""A page cannot give a WebSocket a header; it names a protocol of this form after its own."""
 _METRICS = "/metrics"
 _CONTRACT = "/openapi.json"
 _HEALTH = frozenset({"/health", "/readyz"})
 _MAY_OPERATE = "stock_analysis.may_operate"
 _OPERATIONS = "/api/v1/operations"
+_LIVE = "/ws"
+_VISITOR = "stock_analysis.visitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks, for what goes on after the request. granted: counts one more request of theirs, and gives a
+    reason where it may not be made. allowed: whether their key still holds.
+    """
+
+    name: str
+    granted: Callable[[], Awaitable[str | None]]
+    allowed: Callable[[], Awaitable[bool]]
+
+
+def visitor_of(scope: Scope) -> Visitor:
+    """Who asks, of a request that Access let through."""
+    found: Visitor = scope[_VISITOR]
+    return found
 
 
 class _RefusedError(StockAnalysisError):
@@ -55,6 +80,7 @@ class Access:
     async def _admit(self, scope: Scope) -> Allowance | None:
         address = _address(scope)
         if self._ring is None or scope["path"] == _CONTRACT:
+            scope[_VISITOR] = self._visitor(address, None)
             return await self._count(address)
         token = _take_token(scope)
         if token is None:
@@ -63,7 +89,26 @@ class Access:
         key = await self._key(self._ring, token, address)
         _check_scope(key, scope["path"])
         scope[KEY_PREFIX] = key.prefix
+        scope[_VISITOR] = self._visitor(f"key:{key.prefix}", token)
         return await self._count(f"key:{key.prefix}") if scope["path"] != _METRICS else None
+
+    def _visitor(self, name: str, token: str | None) -> Visitor:
+        async def granted() -> str | None:
+            try:
+                await self._count(name)
+            except _RefusedError as error:
+                return str(error)
+            return None
+
+        async def allowed() -> bool:
+            if token is None or self._ring is None:
+                return True
+            try:
+                return await self._ring.verify(token) is not None
+            except UnavailableError:
+                return True  # nobody knows now; it is asked again
+
+        return Visitor(name, granted, allowed)
 
     async def _has_operate(self, scope: Scope, ring: KeyRing) -> bool:
         """Whether the request carries a key of an operator; health is told to anyone, so none is refused."""
@@ -86,7 +131,11 @@ class Access:
 
     def _guards(self, scope: Scope) -> bool:
         path = scope.get("path", "")
-        return path.startswith("/api/") or path == _CONTRACT or (path == _METRICS and self._ring is not None)
+        return (
+            path.startswith("/api/")
+            or path in (_CONTRACT, _LIVE)
+            or (path == _METRICS and self._ring is not None)
+        )
 
     async def _count(self, client: str) -> Allowance | None:
         if self._limiter is None:
@@ -113,12 +162,30 @@ def _take_token(scope: Scope) -> str | None:
     """The key that the request carries, taken out of it, so that no service behind us ever sees it."""
     given: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _CREDENTIALS}
     if not given:
-        return None
+        return _take_protocol_token(scope)
     scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _CREDENTIALS]
     kind, _, token = given.get(b"authorization", b"").partition(b" ")
     if kind.lower() == b"bearer":
         return token.strip().decode("latin-1")
     return given.get(b"x-api-key", b"").decode("latin-1") or None
+
+
+def _take_protocol_token(scope: Scope) -> str | None:
+    """The key among the protocols that a WebSocket asks for, taken out of them."""
+    if scope["path"] != _LIVE:
+        return None
+    token, headers = None, []
+    for name, value in scope["headers"]:
+        if name == _PROTOCOLS:
+            offered = [one.strip() for one in value.split(b",")]
+            keys = [one for one in offered if one.startswith(_TOKEN_PROTOCOL)]
+            token = keys[0].removeprefix(_TOKEN_PROTOCOL).decode("latin-1") if keys else token
+            others = [one for one in offered if one not in keys]
+            headers += [(name, b", ".join(others))] if others else []
+        else:
+            headers.append((name, value))
+    scope["headers"] = headers
+    return token
 
 
 async def _verify(ring: KeyRing, token: str) -> ApiKey:

@@ -1,6 +1,9 @@
 """The one public door: what it lets through to which service, and what it answers itself."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -16,6 +19,8 @@ from stock_analysis.gateway.backups import BackupPart, BackupsNotManagedError
 from stock_analysis.gateway.keys import KeyRing
 from stock_analysis.gateway.layers import KnownHosts, SecurityHeaders, requires_key
 from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limiter, ValkeyCounter
+from stock_analysis.gateway.live.door import LiveDoor
+from stock_analysis.gateway.live.hub import Hub
 from stock_analysis.gateway.pages import Pages, file_response
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.repository import PostgresKeyStore
@@ -79,8 +84,11 @@ def create_app(
     backups: BackupPart,
     *,
     target: str = "gateway",
-) -> ASGIApp:
-    """The gateway in front of the stock-service. target: what this process was started as."""
+    hub: Hub | None = None,
+) -> "Gateway":
+    """The gateway in front of the stock-service. target: what this process was started as. hub: of the live
+    stream, None = there is none.
+    """
     operator = Operator(target, stock, health, backups_managed=backups.managed)
     routers = (health_router(health, may_operate), _gateway_router(operator, stock, backups))
     answers = create_routes("stock-analysis", routers, _ERROR_STATUS, openapi_url=None)
@@ -88,12 +96,41 @@ def create_app(
     routes = [Route(path, stock) for path in STOCK_PATHS]
     routes += [Route(path, own) for path in (*answers.openapi()["paths"], "/openapi.json")]
     app: ASGIApp = Door(routes, own, Pages(resource("frontend")))
-    app = Access(Bounds(app, settings), _ring(settings, pool), _limiter(settings, valkey))
+    app = Bounds(app, settings)
+    live = None
+    if hub is not None:
+        app = live = LiveDoor(app, hub, health, settings.cors_origins)
+    app = Access(app, _ring(settings, pool), _limiter(settings, valkey))
     if settings.cors_origins:
         app = _cors(app, settings.cors_origins)
     if not requires_key(settings):
         app = KnownHosts(app, settings.trusted_hosts)
-    return Observed(SecurityHeaders(app), "gateway")
+    return Gateway(Observed(SecurityHeaders(app), "gateway"), live)
+
+
+class Gateway:
+    """The application, and what has to run beside it."""
+
+    def __init__(self, app: ASGIApp, live: LiveDoor | None) -> None:
+        self._app = app
+        self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the live stream's clients informed meanwhile."""
+        if self._live is None:
+            yield
+            return
+        beating = asyncio.create_task(self._live.run())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
 
 
 _ERROR_STATUS = {UnavailableError: 503, BackupsNotManagedError: 404}

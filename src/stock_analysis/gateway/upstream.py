@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import aiohttp
 import orjson
@@ -246,8 +247,9 @@ class Fetched:
 
 
 async def fetch(upstream: Upstream, path: str) -> Fetched:
-    """What the gateway asks of a service for itself."""
+    """What the gateway asks of a service for itself. path: encoded, with its query where it has one."""
     status, body = 0, bytearray()
+    place, _, query = path.partition("?")
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -263,9 +265,9 @@ async def fetch(upstream: Upstream, path: str) -> Fetched:
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
+        "path": unquote(place),
+        "raw_path": place.encode(),
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [(b"host", b"gateway")],
         "client": None,

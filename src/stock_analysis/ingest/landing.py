@@ -215,7 +215,7 @@ class Landing:
         if len(verdict.corrected):
             await writer.correct(self._interval, verdict.corrected)
         if len(verdict.rejected):
-            rejected = _rejected(batch, verdict, self._interval)
+            rejected = rejected_rows(batch, verdict, self._interval)
             written = await writer.keep_aside(self._report.run, self._interval.value, rejected)
             touched |= {self._listed[symbol].id for symbol in written if symbol is not None}
             if len(written) < len(rejected):
@@ -250,7 +250,7 @@ async def _read_ahead(source: RowSource) -> AsyncGenerator[RowBatch]:
             pending.exception()
 
 
-def _rejected(batch: Prepared, verdict: Verdict, interval: Interval) -> list[Rejected]:
+def rejected_rows(batch: Prepared, verdict: Verdict, interval: Interval) -> list[Rejected]:
     """The rows for the quarantine, with a time that needs no knowledge of the source wherever it was read."""
     read = batch.batch.rows_as_read(batch.index[verdict.rejected])
     found = []

@@ -544,3 +544,7 @@ WHERE exchange IN (SELECT mic FROM exchange WHERE calendar = $1);
 WITH changed AS (DELETE FROM calendar_change WHERE calendar = $1 AND day = $2)
 UPDATE instrument SET version = version + 1, updated_at = now()
 WHERE exchange IN (SELECT mic FROM exchange WHERE calendar = $1);
+
+-- name: lock_replay
+-- Whether no other replay of this symbol is under way; held until the connection ends.
+SELECT pg_try_advisory_lock(6205865, hashtext($1));

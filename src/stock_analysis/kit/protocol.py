@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from stock_analysis.kit.headers import SECURITY_HEADERS
 from stock_analysis.kit.problems import problem
 from stock_analysis.kit.request_id import REQUEST_ID_HEADER, current_request_id, usable_or_new
+from stock_analysis.kit.upgrade import UPGRADE, Upgraded
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,24 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect the head of the next request of this connection."""
         super().on_message_begin()
+        self.scope["extensions"] = {UPGRADE: self}  # type: ignore[dict-item]  # our own, not of the standard
         self._expect_head()
+
+    def switch(self, headers: list[tuple[bytes, bytes]], protocol: Upgraded) -> None:
+        """Answer 101 with these headers, and hand the connection over."""
+        self._in_body = False
+        self._stop_timer()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        self.cycle.disconnected = True  # it has no answer to complete any more
+        if self.transport.is_closing():
+            return
+        lines = [b"%s: %s\r\n" % pair for pair in headers]
+        self.transport.write(b"".join((STATUS_LINE[101], *lines, b"\r\n")))
+        self.transport.set_protocol(protocol)  # type: ignore[arg-type]  # an asyncio.Protocol with a shutdown
+        self.connections.add(protocol)  # type: ignore[arg-type]  # asks it to shut down, as it asks its own
+        protocol.forget = self.connections.discard
+        protocol.connection_made(self.transport)
 
     def on_url(self, url: bytes) -> None:
         """Count its bytes."""

@@ -20,6 +20,7 @@ from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.protocol import BoundedConfig, BoundedHttp, Limits
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.upgrade import Upgrades
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,7 @@ async def serve(app: ASGIApp, health: Health, settings: Settings, *, port: int) 
     Raises ListenError when the port cannot be had.
     """
     listener = listen(settings.host, port)
-    server = _Server(_config(_Draining(app, health), settings))
+    server = _Server(_config(Upgrades(_Draining(app, health)), settings))
     host, port = listener.getsockname()[:2]
     async with _on_signals(server, health, settings.drain_s):
         with announced(settings.serving_file, host, port):
@@ -145,7 +146,7 @@ def _config(app: ASGIApp, settings: Settings) -> BoundedConfig:
     return BoundedConfig(
         app,
         Limits(settings.request_timeout_s, _room_for_connections(settings.max_connections)),
-        # An upgrade is ignored, as RFC 9110 allows: WebSockets would pass by every layer made for requests.
+        # An upgrade goes through every layer as a request (kit.upgrade); uvicorn's own would pass by them.
         ws="none",
         log_config=None,
         access_log=False,
@@ -179,7 +180,8 @@ class _Draining:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def closing_send(message: Message) -> None:
-            if self._health.stopping and message["type"] == "http.response.start":
+            starts = message["type"] == "http.response.start" and message["status"] != 101
+            if self._health.stopping and starts:
                 message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             await send(message)
 

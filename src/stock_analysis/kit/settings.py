@@ -119,6 +119,18 @@ class Settings(BaseModel):
         le=1_000_000,
         description="Most connections of clients that are open at once; one more is answered with 503.",
     )
+    live_clients: int = Field(
+        2000, ge=0, description="Most clients of the live stream (WebSocket and server-sent events) at once."
+    )
+    live_clients_of_one: int = Field(
+        50, ge=1, description="Most connections of one client (key or address) to the live stream."
+    )
+    live_subscriptions: int = Field(
+        50, ge=1, le=1000, description="Most subscriptions of one connection to the live stream."
+    )
+    live_channels: int = Field(
+        500, ge=1, description="Most distinct subscriptions (symbol, interval, indicators) of one gateway."
+    )
     max_request_bytes: int = Field(1 * 2**20, ge=1024, description="Largest request body that is read.")
     request_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest that one request may take.")
     upstream_timeout_s: float = Field(

@@ -101,6 +101,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.listed": (["AAPL", "NONE"],),
     "ingest.listings": ([RUN],),
     "ingest.lock_instruments": ([1],),
+    "ingest.lock_replay": ("AAPL",),
     "ingest.lock_run": (RUN,),
     "ingest.lock_runs": (RUN,),
     "ingest.mark_undone": (RUN,),

@@ -198,6 +198,15 @@ def test_a_trade_of_the_future_is_left_out() -> None:
     assert made.left == {Left.FUTURE: 1}
 
 
+def test_minutes_of_which_trades_were_missed_are_never_closed() -> None:
+    made = builder()
+    made.interrupt(-float("inf"), at(70))
+    feed(made, trade(75, 10), trade(121, 11))
+    assert [bar.t - OPEN for bar in made.advance(at(300))] == [120]
+    assert made.incomplete == 1
+    assert made.add(trade(80, 12), at(301)) is None
+
+
 def test_holidays_and_early_closes_are_known() -> None:
     clock = SessionClock(load_calendar("XNYS"), "America/New_York")
     christmas = int(datetime(2024, 12, 25, 16, tzinfo=UTC).timestamp())

@@ -1,5 +1,6 @@
 import pytest
 
+from stock_analysis.domain.bar_builder import BarState
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.events import (
     LONGEST_LIST,
@@ -12,6 +13,8 @@ from stock_analysis.domain.events import (
     decode_payload,
     encode_payload,
 )
+from stock_analysis.domain.live import Feed, FeedState, LiveBar, LiveStatus, Origin
+from stock_analysis.domain.session_clock import SessionSpan
 from stock_analysis.kit.events import Topic
 
 BARS = BarsChanged(
@@ -65,9 +68,10 @@ def test_a_schema_that_is_no_version_is_refused(schema: str) -> None:
         decode_payload(Topic.BARS, schema, encode_payload(BARS))
 
 
-def test_a_live_price_names_its_provider() -> None:
-    live = LivePrice(
-        symbol="AAPL", interval=Interval.M1, t=60, open=1, high=2, low=0.5, close=1.5, volume=10,
-        at_ms=61_000, provider="replay",
-    )  # fmt: skip
-    assert decode_payload(Topic.LIVE, "1.0", encode_payload(live)) == live
+def test_a_live_price_is_a_bar_with_its_session_or_a_status() -> None:
+    origin = Origin(Feed.REPLAY, "stored", "r1", 60.0, made_up=True)
+    session = SessionSpan(date=0, opens=60, closes=600, week=0, month=0)
+    bar = LiveBar(origin, 60, 1, 2, 0.5, 1.5, 10, BarState.FORMING, session, 61_000)
+    status = LiveStatus(origin, FeedState.SILENT, None, "nothing came")
+    for live in (LivePrice(symbol="AAPL", bar=bar), LivePrice(symbol="AAPL", status=status)):
+        assert decode_payload(Topic.LIVE, "1.0", encode_payload(live)) == live

@@ -1,0 +1,1 @@
+"""Live prices: providers, the way of their ticks into rows, and replays."""
