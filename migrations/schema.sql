@@ -25,10 +25,13 @@ CREATE TABLE public.api_key (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    last_used_at timestamp with time zone
+    last_used_at timestamp with time zone,
+    pepper text
 );
 
-COMMENT ON COLUMN public.api_key.hash IS 'SHA-256 of the whole key; the key itself is shown once and never stored.';
+COMMENT ON COLUMN public.api_key.hash IS 'SHA-256 of the whole key, sealed with the pepper of this name; the key itself is shown once and never stored.';
+
+COMMENT ON COLUMN public.api_key.pepper IS 'Name of the pepper; NULL: the hash is plain SHA-256.';
 
 CREATE TABLE public.bar_1d (
     instrument_id integer NOT NULL,

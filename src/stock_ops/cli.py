@@ -74,6 +74,10 @@ _secrets = typer.Typer(
         {
             "init": "stock_ops.secrets.cli.names:init",
             "show-names": "stock_ops.secrets.cli.names:show_names",
+            "rotate": "stock_ops.secrets.cli.rotate:rotate",
+            "check": "stock_ops.secrets.cli.check:check",
+            "export": "stock_ops.secrets.cli.bundle:export_secrets",
+            "import": "stock_ops.secrets.cli.bundle:import_secrets",
         }
     ),
     add_completion=False,

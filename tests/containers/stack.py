@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,19 @@ PRICES = ("instruments", "actions", "bars_1d_us_history")
 class Stack:
     """One project of its own, with secrets, volumes and networks that nobody else uses."""
 
-    def __init__(self, standins: StandIns, platform: Image, folder: Path) -> None:
-        self.project = f"stock-test-{os.getpid()}"
+    def __init__(
+        self,
+        standins: StandIns,
+        platform: Image,
+        folder: Path,
+        *,
+        files: Path = COMPOSE,
+        overlays: tuple[str, ...] = ("compose.test.yaml",),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """files: the folder of compose.yaml; variables: more of those that .env.example explains."""
+        self.project = f"stock-test-{os.getpid()}-{folder.name}"
+        self._files, self._overlays = files, overlays
         self.uid = random.randrange(20_000, 60_000)
         self.secrets = folder / "secrets"
         self.platform = platform
@@ -46,21 +58,27 @@ class Stack:
             "STOCK_SECRETS_GID": str(group_of(self.secrets)),
             "STOCK_PUBLISH": f"127.0.0.1:{port}",
             "STOCK_UID": str(self.uid),
+            **(variables or {}),
         }
         self._env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
     def compose(self, *arguments: str) -> str:
-        """Run a verb of podman-compose on both files."""
-        files = ("-f", "compose.yaml", "-f", "compose.test.yaml")
+        """Run a verb of podman-compose on compose.yaml and its overlays."""
+        return self.compose_with((), {}, *arguments)
+
+    def compose_with(self, overlays: tuple[str, ...], variables: Mapping[str, str], *arguments: str) -> str:
+        """The same with more overlays, and more variables from the environment."""
+        names = ("compose.yaml", *self._overlays, *overlays)
+        files = [word for name in names for word in ("-f", name)]
         program = JUDGES / "bin" / "podman-compose"
         words: list[str | Path] = ["--env-file", self._env_file, "-p", self.project, *files, *arguments]
-        environ = {"PATH": f"{JUDGES / 'bin'}:{os.environ['PATH']}"}
-        return run(program, *words, cwd=COMPOSE, environ=environ).stdout
+        environ = {"PATH": f"{JUDGES / 'bin'}:{os.environ['PATH']}", **variables}
+        return run(program, *words, cwd=self._files, environ=environ).stdout
 
-    def start(self) -> None:
+    def start(self, servers: tuple[str, ...] = SERVERS) -> None:
         """Servers, migrations, services, each after what it needs; then prices and a key."""
-        self.compose("up", "-d", *SERVERS)
-        self.wait(*SERVERS)
+        self.compose("up", "-d", *servers)
+        self.wait(*servers)
         self.compose("up", "migrate")
         wait_for(partial(self.has_ended, "migrate"), partial(self.logs, "migrate"))
         for service in SERVICES:
@@ -80,6 +98,7 @@ class Stack:
             "STOCK_DATABASE_HOST=postgresql",
             "STOCK_DATABASE_WRITER=stock_writer",
             "STOCK_DATABASE_PASSWORDS=/run/secrets/",
+            "STOCK_API_KEY_PEPPER_FILE=/run/secrets/api_key_pepper",
         )
         told = [word for one in settings for word in ("-e", one)]
         where = ("--network", f"{self.project}_data", "--user", f"{self.uid}:0", *LOCKED_DOWN)

@@ -1,4 +1,3 @@
-import { readKey } from './key';
 import type { Answer, Arguments, GetPath } from './types';
 
 /** RFC 9457, as far as it is shown. */
@@ -54,15 +53,11 @@ export async function get<Path extends GetPath>(
 
 async function send(address: string, signal: AbortSignal): Promise<Response> {
   try {
-    return await fetch(address, { signal, headers: headersOf(readKey()) });
+    return await fetch(address, { signal, headers: { Accept: 'application/json' } });
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new ApiError(0, 'unreachable', null, null, cause);
   }
-}
-
-function headersOf(key: string | null): HeadersInit {
-  return { Accept: 'application/json', ...(key === null ? {} : { Authorization: `Bearer ${key}` }) };
 }
 
 async function failureOf(response: Response): Promise<ApiError> {

@@ -1,5 +1,5 @@
 import { type SubmitEvent, useId, useState } from 'react';
-import { keepKey } from '@/api/key';
+import { beginSession, type SessionOutcome } from '@/api/session';
 import { useTranslation } from '@/i18n';
 
 /** Asks for the API key where the server wants one; everything is read anew with it. */
@@ -7,12 +7,18 @@ export function KeyForm() {
   const { m } = useTranslation();
   const id = useId();
   const [key, setKey] = useState('');
-  const [refused, setRefused] = useState(false);
+  const [outcome, setOutcome] = useState<SessionOutcome | 'asking' | null>(null);
+
+  async function begin() {
+    setOutcome('asking');
+    const ended = await beginSession(key.trim());
+    if (ended === 'begun') location.reload();
+    else setOutcome(ended);
+  }
 
   function submit(event: SubmitEvent) {
     event.preventDefault();
-    if (keepKey(key.trim())) location.reload();
-    else setRefused(true);
+    void begin();
   }
 
   return (
@@ -28,10 +34,11 @@ export function KeyForm() {
           setKey(event.target.value);
         }}
       />
-      <button type="submit" className="button primary">
+      <button type="submit" className="button primary" disabled={outcome === 'asking'}>
         {m.failure.useKey}
       </button>
-      {refused && <p role="alert">{m.failure.keyNotKept}</p>}
+      {outcome === 'refused' && <p role="alert">{m.failure.keyRefused}</p>}
+      {outcome === 'failed' && <p role="alert">{m.failure.keyFailed}</p>}
     </form>
   );
 }

@@ -9,13 +9,16 @@ from stock_analysis.domain.errors import StockAnalysisError, UnavailableError
 from stock_analysis.gateway.keys import KeyRing
 from stock_analysis.gateway.limits import WINDOW_S, Allowance, Limiter, client_of_address
 from stock_analysis.gateway.ports import ApiKey, KeyScope
+from stock_analysis.gateway.sessions import COOKIE, Sessions
 from stock_analysis.kit.http import KEY_PREFIX
 from stock_analysis.kit.problems import problem
+from stock_analysis.kit.secret_files import Secret
 
 _CREDENTIALS = (b"authorization", b"x-api-key")
 _PROTOCOLS = b"sec-websocket-protocol"
 _TOKEN_PROTOCOL = b"bearer."
 """A page cannot give a WebSocket a header; it names a protocol of this form after its own."""
+_SAFE = frozenset({"GET", "HEAD"})
 _METRICS = "/metrics"
 _CONTRACT = "/openapi.json"
 _HEALTH = frozenset({"/health", "/readyz"})
@@ -54,13 +57,17 @@ class _RefusedError(StockAnalysisError):
 class Access:
     """Asks for a key where one is required, and counts the requests of each client.
 
-    ring: None where no key is required. limiter: None where nothing is limited.
+    ring: None where no key is required. limiter: None where nothing is limited. A session of the page
+    stands for the key that it was begun with.
     """
 
-    def __init__(self, app: ASGIApp, ring: KeyRing | None, limiter: Limiter | None) -> None:
+    def __init__(
+        self, app: ASGIApp, ring: KeyRing | None, limiter: Limiter | None, sessions: Sessions | None = None
+    ) -> None:
         self._app = app
         self._ring = ring
         self._limiter = limiter
+        self._sessions = sessions or Sessions(Secret())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass."""
@@ -82,17 +89,16 @@ class Access:
         if self._ring is None or scope["path"] == _CONTRACT:
             scope[_VISITOR] = self._visitor(address, None)
             return await self._count(address)
-        token = _take_token(scope)
-        if token is None:
+        key = await self._key_of(self._ring, scope, address)
+        if key is None:
             await self._count(address)
             raise _unauthorized("this address asks for an API key: Authorization: Bearer sa_...", "")
-        key = await self._key(self._ring, token, address)
         _check_scope(key, scope["path"])
         scope[KEY_PREFIX] = key.prefix
-        scope[_VISITOR] = self._visitor(f"key:{key.prefix}", token)
+        scope[_VISITOR] = self._visitor(f"key:{key.prefix}", key.prefix)
         return await self._count(f"key:{key.prefix}") if scope["path"] != _METRICS else None
 
-    def _visitor(self, name: str, token: str | None) -> Visitor:
+    def _visitor(self, name: str, prefix: str | None) -> Visitor:
         async def granted() -> str | None:
             try:
                 await self._count(name)
@@ -101,10 +107,10 @@ class Access:
             return None
 
         async def allowed() -> bool:
-            if token is None or self._ring is None:
+            if prefix is None or self._ring is None:
                 return True
             try:
-                return await self._ring.verify(token) is not None
+                return await self._ring.look_up(prefix) is not None
             except UnavailableError:
                 return True  # nobody knows now; it is asked again
 
@@ -112,14 +118,34 @@ class Access:
 
     async def _has_operate(self, scope: Scope, ring: KeyRing) -> bool:
         """Whether the request carries a key of an operator; health is told to anyone, so none is refused."""
-        token = _take_token(scope)
-        if token is None:
-            return False
         try:
-            key = await self._key(ring, token, _address(scope))
+            key = await self._key_of(ring, scope, _address(scope))
         except _RefusedError:
             return False
-        return KeyScope.OPERATE in key.scopes
+        return key is not None and KeyScope.OPERATE in key.scopes
+
+    async def _key_of(self, ring: KeyRing, scope: Scope, address: str) -> ApiKey | None:
+        """The key that the request carries, else that of its session."""
+        token, cookie = _take_token(scope), _take_session(scope)
+        if token is not None:
+            return await self._key(ring, token, address)
+        return await self._key_of_session(ring, scope, cookie, address) if cookie else None
+
+    async def _key_of_session(self, ring: KeyRing, scope: Scope, cookie: str, address: str) -> ApiKey | None:
+        """None: the session is over. Raises _RefusedError when another site sends the request."""
+        try:
+            prefix = self._sessions.read(cookie)
+        except OSError as error:
+            raise _RefusedError(503, f"sessions cannot be checked: {error}", {"retry-after": "1"}) from error
+        if prefix is None:
+            return None
+        if scope.get("method") not in _SAFE and not _is_of_this_site(scope):
+            raise _RefusedError(403, "a session changes things, or stays open, for the page itself alone", {})
+        key = ring.recall_prefix(prefix)
+        if key is None:
+            await self._count(address)
+            key = await _asked(ring.look_up(prefix))
+        return key
 
     async def _key(self, ring: KeyRing, token: str, address: str) -> ApiKey:
         key = ring.recall(token)
@@ -188,15 +214,39 @@ def _take_protocol_token(scope: Scope) -> str | None:
     return token
 
 
+def _take_session(scope: Scope) -> str | None:
+    """The cookie of the session, taken out of the request with all other cookies: no service needs one."""
+    given: list[bytes] = [value for name, value in scope["headers"] if name == b"cookie"]
+    if not given:
+        return None
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"cookie"]
+    for part in b";".join(given).split(b";"):
+        name, _, value = part.strip().partition(b"=")
+        if name == COOKIE.encode():
+            return value.decode("latin-1")
+    return None
+
+
+def _is_of_this_site(scope: Scope) -> bool:
+    """Whether a browser says that the page itself sends the request, and no other site."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2] == headers.get(b"host")
+
+
 async def _verify(ring: KeyRing, token: str) -> ApiKey:
-    try:
-        key = await ring.verify(token)
-    except UnavailableError as error:
-        detail = f"API keys cannot be checked: {error}"
-        raise _RefusedError(503, detail, {"retry-after": "1"}) from error
+    key = await _asked(ring.verify(token))
     if key is None:
         raise _unauthorized("this API key is unknown, expired or revoked", ', error="invalid_token"')
     return key
+
+
+async def _asked(question: Awaitable[ApiKey | None]) -> ApiKey | None:
+    try:
+        return await question
+    except UnavailableError as error:
+        detail = f"API keys cannot be checked: {error}"
+        raise _RefusedError(503, detail, {"retry-after": "1"}) from error
 
 
 def _check_scope(key: ApiKey, path: str) -> None:

@@ -13,10 +13,11 @@ import typer
 
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError
 from stock_analysis.gateway.keys import REVOKED_WITHIN_S, create_key
+from stock_analysis.gateway.peppers import Peppers
 from stock_analysis.gateway.ports import ApiKey, KeyScope
 from stock_analysis.gateway.repository import PostgresKeyStore
 from stock_analysis.kit.db import CONNECTION_ERRORS, Role, connect
-from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
+from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings, secret
 
 app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
 
@@ -85,6 +86,27 @@ def revoke_command(
     typer.echo(f"revoked {prefix}; every gateway refuses it within {REVOKED_WITHIN_S:g} s")
 
 
+@app.command("reseal")
+def reseal_command(
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Without a pepper, before the data go where it is not known.")
+    ] = False,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seal the stored hashes of all keys with the newest pepper. The keys themselves stay as they are."""
+    try:
+        count = asyncio.run(_reseal(config, plain=plain))
+    except LookupError as error:
+        raise InvalidInputError(
+            f"{error}; put that pepper as the second line into its file, or revoke the key"
+        ) from error
+    if as_json:
+        typer.echo(json.dumps({"resealed": count}))
+        return
+    typer.echo(f"resealed {count} key{'s' * (count != 1)}" if count else "no changes")
+
+
 def parse_expiry(text: str, now: datetime) -> datetime:
     """When a key ends: days from now (90d), or an ISO date or instant (UTC unless it says otherwise)."""
     days = _DAYS.fullmatch(text)
@@ -113,8 +135,23 @@ def describe_key(key: ApiKey) -> dict[str, Any]:
 
 
 async def _add(config: Path | None, key: ApiKey) -> None:
+    sealed = _peppers(config).seal(key)
     async with _key_store(config) as store:
-        await store.add(key)
+        await store.add(sealed)
+
+
+async def _reseal(config: Path | None, *, plain: bool) -> int:
+    peppers = _peppers(config)
+    seal = peppers.unseal if plain else peppers.seal
+    async with _key_store(config) as store:
+        sealed = [(key, seal(key)) for key in await store.all()]
+        changed = [new for old, new in sealed if new != old]
+        await store.reseal(changed)
+    return len(changed)
+
+
+def _peppers(config: Path | None) -> Peppers:
+    return Peppers(secret(load_settings(config).settings, "api_key_pepper"))
 
 
 async def _all(config: Path | None) -> Sequence[ApiKey]:

@@ -22,13 +22,16 @@ from stock_analysis.gateway.limits import FallbackCounter, InMemoryCounter, Limi
 from stock_analysis.gateway.live.door import LiveDoor
 from stock_analysis.gateway.live.hub import Hub
 from stock_analysis.gateway.pages import Pages, file_response
+from stock_analysis.gateway.peppers import Peppers
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.repository import PostgresKeyStore
 from stock_analysis.gateway.service import Contract, Operator
+from stock_analysis.gateway.session_endpoints import session_router
+from stock_analysis.gateway.sessions import Sessions
 from stock_analysis.kit.health import Health, health_router
 from stock_analysis.kit.http import Bounds, HeadAsGet, Observed, create_routes
 from stock_analysis.kit.resources import resource
-from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.settings import Settings, secret
 from stock_analysis.kit.valkey import SharedValkey
 
 STOCK_PATHS = (
@@ -90,7 +93,12 @@ def create_app(
     stream, None = there is none.
     """
     operator = Operator(target, stock, health, backups_managed=backups.managed)
-    routers = (health_router(health, may_operate), _gateway_router(operator, stock, backups))
+    sessions = Sessions(secret(settings, "session_key"))
+    routers = (
+        health_router(health, may_operate),
+        _gateway_router(operator, stock, backups),
+        session_router(sessions),
+    )
     answers = create_routes("stock-analysis", routers, _ERROR_STATUS, openapi_url=None)
     own = HeadAsGet(answers)
     routes = [Route(path, stock) for path in STOCK_PATHS]
@@ -100,7 +108,7 @@ def create_app(
     live = None
     if hub is not None:
         app = live = LiveDoor(app, hub, health, settings.cors_origins)
-    app = Access(app, _ring(settings, pool), _limiter(settings, valkey))
+    app = Access(app, _ring(settings, pool), _limiter(settings, valkey), sessions)
     if settings.cors_origins:
         app = _cors(app, settings.cors_origins)
     if not requires_key(settings):
@@ -156,7 +164,9 @@ def _gateway_router(operator: Operator, stock: Upstream, part: BackupPart) -> AP
 
 
 def _ring(settings: Settings, pool: asyncpg.Pool) -> KeyRing | None:
-    return KeyRing(PostgresKeyStore(pool)) if requires_key(settings) else None
+    if not requires_key(settings):
+        return None
+    return KeyRing(PostgresKeyStore(pool), peppers=Peppers(secret(settings, "api_key_pepper")))
 
 
 def _limiter(settings: Settings, valkey: SharedValkey) -> Limiter | None:

@@ -29,17 +29,21 @@ class KeyScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as stored. sha256: of the whole token, which is shown once and kept nowhere."""
+    """A key as stored, without the token, which is shown once and kept nowhere.
+
+    hash: SHA-256 of the whole token, sealed with the pepper of this name; None: not sealed.
+    """
 
     id: UUID
     name: str
     prefix: str
-    sha256: bytes
+    hash: bytes
     scopes: frozenset[KeyScope]
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    pepper: str | None = None
 
     def is_usable(self, now: datetime) -> bool:
         """Neither revoked nor expired."""
@@ -63,6 +67,9 @@ class KeyStore(Protocol):
 
     async def note_use(self, prefix: str) -> None:
         """Remember that the key was used now, to the minute."""
+
+    async def reseal(self, keys: Sequence[ApiKey]) -> None:
+        """Keep hash and pepper of these keys, of all or of none."""
 
 
 class Counter(Protocol):

@@ -21,7 +21,15 @@ class PostgresKeyStore:
         """Keep a new key."""
         scopes = sorted(key.scopes)
         await self._fetch(
-            "add_key", key.id, key.name, key.prefix, key.sha256, scopes, key.created_at, key.expires_at
+            "add_key",
+            key.id,
+            key.name,
+            key.prefix,
+            key.hash,
+            scopes,
+            key.created_at,
+            key.expires_at,
+            key.pepper,
         )
 
     async def find(self, prefix: str) -> ApiKey | None:
@@ -41,6 +49,16 @@ class PostgresKeyStore:
         """Remember that the key was used now, to the minute."""
         await self._fetch("note_use", prefix)
 
+    async def reseal(self, keys: Sequence[ApiKey]) -> None:
+        """Keep hash and pepper of these keys, of all or of none."""
+        try:
+            # One call of executemany is one transaction.
+            await self._database.executemany(
+                SQL["reseal_key"], [(key.id, key.hash, key.pepper) for key in keys]
+            )
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError("PostgreSQL", str(error) or type(error).__name__) from error
+
     async def _fetch(self, name: str, *args: object) -> list[asyncpg.Record]:
         try:
             rows: list[asyncpg.Record] = await self._database.fetch(SQL[name], *args)
@@ -54,10 +72,11 @@ def _key(row: asyncpg.Record) -> ApiKey:
         id=row["id"],
         name=row["name"],
         prefix=row["prefix"],
-        sha256=row["hash"],
+        hash=row["hash"],
         scopes=frozenset(map(KeyScope, row["scopes"])),
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        pepper=row["pepper"],
     )

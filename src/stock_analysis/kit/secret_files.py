@@ -21,6 +21,8 @@ class Secret:
 
     file: Path | None = None
     value: SecretStr | None = None
+    may_be_empty: bool = False
+    """An empty file means that there is none yet, so that one can begin without a restart."""
 
     def read(self) -> tuple[str, ...]:
         """Every value that may be valid now, the newest first; empty where there is no secret.
@@ -29,11 +31,11 @@ class Secret:
         Raises SecretFileError.
         """
         if self.file is not None:
-            return read_file(self.file)
+            return read_file(self.file, may_be_empty=self.may_be_empty)
         return (self.value.get_secret_value(),) if self.value is not None else ()
 
 
-def read_file(path: Path) -> tuple[str, ...]:
+def read_file(path: Path, *, may_be_empty: bool = False) -> tuple[str, ...]:
     """The lines of a secret's file, without their ends. Raises SecretFileError."""
     try:
         with path.open("rb") as file:
@@ -43,7 +45,7 @@ def read_file(path: Path) -> tuple[str, ...]:
         raise SecretFileError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SecretFileError(f"{path} holds no secret: it is not text in UTF-8") from error
-    if len(content) > LONGEST_BYTES or not 1 <= len(lines) <= MOST_VALUES or not all(lines):
+    if len(content) > LONGEST_BYTES or not (not may_be_empty) <= len(lines) <= MOST_VALUES or not all(lines):
         raise SecretFileError(
             f"{path} must hold a secret: a line, and a second one while it is changed; "
             f"{LONGEST_BYTES} bytes at most"

@@ -98,6 +98,18 @@ class Settings(BaseModel):
     require_api_key: Literal["auto", "always", "never"] = Field(
         "auto", description="Whether the API asks for a key; auto: unless listening on loopback."
     )
+    session_key: SecretStr | None = Field(
+        None, description="Signs the sessions of the page; without it the page has none."
+    )
+    session_key_file: Path | None = Field(
+        None, description=f"{_IN_A_FILE} The old one stays valid for the 12 h of a session."
+    )
+    api_key_pepper: SecretStr | None = Field(
+        None, description="Seals the hashes of API keys in the database; without it they are plain SHA-256."
+    )
+    api_key_pepper_file: Path | None = Field(
+        None, description=f"{_IN_A_FILE} Empty while there is no pepper yet."
+    )
     rate_limit_per_minute: int = Field(
         6000, ge=0, description="Requests a client (key or address) may make in a minute; 0 = no limit."
     )
@@ -223,7 +235,8 @@ SECRETS = tuple(
 
 def secret(settings: Settings, name: str) -> Secret:
     """The secret of this name, to be read at each use."""
-    return Secret(getattr(settings, f"{name}{FILE_SUFFIX}"), getattr(settings, name))
+    file, value = getattr(settings, f"{name}{FILE_SUFFIX}"), getattr(settings, name)
+    return Secret(file, value, may_be_empty=name == "api_key_pepper")
 
 
 def _refuse_secrets(settings: Settings, sources: dict[str, str]) -> None:

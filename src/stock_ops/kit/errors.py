@@ -110,6 +110,15 @@ class PartError(OpsError):
     """A part of the platform, or a command of it, did not do its work."""
 
 
+class UnknownSecretError(OpsError):
+    """There is no secret of that name."""
+
+    exit_code = 2
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no secret {name!r}.", "Their names: stockops secrets show-names")
+
+
 class NoBackupError(OpsError):
     """There is nothing to restore."""
 

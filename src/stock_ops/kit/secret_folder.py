@@ -14,7 +14,7 @@ from pathlib import Path
 from stock_ops.kit.errors import CorruptFileError, FolderError
 from stock_ops.kit.files import remove, write_whole
 from stock_ops.kit.layout import OWNER_ROLE
-from stock_ops.kit.secret_names import SECRET_NAMES, SERVICES, SUPERUSER, VALKEY, files_of
+from stock_ops.kit.secret_names import BY_NAME, SECRET_NAMES, SERVICES, SUPERUSER, VALKEY, files_of
 from stock_ops.kit.wanted import NewFile
 
 _OLD_NAMES = {
@@ -39,11 +39,11 @@ def fill(folder: Path) -> tuple[str, ...]:
         if (folder / old).exists() and not (folder / name).exists():
             write_whole(NewFile(folder / name, f"{(folder / old).read_text(encoding='ascii').strip()}\n"))
         remove(folder / old)
-    missing = tuple(one.name for one in SECRET_NAMES if not (folder / one.name).exists())
-    for name in missing:
-        write_whole(NewFile(folder / name, f"{draw()}\n"))
+    missing = tuple(one for one in SECRET_NAMES if not (folder / one.name).exists())
+    for one in missing:
+        write_whole(NewFile(folder / one.name, "" if one.optional else f"{draw()}\n"))
     show(folder)
-    return missing
+    return tuple(one.name for one in missing if not one.optional)
 
 
 def values(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -62,17 +62,22 @@ def read(path: Path) -> tuple[str, ...]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CorruptFileError(path, reason, _TODO) from error
-    if not 1 <= len(lines) <= 2 or not all(line.isalnum() for line in lines):
+    least = 0 if BY_NAME[path.name].optional else 1
+    if not least <= len(lines) <= 2 or not all(line.isalnum() for line in lines):
         raise CorruptFileError(path, "it must hold one or two lines of letters and digits", _TODO)
     return lines
 
 
 def put(folder: Path, name: str, lines: tuple[str, ...]) -> None:
-    """Write one secret, first for whoever reads it here, then for the services that have it."""
+    """Write one secret; no service has it yet."""
     write_whole(NewFile(folder / name, _text(lines)))
+
+
+def hand_out(folder: Path, name: str, lines: tuple[str, ...], *, but: tuple[str, ...] = ()) -> None:
+    """Give these values to the services that have the secret. but: they keep what they have."""
     for service in SERVICES:
-        if name in files_of(service):
-            _show(folder, service, name)
+        if name in files_of(service) and service not in but:
+            _show(folder, service, name, lines)
 
 
 def show(folder: Path) -> None:
@@ -86,7 +91,7 @@ def show(folder: Path) -> None:
                 remove(other)
         for name in files_of(service):
             if not _is_shown(folder, service, name):
-                _show(folder, service, name)
+                _show(folder, service, name, read(folder / name))
 
 
 def _is_shown(folder: Path, service: str, name: str) -> bool:
@@ -98,8 +103,8 @@ def _is_shown(folder: Path, service: str, name: str) -> bool:
     return found == (_FILE_MODE, _text(read(folder / name)))
 
 
-def _show(folder: Path, service: str, name: str) -> None:
-    write_whole(NewFile(folder / "services" / service / name, _text(read(folder / name)), mode=_FILE_MODE))
+def _show(folder: Path, service: str, name: str, lines: tuple[str, ...]) -> None:
+    write_whole(NewFile(folder / "services" / service / name, _text(lines), mode=_FILE_MODE))
 
 
 def _text(lines: tuple[str, ...]) -> str:

@@ -18,6 +18,8 @@ class SecretName:
     """Those of deploy/compose that have it."""
     database: bool = False
     """The password of the database role of this name."""
+    optional: bool = False
+    """Drawn only when it is asked for; until then its file is empty."""
 
 
 SECRET_NAMES = (
@@ -34,10 +36,13 @@ SECRET_NAMES = (
     SecretName(BACKUP_ROLE, "database role of the backups", ("postgresql", "backup"), database=True),
     SecretName(VALKEY, "Valkey's password", ("valkey", "stock", "gateway", "backup")),
     SecretName(SESSION_KEY, "signs the sessions of the page", ("gateway",)),
-    SecretName(PEPPER, "mixed into the stored hashes of API keys", ("gateway", "admin")),
+    SecretName(
+        PEPPER, "seals the stored hashes of API keys; begun by `rotate`", ("gateway", "admin"), optional=True
+    ),
 )
 """In the order in which they are shown and changed."""
 
+BY_NAME = {one.name: one for one in SECRET_NAMES}
 SERVICES = tuple(dict.fromkeys(service for one in SECRET_NAMES for service in one.services))
 
 

@@ -1,6 +1,7 @@
 """One suite for the store of API keys: the real one and the fake."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -69,6 +70,16 @@ async def test_the_last_use_is_noted_to_the_minute(store: KeyStore) -> None:
     assert first is not None
     assert first.last_used_at is not None
     assert second == first
+
+
+async def test_keys_are_resealed_together(store: KeyStore) -> None:
+    keys = [new_key(str(number)) for number in range(3)]
+    for key in keys:
+        await store.add(key)
+    changed = [replace(key, hash=key.hash[::-1], pepper="00ff00ff") for key in keys[:2]]
+    await store.reseal(changed)
+    await store.reseal([])
+    assert [await store.find(key.prefix) for key in keys] == [*changed, keys[2]]
 
 
 async def test_a_store_that_is_not_there_says_so() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
@@ -33,6 +34,27 @@ def test_a_key_is_shown_once_then_listed_without_its_secret_and_revoked_once(dat
     assert (again.returncode, again.stdout) == (1, "")
     assert prefix in again.stderr
     assert "revoked" in keys(database, "list").stdout
+
+
+def test_all_keys_are_resealed_with_a_new_pepper_or_none_is(database: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "pepper"
+    file.write_text("first\n")
+    sealed = database.model_copy(update={"api_key_pepper_file": file})
+    for name in ("one", "two"):
+        keys(sealed, "create", name)
+    file.write_text("second\nfirst\n")
+    assert keys(sealed, "reseal").stdout == "resealed 2 keys\n"
+    assert keys(sealed, "reseal").stdout == "no changes\n"
+
+    file.write_text("third\n")
+    lost = keys(sealed, "reseal")
+    assert (lost.returncode, lost.stdout) == (1, "")
+    assert "put that pepper as the second line into its file, or revoke the key" in lost.stderr
+    assert "Traceback" not in lost.stderr
+
+    file.write_text("second\n")
+    assert json.loads(keys(sealed, "reseal", "--plain", "--json").stdout) == {"resealed": 2}
+    assert keys(database, "reseal").stdout == "no changes\n"
 
 
 def test_without_keys_the_list_says_how_to_make_one(database: Settings) -> None:

@@ -36,10 +36,11 @@ _ACTIONS = (
 _ROW = '{"open": 2}'
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {
-    "gateway.add_key": (UUID(int=3), "new", "def", b"\1", ["read"], KEY_MADE, None),
+    "gateway.add_key": (UUID(int=3), "new", "def", b"\1", ["read"], KEY_MADE, None, None),
     "gateway.all_keys": (),
     "gateway.find_key": ("abc",),
     "gateway.note_use": ("abc",),
+    "gateway.reseal_key": (UUID(int=3), b"\2", "00ff00ff"),
     "gateway.revoke_key": ("abc",),
     "ingest.actions_on": ([1], [date(2024, 1, 5)], ["split"]),
     "ingest.add_actions": (

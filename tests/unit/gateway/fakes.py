@@ -29,6 +29,10 @@ class InMemoryKeyStore:
         self._keys[prefix] = replace(key, revoked_at=datetime.now(UTC))
         return True
 
+    async def reseal(self, keys: Sequence[ApiKey]) -> None:
+        for key in keys:
+            self._keys[key.prefix] = replace(self._keys[key.prefix], hash=key.hash, pepper=key.pepper)
+
     async def note_use(self, prefix: str) -> None:
         key, now = self._keys[prefix], datetime.now(UTC)
         if key.last_used_at is None or key.last_used_at < now - timedelta(minutes=1):

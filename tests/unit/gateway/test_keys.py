@@ -85,7 +85,7 @@ async def test_an_expired_key_is_refused_at_once_even_if_remembered(bench: Bench
     token, key = await bench.add(datetime.now(UTC) + timedelta(hours=1))
     assert await bench.use(token) is not None
     expired = replace(key, expires_at=datetime.now(UTC) - timedelta(seconds=1))
-    bench.ring._verified[key.sha256] = (expired, 100.0)
+    bench.ring._verified[key.hash] = (expired, 100.0)
     await bench.store.add(expired)
     assert await bench.use(token) is None
 

@@ -33,4 +33,4 @@ def test_what_is_shown_of_a_key_does_not_help_to_use_it() -> None:
     shown = describe_key(key)
     assert (shown["state"], shown["scopes"]) == ("active", ["operate", "read"])
     assert token not in str(shown)
-    assert key.sha256.hex() not in str(shown)
+    assert key.hash.hex() not in str(shown)

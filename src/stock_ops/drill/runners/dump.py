@@ -20,7 +20,7 @@ from stock_ops.kit.commands import environment, last_words
 from stock_ops.kit.errors import DamagedBackupError, DiskFullError, PartError
 from stock_ops.kit.layout import DATABASE
 from stock_ops.kit.leashing import leashed
-from stock_ops.local.plans.settings import SUPERUSER
+from stock_ops.kit.secret_names import SUPERUSER
 from stock_ops.restore.plans.comparison import differences
 from stock_ops.restore.runners.rebuild import measure
 from stock_ops.restore.runners.scratch import PORT, ScratchServer

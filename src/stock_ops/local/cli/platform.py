@@ -11,6 +11,7 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import FolderError
 from stock_ops.kit.layout import PARTS, Layout
 from stock_ops.kit.report import Report
+from stock_ops.kit.rotating import change
 from stock_ops.kit.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
 from stock_ops.local.facts.condition import observe_condition
 from stock_ops.local.facts.host import observe_host
@@ -25,6 +26,7 @@ from stock_ops.local.plans.refusals import refuse_folder, refuse_objection
 from stock_ops.local.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
 from stock_ops.local.plans.up import UpPlan, plan_up
 from stock_ops.local.runners.follow import Follower, follow
+from stock_ops.local.runners.rotation import LocalHolder, unfinished
 from stock_ops.local.runners.run import run_steps
 
 Port = Annotated[
@@ -80,6 +82,9 @@ def doctor(data: Data = None, port: Port = None, as_json: Json = False) -> None:
 
 def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> int:
     plan, facts = _plan_up(layout, port)
+    finished = [] if dry_run else _finish_changes(facts, report)
+    if finished:
+        plan, facts = _plan_up(layout, port)
     if plan.steps:
         refuse_objection(facts, _objection(facts))
     if dry_run:
@@ -89,12 +94,24 @@ def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> i
         with locked(layout, "up"):
             plan, facts = _plan_up(layout, port)
             run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
+        finished += _finish_changes(observe(layout, port=port), report)
     where = address(plan.host, plan.ports["platform"])
-    state = "started" if plan.steps else "no changes: everything runs already"
+    settled = f"no changes but a secret's that was cut off: {', '.join(finished)}" if finished else ""
+    state = "started" if plan.steps else settled or "no changes: everything runs already"
     lines = [("Ready", f"{where}  ({state})"), *places(layout), *keys_drawn(plan.steps)]
     lines += urgent(ask_part(layout))
-    report.result("up", lines, {"changed": bool(plan.steps), "address": where, **_paths(layout)})
+    report.result("up", lines, {"changed": bool(plan.steps or finished), "address": where, **_paths(layout)})
     return 0
+
+
+def _finish_changes(facts: Facts, report: Report) -> list[str]:
+    """Bring changes of secrets that were cut off to their end, where the servers run; their names."""
+    names = unfinished(facts.secrets) if facts.supervisor.answers else []
+    if names:
+        with locked(facts.layout, "up"):
+            for name in names:
+                change(LocalHolder(facts.layout), name, report, goes_on=True)
+    return names
 
 
 def _plan_up(layout: Layout, port: int | None) -> tuple[UpPlan, Facts]:

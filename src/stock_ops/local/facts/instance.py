@@ -3,14 +3,15 @@
 import json
 import struct
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
-from stock_ops.kit.layout import Layout
+from stock_ops.kit.layout import BACKUP_ROLE, GATEWAY_ROLE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, Layout
+from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, SUPERUSER, VALKEY
 
 _CONTROL = struct.Struct("=Q")
 
@@ -38,6 +39,16 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A secret on its way from one value to the next."""
+
+    new: str = field(repr=False)
+    old: str = field(repr=False)
+    keep_old: bool = True
+    """The old one stays valid until it is over by itself, if it can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Secrets:
     """secrets.json. Never printed."""
 
@@ -49,6 +60,13 @@ class Secrets:
     writer: str = field(default="", repr=False)
     reader: str = field(default="", repr=False)
     gateway: str = field(default="", repr=False)
+    session: str = field(default="", repr=False)
+    session_before: str = field(default="", repr=False)
+    """Still believed beside its successor, until the sessions that it signed are over."""
+    pepper: str = field(default="", repr=False)
+    """Empty: API keys have none."""
+    changing: Mapping[str, Change] = field(default_factory=dict)
+    """Secrets whose change was begun, by their field: `up` brings it to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +151,32 @@ def _parse_memory(text: str) -> Memory:
 def _parse_secrets(text: str) -> Secrets:
     found = _table(json.loads(text))
     values = {name: found[name] for name in ("superuser", "database", "valkey")}
-    values |= {one.name: found[one.name] for one in fields(Secrets) if found.get(one.name)}
-    if not all(isinstance(value, str) and value.isalnum() for value in values.values()):
+    values |= {name: found[name] for name in SECRET_FIELDS if found.get(name)}
+    changing = {
+        str(name): Change(str(_table(one)["new"]), str(_table(one)["old"]), bool(_table(one)["keep_old"]))
+        for name, one in _table(found.get("changing", {})).items()
+    }
+    every = [*values.values(), *(one.new for one in changing.values())]
+    if not all(isinstance(value, str) and value.isalnum() for value in every):
         raise ValueError("a password is not made of letters and digits")
-    return Secrets(**values)
+    return Secrets(**values, changing=changing)
+
+
+SECRET_FIELDS = tuple(one.name for one in fields(Secrets) if one.name != "changing")
+
+
+FIELDS: Mapping[str, str] = {
+    SUPERUSER: "superuser",
+    OWNER_ROLE: "database",
+    WRITER_ROLE: "writer",
+    READER_ROLE: "reader",
+    GATEWAY_ROLE: "gateway",
+    BACKUP_ROLE: "backup",
+    VALKEY: "valkey",
+    SESSION_KEY: "session",
+    PEPPER: "pepper",
+}
+"""The field of secrets.json that holds each."""
 
 
 def _table(value: object) -> dict[str, Any]:

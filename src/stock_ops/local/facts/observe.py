@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from stock_ops.kit.accounts import Account, current_account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import LOOPBACK, PARTS, PLATFORM_ROLES, Layout
+from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, VALKEY
 from stock_ops.kit.wanted import UNFINISHED
 from stock_ops.local.facts.folder import Folder, observe_folder
 from stock_ops.local.facts.health import Door, Health, ask
 from stock_ops.local.facts.instance import (
+    SECRET_FIELDS,
     Cluster,
     Memory,
     Overrides,
@@ -188,7 +190,7 @@ def generated_files(layout: Layout) -> tuple[Path, ...]:
         layout.postgresql / "postgresql.conf",
         layout.postgresql / "pg_hba.conf",
         layout.passfile,
-        *(layout.passwords / role for role in PLATFORM_ROLES),
+        *(layout.passwords / name for name in (*PLATFORM_ROLES, VALKEY, SESSION_KEY, PEPPER)),
     )
 
 
@@ -210,4 +212,7 @@ def _copies(folder: Path) -> frozenset[str]:
 
 
 def _draw_secrets() -> Secrets:
-    return Secrets(**{one.name: secrets.token_hex(24) for one in fields(Secrets)})
+    """Of all but those that a rotation begins."""
+    drawn = {name for name in SECRET_FIELDS if name not in {"session_before", "pepper"}}
+    values: dict[str, Any] = {name: secrets.token_hex(24) for name in drawn}
+    return Secrets(**values)

@@ -19,9 +19,9 @@ from stock_ops.kit.layout import (
     Layout,
 )
 from stock_ops.kit.leashing import leashed
+from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, VALKEY
 from stock_ops.local.facts.instance import Secrets
 
-SUPERUSER = "postgres"
 SLOT = "stock_backup"
 """Name of the replication slot that keeps write-ahead log on the server until it is archived."""
 VALKEY_MEMORY = "64mb"
@@ -29,7 +29,8 @@ OWNED = frozenset(
     {"port", "backup_url"}
     | {f"database_{name}" for name in ("host", "port", "name", "user", "password", "passwords")}
     | {f"database_{name}" for name in ("writer", "reader", "gateway")}
-    | {f"valkey_{name}" for name in ("host", "port", "password")}
+    | {f"valkey_{name}" for name in ("host", "port", "password", "password_file")}
+    | {"session_key", "session_key_file", "api_key_pepper", "api_key_pepper_file", "database_password_file"}
 )
 """Settings of the platform that stockops decides."""
 
@@ -50,9 +51,7 @@ class Servers:
     service: Account | None
 
 
-def platform_settings(
-    layout: Layout, servers: Servers, secrets: Secrets, overrides: Mapping[str, Any]
-) -> str:
+def platform_settings(layout: Layout, servers: Servers, overrides: Mapping[str, Any]) -> str:
     """platform.toml: the operator's settings, and over them those that stockops decides."""
     ports = servers.ports
     chosen = {"host": LOOPBACK, "log_format": "json", "drain_s": _DRAIN_S} | dict(overrides)
@@ -65,7 +64,9 @@ def platform_settings(
         "database_passwords": str(layout.passwords),
         "valkey_host": LOOPBACK,
         "valkey_port": ports["valkey"],
-        "valkey_password": secrets.valkey,
+        "valkey_password_file": str(layout.passwords / VALKEY),
+        "session_key_file": str(layout.passwords / SESSION_KEY),
+        "api_key_pepper_file": str(layout.passwords / PEPPER),
         **({"backup_url": f"http://{LOOPBACK}:{ports['backup']}"} if "backup" in ports else {}),
     }
     lines = [f"{name} = {_toml(value)}" for name, value in (chosen | decided).items()]
@@ -90,6 +91,20 @@ def platform_passwords(secrets: Secrets) -> dict[str, str]:
         READER_ROLE: secrets.reader,
         GATEWAY_ROLE: secrets.gateway,
     }
+
+
+def secret_files(secrets: Secrets) -> dict[str, str]:
+    """The text of each file of config/passwords: what the platform reads, the newest value first."""
+    return {role: f"{password}\n" for role, password in platform_passwords(secrets).items()} | {
+        VALKEY: f"{secrets.valkey}\n",
+        SESSION_KEY: "".join(f"{one}\n" for one in (secrets.session, secrets.session_before) if one),
+        PEPPER: "".join(f"{one}\n" for one in _peppers(secrets) if one),
+    }
+
+
+def _peppers(secrets: Secrets) -> tuple[str, ...]:
+    change = secrets.changing.get("pepper")
+    return (change.new, change.old) if change else (secrets.pepper,)
 
 
 def postgresql_settings(port: int, wal_keep_gib: float, *, includes: bool = True) -> str:

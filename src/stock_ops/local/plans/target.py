@@ -1,7 +1,7 @@
 """How an instance shall be in the end: its ports, passwords, folders and generated files. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,17 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import FORMAT
 from stock_ops.kit.wanted import NewFile, NewFolder
-from stock_ops.local.facts.instance import Memory, Secrets
+from stock_ops.local.facts.instance import SECRET_FIELDS, Memory, Secrets
 from stock_ops.local.facts.observe import Facts, public_host
 from stock_ops.local.facts.programs import postgresql_bin, valkey_server
 from stock_ops.local.plans.refusals import Installed
 from stock_ops.local.plans.settings import (
     Servers,
     passfile_text,
-    platform_passwords,
     platform_settings,
     postgresql_access,
     postgresql_settings,
+    secret_files,
     supervisor_settings,
     valkey_settings,
 )
@@ -74,11 +74,18 @@ def settle(facts: Facts, programs: Installed, port: int | None) -> Target:
 
 
 def _secrets(facts: Facts) -> Secrets:
-    """Those of the folder; a folder of an older release gets those it lacks."""
+    """Those of the folder; a folder of an older release gets those it lacks.
+
+    A change that was begun and whose servers have stopped since is at its end: they start with the new value.
+    That of the pepper is not: the hashes in the database may still be sealed with the old one.
+    """
     if not isinstance(facts.secrets, Secrets):
         return facts.spare.secrets
-    known = {name: value for name, value in asdict(facts.secrets).items() if value}
-    return replace(facts.spare.secrets, **known)
+    known = {name: getattr(facts.secrets, name) for name in SECRET_FIELDS if getattr(facts.secrets, name)}
+    changing = dict(facts.secrets.changing)
+    pepper = {name: changing.pop(name) for name in ("pepper",) if name in changing}
+    known |= {name: change.new for name, change in changing.items()}
+    return replace(facts.spare.secrets, **known, changing=pepper)
 
 
 def _usable(backups: BackupSettings | OpsError) -> BackupSettings:
@@ -125,9 +132,9 @@ def _files(facts: Facts, target: Target) -> Iterator[NewFile]:
     yield NewFile(layout.passfile, passfile_text(ports["postgresql"], secrets.backup), service)
     yield NewFile(layout.valkey_config, valkey_settings(layout, ports["valkey"], secrets.valkey), service)
     yield NewFile(layout.supervisor_config, supervisor_settings(layout, servers, target.overrides))
-    for role, password in platform_passwords(secrets).items():
-        yield NewFile(layout.passwords / role, f"{password}\n")
-    yield NewFile(layout.platform_config, platform_settings(layout, servers, secrets, target.overrides))
+    for name, text in secret_files(secrets).items():
+        yield NewFile(layout.passwords / name, text)
+    yield NewFile(layout.platform_config, platform_settings(layout, servers, target.overrides))
 
 
 def wrong_folders(facts: Facts) -> Iterator[NewFolder]:

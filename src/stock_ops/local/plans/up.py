@@ -145,7 +145,7 @@ def _cluster(facts: Facts, target: Target) -> Iterator[Step]:
             layout.postgresql / "postmaster.pid",
             f"it names process {cluster.postmaster_pid}, which is no PostgreSQL",
         )
-    if not isinstance(facts.secrets, Secrets):
+    if not isinstance(facts.secrets, Secrets) or "superuser" in facts.secrets.changing:
         yield SetPasswords(programs, layout.postgresql, target.secrets, facts.service)
 
 

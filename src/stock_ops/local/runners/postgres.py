@@ -10,10 +10,10 @@ from stock_ops.kit.accounts import Account
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.files import make_folder, remove, write_whole
 from stock_ops.kit.layout import DATABASE
+from stock_ops.kit.secret_names import SUPERUSER
 from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.local.facts.instance import Secrets
 from stock_ops.local.facts.programs import Programs
-from stock_ops.local.plans.settings import SUPERUSER
 from stock_ops.local.plans.steps import CreateCluster, SetPasswords
 
 

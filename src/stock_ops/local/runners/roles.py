@@ -8,14 +8,15 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK
+from stock_ops.kit.secret_names import SUPERUSER
 from stock_ops.local.plans.roles import GIVE_RIGHTS, MAKE_ROLES
-from stock_ops.local.plans.settings import SLOT, SUPERUSER, platform_passwords
+from stock_ops.local.plans.settings import SLOT, platform_passwords
 from stock_ops.local.plans.steps import SetUpRoles
 
 _TIMEOUT_S = 20.0
@@ -75,15 +76,44 @@ def scram_verifier(password: str) -> str:
     return "SCRAM-SHA-256${}:{}${}:{}".format(_ITERATIONS, *told)
 
 
+def change_password(port: int, superuser: Sequence[str], role: str, password: str) -> None:
+    """Give a role of the running server another password. superuser: the passwords that it may have."""
+    try:
+        asyncio.run(asyncio.wait_for(_change_password(port, superuser, role, password), _TIMEOUT_S))
+    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        raise PartError(
+            f"The password of {role} cannot be changed: {error or 'no answer in time'}.",
+            "See `stockops logs postgresql`, then bring the change to its end: stockops up",
+        ) from error
+
+
+async def _change_password(port: int, superuser: Sequence[str], role: str, password: str) -> None:
+    connection = await _connect(port, superuser)
+    try:
+        await connection.execute(set_password(role, password))
+    finally:
+        await connection.close()
+
+
+async def _connect(port: int, superuser: Sequence[str]) -> asyncpg.Connection:
+    for left, password in reversed(list(enumerate(reversed(superuser)))):
+        try:
+            return await asyncpg.connect(
+                host=LOOPBACK,
+                port=port,
+                user=SUPERUSER,
+                password=password,
+                database=DATABASE,
+                server_settings=_UNLOGGED,
+            )
+        except asyncpg.InvalidPasswordError:
+            if not left:
+                raise
+    raise ValueError("no password of the superuser was given")
+
+
 async def _set_up(step: SetUpRoles) -> None:
-    connection = await asyncpg.connect(
-        host=LOOPBACK,
-        port=step.port,
-        user=SUPERUSER,
-        password=step.secrets.superuser,
-        database=DATABASE,
-        server_settings=_UNLOGGED,
-    )
+    connection = await _connect(step.port, (step.secrets.superuser,))
     try:
         await make_roles(connection, {**platform_passwords(step.secrets), BACKUP_ROLE: step.secrets.backup})
         if not step.archives:

@@ -1,18 +1,13 @@
 """Run a plan step by step; when it cannot go on, leave nothing half-running."""
 
 import contextlib
-import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from stock_ops.kit.commands import environment, last_words
-from stock_ops.kit.errors import OpsError, PartError, StoppedByUserError
+from stock_ops.kit.errors import OpsError, StoppedByUserError
 from stock_ops.kit.files import explain, make_folder, write_whole
 from stock_ops.kit.layout import PARTS, Layout
-from stock_ops.kit.leashing import leashed
 from stock_ops.kit.report import Report
 from stock_ops.kit.signals import signals_interrupt, signals_wait
 from stock_ops.local.facts.instance import read_secrets
@@ -42,6 +37,7 @@ from stock_ops.local.plans.steps import (
 )
 from stock_ops.local.runners.instance import copy_program, write_memory, write_secrets
 from stock_ops.local.runners.keys import draw_key
+from stock_ops.local.runners.platform import run_platform, size_of
 from stock_ops.local.runners.postgres import create_cluster, discard, set_passwords
 from stock_ops.local.runners.supervise import (
     await_part,
@@ -51,8 +47,6 @@ from stock_ops.local.runners.supervise import (
     stop_part,
     stop_supervisor,
 )
-
-_SETUP_LOG_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +101,7 @@ def _undo(facts: Facts, wanted: bool) -> str:
 
 
 def _marks(layout: Layout) -> dict[str, int]:
-    return {part: _size(layout.log(part)) for part in PARTS}
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+    return {part: size_of(layout.log(part)) for part in PARTS}
 
 
 def _make_folders(step: MakeFolders) -> None:
@@ -125,30 +112,6 @@ def _make_folders(step: MakeFolders) -> None:
 def _write_files(step: WriteFiles) -> None:
     for file in step.files:
         write_whole(file)
-
-
-def _run_platform(step: RunPlatform, work: Work) -> None:
-    """The command's output goes to setup.log; its last words to the operator when it fails."""
-    log, programs = work.layout.log("setup"), work.facts.programs
-    if _size(log) > _SETUP_LOG_BYTES:
-        log.replace(log.with_name(log.name + ".1"))
-    start = _size(log)
-    program = [str(programs.platform), step.command]
-    command = leashed(programs.python, programs.leash, "KILL", None, program, os.getpid())
-    settings = {"STOCK_CONFIG_FILE": str(work.layout.platform_config)}
-    with log.open("ab") as out:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            cwd=work.layout.root,
-            env=environment() | settings,
-            check=False,
-        )
-    if done.returncode != 0:
-        words = last_words(log.read_bytes()[start:].decode("utf-8", "replace"))
-        raise PartError(f"stock-analysis {step.command} failed: {words}", f"Its log says more: {log}")
 
 
 def _await_part(step: AwaitPart, work: Work) -> None:
@@ -179,6 +142,6 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     StartPart: lambda step, work: start_part(work.layout, step.name),
     StopPart: lambda step, work: stop_part(work.layout, step.name),
     AwaitPart: _await_part,
-    RunPlatform: _run_platform,
+    RunPlatform: lambda step, work: run_platform(work.layout, work.facts.programs, step.command),
     Remember: lambda step, work: write_memory(work.layout.memory, step.memory),
 }

@@ -554,6 +554,9 @@ def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() ->
         "stock_writer": None,
         "stock_reader": None,
         "stock_gateway": None,
+        "valkey": None,
+        "session_key": None,
+        "api_key_pepper": None,
         "platform.toml": None,
     }
 

@@ -1,0 +1,85 @@
+"""`stockops secrets rotate`."""
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from stock_ops.kit.errors import PartError, UnknownSecretError
+from stock_ops.kit.layout import BACKUP_ROLE, Layout
+from stock_ops.kit.report import Report
+from stock_ops.kit.rotating import change
+from stock_ops.kit.secret_names import BY_NAME, PEPPER, SECRET_NAMES, SESSION_KEY
+from stock_ops.kit.verbs import Data, Json, backups_locked, layout_of, locked, run_verb
+from stock_ops.local.facts.instance import read_secrets
+from stock_ops.local.facts.processes import observe_supervisor
+from stock_ops.local.runners.rotation import LocalHolder, unfinished
+
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...",
+        help="As `show-names` lists them; `database`: all roles of the database; `all`.",
+        show_default=False,
+    ),
+]
+
+
+def rotate(
+    names: Names,
+    end_sessions: Annotated[
+        bool, typer.Option("--end-sessions", help="With session_key: everyone types the API key again.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Draw secrets anew while the platform runs: no request fails. A change that was cut off ends first."""
+    run_verb(
+        "secrets rotate",
+        as_json,
+        lambda report: _rotate(layout_of(data), chosen(names), report, keep_old=not end_sessions),
+    )
+
+
+def chosen(names: list[str]) -> list[str]:
+    """The secrets that are meant, in the order of their list. Raises UnknownSecretError."""
+    groups = {
+        "all": [one.name for one in SECRET_NAMES if not one.optional],
+        "database": [one.name for one in SECRET_NAMES if one.database],
+    }
+    wanted = {one for name in names for one in groups.get(name, [name])}
+    for name in names:
+        if name not in groups and name not in BY_NAME:
+            raise UnknownSecretError(name)
+    return [name for name in BY_NAME if name in wanted]
+
+
+def _rotate(layout: Layout, names: list[str], report: Report, *, keep_old: bool) -> int:
+    with locked(layout, "secrets rotate"):
+        if not observe_supervisor(layout).answers:
+            raise PartError(
+                "The platform does not run, and its servers keep the passwords.", "Start it: stockops up"
+            )
+        cut_off = unfinished(read_secrets(layout))
+        for name in cut_off:
+            _change(layout, name, report, keep_old=keep_old, goes_on=True)
+        for name in names:
+            _change(layout, name, report, keep_old=keep_old, goes_on=False)
+    lines = [("Changed", ", ".join([*cut_off, *names]))]
+    if SESSION_KEY in names and keep_old:
+        lines.append(
+            ("Sessions", "go on, signed with the old key, for 12 hours at most (else --end-sessions)")
+        )
+    if PEPPER in names:
+        lines.append(("Keep", "API keys need this pepper from now on: stockops secrets export"))
+    report.result("secrets rotate", lines, {"changed": True, "finished": cut_off, "rotated": names})
+    return 0
+
+
+def _change(layout: Layout, name: str, report: Report, *, keep_old: bool, goes_on: bool) -> None:
+    """PostgreSQL's own programs know one password: no backup begins while theirs is changed."""
+    held = (
+        backups_locked(layout, "secrets rotate", report) if name == BACKUP_ROLE else contextlib.nullcontext()
+    )
+    with held:
+        change(LocalHolder(layout), name, report, keep_old=keep_old, goes_on=goes_on)

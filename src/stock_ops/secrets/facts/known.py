@@ -1,0 +1,44 @@
+"""Every secret of an instance by name, with all values that are or may be valid."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stock_ops.kit.backup_settings import BackupSettings, read_credentials
+from stock_ops.kit.errors import FolderError
+from stock_ops.kit.layout import Layout
+from stock_ops.kit.secret_folder import values
+from stock_ops.kit.secret_names import SESSION_KEY
+from stock_ops.local.facts.instance import FIELDS, Secrets, read_secrets
+from stock_ops.storage.keys import read_identity
+
+BACKUP_KEY, STORAGE_KEY = "backup key", "key to the bucket"
+
+
+def secrets_of_instance(layout: Layout) -> dict[str, tuple[str, ...]]:
+    """Those of a data folder of the `local` target. Raises FolderError."""
+    found = read_secrets(layout)
+    if not isinstance(found, Secrets):
+        raise FolderError(f"{layout.root} has no secrets.", f"Start it: stockops up --data {layout.root}")
+    known = {}
+    for name, field in FIELDS.items():
+        change = found.changing.get(field)
+        more = (change.new, change.old) if change else ()
+        before = (found.session_before,) if name == SESSION_KEY else ()
+        known[name] = tuple(filter(None, (getattr(found, field), *more, *before)))
+    return known
+
+
+def secrets_of_folder(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Those of the folder that compose mounts. Raises OpsError."""
+    return values(folder)
+
+
+def secrets_of_backups(layout: Layout, settings: BackupSettings) -> Mapping[str, tuple[str, ...]]:
+    """The private key of the backups and the key to their bucket, where they are here."""
+    found: dict[str, tuple[str, ...]] = {}
+    if settings.key_file.exists():
+        found[BACKUP_KEY] = (read_identity(settings.key_file),)
+    credentials = read_credentials(layout) if settings.is_s3 else None
+    if credentials:
+        found[STORAGE_KEY] = (credentials.secret_access_key,)
+    return found
