@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stock_analysis.domain.bars import PRICE_COLUMNS, BoolArray, IntArray, Interval
+from stock_analysis.ingest.bounds import check_batch, text_bytes
 from stock_analysis.ingest.numbers import DecimalMark
 from stock_analysis.ingest.rows import time_cell
 
@@ -27,6 +28,11 @@ class Chunk:
     def rows(self) -> int:
         """How many they are."""
         return len(self.number)
+
+    @property
+    def size_bytes(self) -> int:
+        """How long its texts are, those of broken lines included."""
+        return sum(map(text_bytes, self.cells.values())) + sum(map(len, self.lines.values()))
 
     @property
     def broken(self) -> BoolArray:
@@ -51,11 +57,18 @@ class Chunk:
         return found
 
 
-def in_batches(chunks: Iterator[Chunk], rows: int) -> Iterator[Chunk]:
-    """The same rows in chunks of equal size, the last one smaller."""
+def in_batches(chunks: Iterator[Chunk], rows: int, name: str) -> Iterator[Chunk]:
+    """The same rows in chunks of equal size, the last one smaller.
+
+    Raises InvalidInputError for rows of the file of this name that hold too much.
+    """
     held: list[Chunk] = []
     for chunk in chunks:
+        if not chunk.rows:
+            continue
         held.append(chunk)
+        last = int(chunk.number[-1])
+        check_batch(name, sum(one.size_bytes for one in held), last - sum(one.rows for one in held) + 1, last)
         while sum(one.rows for one in held) >= rows:
             whole = _joined(held)
             yield _slice(whole, 0, rows)

@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,10 +14,17 @@ from typing import IO, Any, cast
 import numpy as np
 
 from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.ingest.bounds import (
+    BATCH_BYTES,
+    BROKEN_LINES,
+    ROW_BYTES,
+    LineLengths,
+    check_cells,
+    check_unpacked,
+)
 from stock_analysis.ingest.chunks import SAMPLE_ROWS, Chunk
 from stock_analysis.ingest.headers import LINES_LOOKED_AT, Header, find_header
 
-_BLOCK_BYTES = 4 << 20
 _SCAN_BYTES = 1 << 20
 
 _ENCODINGS = ("cp949", "cp1252", "cp932", "gb18030", "latin-1")
@@ -25,6 +33,13 @@ _ENCODINGS = ("cp949", "cp1252", "cp932", "gb18030", "latin-1")
 The last one reads everything. Those of Japan and China stand behind that of western Windows, whose currency
 signs and marks between digits they would read as letters.
 """
+
+
+_UNREADABLE = (OSError, EOFError, zlib.error)
+_LONG_ROW = (
+    f"{{}} has a row of more than {ROW_BYTES:,} bytes: no row of prices is that long; is a quote left open?"
+)
+_BROKEN = "{} has {:,} lines one after the other with another number of cells than its header: it is no table"
 
 
 class CsvTable:
@@ -38,7 +53,7 @@ class CsvTable:
     ) -> None:
         self.path = path
         self._decompress = decompress
-        scan = _scan(self._open, path)
+        scan = _scan(self._open, path, packed=decompress)
         self.sha256, self._quoted = scan.sha256, scan.quoted
         self.encoding, header = self._find_header(scan.encodings, is_header)
         self._header_line, self.delimiter, self.names = header.last_line, header.delimiter, header.names
@@ -63,9 +78,13 @@ class CsvTable:
         broken: dict[int, str] = {}
         skip = self._header_line + 1
 
+        held_bytes = 0
+
         def note(line: Any) -> str:
+            nonlocal held_bytes
+            held_bytes = held_bytes + len(line.text) if broken else len(line.text)
             broken[line.number - skip] = line.text
-            return "skip"
+            return "skip" if len(broken) <= BROKEN_LINES and held_bytes <= BATCH_BYTES else "error"
 
         labels = [f"c{place}" for place in range(len(self.names))]
         wanted = {name: labels[place] for name, place in columns.items()}
@@ -75,7 +94,7 @@ class CsvTable:
                     stream,
                     read_options=arrow.ReadOptions(
                         use_threads=False,
-                        block_size=_BLOCK_BYTES,
+                        block_size=ROW_BYTES,
                         column_names=labels,
                         skip_rows=skip,
                         encoding=self.encoding,
@@ -92,16 +111,21 @@ class CsvTable:
                 next_number = 1
                 for batch in reader:
                     chunk = _numbered(batch, wanted, next_number, broken)
+                    check_cells(self.path.name, chunk.cells, next_number)
                     next_number = int(chunk.number[-1]) + 1 if chunk.rows else next_number
                     yield chunk
                 if broken:
                     yield _only_broken(broken, wanted)
             except pa.ArrowInvalid as error:
+                if len(broken) > BROKEN_LINES or held_bytes > BATCH_BYTES:
+                    raise InvalidInputError(_BROKEN.format(self.path.name, len(broken))) from error
+                if "straddling" in str(error):
+                    raise InvalidInputError(_LONG_ROW.format(self.path.name)) from error
                 if "Empty CSV" not in str(error):
                     raise InvalidInputError(f"{self.path.name} cannot be read: {error}") from error
                 if broken:
                     yield _only_broken(broken, wanted)
-            except (UnicodeDecodeError, EOFError, OSError) as error:
+            except (UnicodeDecodeError, *_UNREADABLE) as error:
                 raise InvalidInputError(f"{self.path.name} cannot be read: {error}") from error
 
     def _open(self) -> IO[bytes]:
@@ -164,13 +188,18 @@ class _Scan:
     quoted: bool
 
 
-def _scan(opener: Any, path: Path) -> _Scan:
+def _scan(opener: Any, path: Path, *, packed: bool) -> _Scan:
     """Read a text file once: fingerprint, number of lines, encodings it may have, whether it quotes."""
+    lengths, size_bytes = LineLengths(path.name, LINES_LOOKED_AT), 0
     digest, lines, quoted, start, end = hashlib.sha256(), 0, False, b"", b""
     is_utf_8, utf_8 = True, codecs.getincrementaldecoder("utf-8")()
     try:
         with opener() as stream:
             while block := stream.read(_SCAN_BYTES):
+                lengths.look(block)
+                size_bytes += len(block)
+                if packed:
+                    check_unpacked(path.name, size_bytes)
                 digest.update(block)
                 lines += block.count(b"\n") or block.count(b"\r")
                 quoted = quoted or b'"' in block
@@ -180,7 +209,7 @@ def _scan(opener: Any, path: Path) -> _Scan:
             encodings = ["utf-16"]
         else:
             encodings = ["utf-8"] if is_utf_8 else _other_encodings(opener)
-    except (OSError, EOFError) as error:
+    except _UNREADABLE as error:
         raise InvalidInputError(f"{path} cannot be read: {error}") from error
     return _Scan(digest.digest(), lines + (end not in {b"\n", b"\r", b""}), encodings, quoted)
 

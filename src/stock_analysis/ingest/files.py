@@ -117,7 +117,7 @@ class FileRows:
 
     def batches(self) -> Iterator[RowBatch]:
         """The rows in the order of the file, batch_rows at a time; row 1 is the first below the header."""
-        for chunk in in_batches(self.table.chunks(self.columns), self.batch_rows):
+        for chunk in in_batches(self.table.chunks(self.columns), self.batch_rows, self.name):
             yield self._convert(chunk)
 
     def _convert(self, chunk: Chunk) -> RowBatch:

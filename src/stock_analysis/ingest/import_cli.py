@@ -11,6 +11,7 @@ import typer
 
 from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.currencies import parse_currency
+from stock_analysis.ingest.bounds import bounded_memory
 from stock_analysis.ingest.chunks import BATCH_ROWS
 from stock_analysis.ingest.console import (
     FAILED,
@@ -120,15 +121,16 @@ def import_command(
     listing = Listing(
         exchange.upper() if exchange else None, None if currency is None else parse_currency(currency)
     )
-    if dry_run:
-        _show_previews(config, path, options, listing, json_wanted=as_json)
-        return
-    _run_import(
-        config,
-        lambda service, show: import_path(service, path, options, listing, on_report=show),
-        json_wanted=as_json,
-        patience_s=patience,
-    )
+    with bounded_memory(path.name):
+        if dry_run:
+            _show_previews(config, path, options, listing, json_wanted=as_json)
+            return
+        _run_import(
+            config,
+            lambda service, show: import_path(service, path, options, listing, on_report=show),
+            json_wanted=as_json,
+            patience_s=patience,
+        )
 
 
 def import_sample_command(config: ConfigFile = None, as_json: AsJson = False) -> None:

@@ -1,14 +1,14 @@
 """The rows of a source, batch by batch: each lands, is unchanged, corrects, or is kept aside."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
-from stock_analysis.domain.bars import PRICE_COLUMNS, Interval
+from stock_analysis.domain.bars import PRICE_COLUMNS, IntArray, Interval
 from stock_analysis.domain.errors import StockAnalysisError
 from stock_analysis.domain.instruments import Exchange
 from stock_analysis.ingest.gate import (
@@ -47,6 +47,9 @@ from stock_analysis.kernels.quality import Defect
 def utc_now() -> datetime:
     """This instant."""
     return datetime.now(UTC)
+
+
+ASIDE_ROWS = 10_000
 
 
 class ImportStoppedError(StockAnalysisError):
@@ -214,13 +217,15 @@ class Landing:
             await writer.insert(self._interval, verdict.new)
         if len(verdict.corrected):
             await writer.correct(self._interval, verdict.corrected)
-        if len(verdict.rejected):
-            rejected = rejected_rows(batch, verdict, self._interval)
+        settled: set[int] = set()
+        for places in _parts(verdict.rejected):
+            rejected = rejected_rows(batch, verdict, places, self._interval)
             written = await writer.keep_aside(self._report.run, self._interval.value, rejected)
             touched |= {self._listed[symbol].id for symbol in written if symbol is not None}
             if len(written) < len(rejected):
-                settled = await writer.settled_aside(self._report.run, self._interval.value, rejected)
-                verdict = verdict.with_settled(np.isin(batch.number[verdict.rejected], list(settled)))
+                settled |= await writer.settled_aside(self._report.run, self._interval.value, rejected)
+        if settled:
+            verdict = verdict.with_settled(np.isin(batch.number[verdict.rejected], list(settled)))
         if touched:
             await writer.bump(sorted(touched))
         change = Change(keys_of(verdict.new), keys_of(verdict.equal), verdict.replaced)
@@ -250,11 +255,17 @@ async def _read_ahead(source: RowSource) -> AsyncGenerator[RowBatch]:
             pending.exception()
 
 
-def rejected_rows(batch: Prepared, verdict: Verdict, interval: Interval) -> list[Rejected]:
+def _parts(places: IntArray) -> Iterator[IntArray]:
+    """Some of them at a time: a row for the quarantine takes a kilobyte on its way there."""
+    for first in range(0, len(places), ASIDE_ROWS):
+        yield places[first : first + ASIDE_ROWS]
+
+
+def rejected_rows(batch: Prepared, verdict: Verdict, places: IntArray, interval: Interval) -> list[Rejected]:
     """The rows for the quarantine, with a time that needs no knowledge of the source wherever it was read."""
-    read = batch.batch.rows_as_read(batch.index[verdict.rejected])
+    read = batch.batch.rows_as_read(batch.index[places])
     found = []
-    for place, row in zip(verdict.rejected.tolist(), read, strict=True):
+    for place, row in zip(places.tolist(), read, strict=True):
         code, t = int(batch.batch.symbol[batch.index[place]]), int(batch.bars["t"][place])
         if t != NO_TIME and "line" not in row:
             row[time_cell(interval)] = time_text(interval, t)

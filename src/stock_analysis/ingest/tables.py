@@ -14,6 +14,16 @@ Format = Literal["csv", "parquet"]
 Table = CsvTable | ParquetTable
 
 SYMBOL_WORDS = ("symbol", "ticker", "code", "instrument", "종목코드", "단축코드", "심볼", "티커")
+_PACKED = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old form: save the sheet as CSV",
+    b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it (`zstd -d`)",
+    b"\xfd7zXZ\x00": "packed with xz: unpack it (`xz -d`)",
+    b"BZh": "packed with bzip2: unpack it (`bzip2 -d`)",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it",
+}
+"""What is packed is not unpacked here, gzip excepted, so that none of it can fill the memory."""
+
 _WORDS = {"when": "the date", "ex_date": "the ex-date"}
 
 
@@ -25,12 +35,15 @@ def open_table(
         raise InvalidInputError(f"{path}: no such file")
     try:
         with path.open("rb") as stream:
-            start = stream.read(4)
+            start = stream.read(8)
     except OSError as error:
         raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
     if not start:
         raise InvalidInputError(f"{path.name} is empty")
-    if (said or ("parquet" if start == b"PAR1" else "csv")) == "parquet":
+    packed = next((how for mark, how in _PACKED.items() if start.startswith(mark)), None)
+    if packed:
+        raise InvalidInputError(f"{path.name} is {packed}; CSV, CSV packed with gzip and Parquet are read")
+    if (said or ("parquet" if start[:4] == b"PAR1" else "csv")) == "parquet":
         return ParquetTable(path)
     return CsvTable(path, decompress=start[:2] == b"\x1f\x8b", is_header=is_header)
 

@@ -82,7 +82,7 @@ class RowLanding:
         if len(verdict.corrected):
             await writer.correct(Interval.M1, verdict.corrected)
         if len(verdict.rejected):
-            rejected = rejected_rows(prepared, verdict, Interval.M1)
+            rejected = rejected_rows(prepared, verdict, verdict.rejected, Interval.M1)
             await writer.keep_aside(run, Interval.M1.value, rejected)
             touched |= {int(prepared.bars["instrument"][place]) for place in verdict.rejected.tolist()}
             for one in rejected:
