@@ -36,6 +36,7 @@ from stock_analysis.testing.valkey import ValkeyServer
 from tests.bench.backups import measure_backups
 from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars
 from tests.bench.http import Timing, etag_of, request_bytes, saturate, time_requests
+from tests.bench.load import measure_load
 from tests.bench.table import Row, show
 
 SPECS = ("rsi(14)", "macd(12,26,9)", "bbands(20)", "atr(14)", "sma(50)")
@@ -56,6 +57,7 @@ def main() -> None:
     finally:
         valkey.remove()
         postgres.remove()
+    rows += measure_load()
     rows += measure_backups()
     show(rows)
     sys.exit(1 if any(row.met is False for row in rows) else 0)

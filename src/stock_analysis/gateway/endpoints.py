@@ -32,6 +32,7 @@ from stock_analysis.kit.health import Health, health_router
 from stock_analysis.kit.http import Bounds, HeadAsGet, Observed, create_routes
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import Settings, secret
+from stock_analysis.kit.shedding import Shedding
 from stock_analysis.kit.valkey import SharedValkey
 
 STOCK_PATHS = (
@@ -113,7 +114,7 @@ def create_app(
         app = _cors(app, settings.cors_origins)
     if not requires_key(settings):
         app = KnownHosts(app, settings.trusted_hosts)
-    return Gateway(Observed(SecurityHeaders(app), "gateway"), live)
+    return Gateway(Observed(SecurityHeaders(Shedding(app, settings.patience_s)), "gateway"), live)
 
 
 class Gateway:

@@ -145,6 +145,13 @@ class Settings(BaseModel):
     )
     max_request_bytes: int = Field(1 * 2**20, ge=1024, description="Largest request body that is read.")
     request_timeout_s: float = Field(30.0, gt=0, le=600, description="Longest that one request may take.")
+    patience_s: float = Field(
+        5.0,
+        gt=0,
+        le=600,
+        description="Longest that a request may be expected to wait for its turn; beyond it is answered with "
+        "503 and Retry-After at once.",
+    )
     upstream_timeout_s: float = Field(
         10.0, gt=0, le=600, description="Longest the gateway waits for a service that runs apart."
     )

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stock_analysis.domain.errors import StockAnalysisError
 from stock_analysis.stock.answers import Answers, fingerprint
 from stock_analysis.stock.ports import BarStore
+from stock_analysis.stock.shared import SharedListings
 
 MAX_QUESTIONS, MAX_QUERY_BYTES = 4096, 1024
 Target = tuple[str, bytes]
@@ -57,7 +58,7 @@ class HotPath:
     def __init__(self, app: ASGIApp, questions: HotQuestions, store: BarStore, answers: Answers) -> None:
         self._app = app
         self._questions = questions
-        self._store = store
+        self._listings = SharedListings(store)
         self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,7 @@ class HotPath:
 
     async def _ready(self, question: Question, headers: Headers) -> Response | None:
         try:
-            listing = await self._store.listing(question.symbol)
+            listing = await self._listings.listing(question.symbol)
         except StockAnalysisError:
             return None  # the endpoint will meet the same error, and answers it
         key = fingerprint(listing.version, listing.id, *question.asked)

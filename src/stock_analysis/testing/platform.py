@@ -34,6 +34,12 @@ class Platform:
         """What it has logged so far."""
         return (self._folder / "platform.log").read_text()
 
+    @property
+    def memory_bytes(self) -> int:
+        """What its process has in memory."""
+        assert self._server is not None  # noqa: S101 - only a running platform has some
+        return int(psutil.Process(self._server.pid).memory_info().rss)
+
     def start(self) -> None:
         """Start it and wait until it is ready."""
         command: list[str | Path] = ["env", *_assignments(self.settings), PROGRAM, "serve", "--target", "all"]
