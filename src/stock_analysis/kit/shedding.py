@@ -15,23 +15,25 @@ SHED = Counter("http_requests_shed_total", "Requests refused with 503 because to
 FEW = 64
 """As many may wait whatever their pace: a burst of them says nothing."""
 
-_WINDOW_S, _STEP_S = 2.0, 0.25
+_STEP_S = 0.25
 _ALWAYS = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 
 
 class Shedding:
     """Answers 503 with Retry-After where a request would wait longer than patience_s for its turn.
 
-    What it would wait is what waits already, divided by the pace at which answers began during the last two
-    seconds. An answer that has begun, a stream above all, waits no more. clock: seconds that only grow.
+    What it would wait is what waits already, divided by the pace at which answers began lately; where none
+    began for patience_s, it is for ever. An answer that has begun, a stream above all, waits no more.
+    clock: seconds that only grow.
     """
 
     def __init__(self, app: ASGIApp, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._patience_s = patience_s
+        self._window_s = max(patience_s, 2.0)
         self._clock = clock
         self._waiting = 0
-        self._busy_since = 0.0
+        self._busy_since = self._last_begun = 0.0
         self._begun: deque[list[float]] = deque()
         """When a step began, and how many answers began in it."""
 
@@ -48,14 +50,18 @@ class Shedding:
         await self._pass_on(scope, receive, send)
 
     def expected_wait_s(self) -> float:
-        """How long a request that comes now would wait; 0 while there are few, or nothing is known yet."""
+        """How long a request that comes now would wait; 0 while there are few, or nothing is known."""
         now = self._clock()
-        busy_s = min(now - self._busy_since, _WINDOW_S)
-        if self._waiting < FEW or busy_s < 2 * _STEP_S:
+        if self._waiting < FEW:
             return 0.0
+        if now - max(self._busy_since, self._last_begun) > self._patience_s:
+            return math.inf
         self._forget(now)
-        begun = sum(count for _, count in self._begun)
-        return self._waiting * busy_s / begun if begun else math.inf
+        # From the first answer on: a burst is taken in before any of it is answered, which tells no pace.
+        known_s = now - self._begun[0][0] if self._begun else 0.0
+        if known_s < 2 * _STEP_S:
+            return 0.0
+        return self._waiting * known_s / sum(count for _, count in self._begun)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._waiting:
@@ -79,14 +85,14 @@ class Shedding:
 
     def _note_begun(self) -> None:
         self._waiting -= 1
-        now = self._clock()
+        self._last_begun = now = self._clock()
         if not self._begun or now - self._begun[-1][0] >= _STEP_S:
             self._forget(now)
             self._begun.append([now, 0])
         self._begun[-1][1] += 1
 
     def _forget(self, now: float) -> None:
-        while self._begun and now - self._begun[0][0] > _WINDOW_S:
+        while self._begun and now - self._begun[0][0] > self._window_s:
             self._begun.popleft()
 
     async def _refuse(self, wait_s: float, scope: Scope, receive: Receive, send: Send) -> None:

@@ -89,10 +89,10 @@ async def test_what_would_wait_too_long_is_told_when_to_come_again(
     for _ in range(10):
         clock.now += 0.2
         await answer(app, 2)
-    refused = await call(shedding, request("/api/v1/stocks"))  # 180 wait, 10 a second: 18 s
+    refused = await call(shedding, request("/api/v1/stocks"))  # 180 wait, 20 answered in 1.8 s: 16 s
     assert refused.status == 503
     assert refused.header("content-type") == "application/problem+json"
-    assert refused.header("retry-after") == "13"
+    assert refused.header("retry-after") == "12"
     assert "more than can be answered within 5 s" in refused.json["detail"]
     assert not any(one.done() and one.result() != 200 for one in tasks)
     await answer(app, 200)
@@ -104,9 +104,23 @@ async def test_where_nothing_is_answered_any_more_the_next_is_refused(
     shedding: Shedding, app: Slow, clock: Clock
 ) -> None:
     await begin(shedding, FEW)
-    clock.now += 3
+    clock.now += 6
     assert (await call(shedding, request("/api/v1/stocks"))).status == 503
     await answer(app, FEW)
+
+
+async def test_a_burst_that_is_taken_in_slowly_is_not_taken_for_a_slow_pace(
+    shedding: Shedding, app: Slow, clock: Clock
+) -> None:
+    tasks = await begin(shedding, 1000)
+    clock.now += 3  # a loaded machine: nothing is answered meanwhile
+    tasks += await begin(shedding, 10)
+    for _ in range(4):
+        await answer(app, 50)
+        tasks += await begin(shedding, 50)
+        clock.now += 0.1
+    await answer(app, 2000)
+    assert {await one for one in tasks} == {200}
 
 
 async def test_a_few_slow_ones_refuse_nobody(shedding: Shedding, app: Slow, clock: Clock) -> None:
@@ -119,7 +133,7 @@ async def test_a_few_slow_ones_refuse_nobody(shedding: Shedding, app: Slow, cloc
 
 async def test_the_health_is_always_told(shedding: Shedding, app: Slow, clock: Clock) -> None:
     await begin(shedding, FEW)
-    clock.now += 3
+    clock.now += 6
     probe = asyncio.create_task(call(shedding, request("/livez")))
     await asyncio.sleep(0)
     await answer(app, FEW + 1)
