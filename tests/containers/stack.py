@@ -43,14 +43,16 @@ class Stack:
         self._files, self._overlays = files, overlays
         self.uid = random.randrange(20_000, 60_000)
         self.secrets = folder / "secrets"
-        self.platform = platform
+        # A name of its own, because another run on this machine gives the common one to its image.
+        self.platform = Image(f"localhost/stock-analysis:{self.project}")
+        run("podman", "tag", platform.name, self.platform.name)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._env_file = folder / "compose.env"
         self.key = ""
         fill(self.secrets)
         values = {
-            "PLATFORM_IMAGE": platform.name,
+            "PLATFORM_IMAGE": self.platform.name,
             "TIMESCALEDB_IMAGE": standins.postgresql,
             "VALKEY_IMAGE": standins.valkey,
             "KAFKA_IMAGE": standins.kafka,
@@ -91,6 +93,7 @@ class Stack:
     def remove(self) -> None:
         """Stop all of it, and take networks and volumes away."""
         self.compose("down", "--volumes", "-t", "10")
+        run("podman", "untag", self.platform.name, self.platform.name)
 
     def run_platform(self, *arguments: str, options: tuple[str, ...] = ()) -> str:
         """A command of the platform in a container of its own beside the stack, as the service `admin` is."""

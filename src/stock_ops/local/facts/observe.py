@@ -157,7 +157,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         health={},
         now=time.time(),
         environment=_environment(layout),
-        spare=Spare(_draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
+        spare=Spare(draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
         abandoned=read_abandoned(layout),
         putting_in_place=is_putting_in_place(layout),
         keys=observe_keys(layout, backups) if isinstance(backups, BackupSettings) else Keys(),
@@ -211,7 +211,7 @@ def _copies(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _draw_secrets() -> Secrets:
+def draw_secrets() -> Secrets:
     """Of all but those that a rotation begins."""
     drawn = {name for name in SECRET_FIELDS if name not in {"session_before", "pepper"}}
     values: dict[str, Any] = {name: secrets.token_hex(24) for name in drawn}

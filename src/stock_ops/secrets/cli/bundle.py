@@ -18,13 +18,10 @@ from stock_ops.local.facts.instance import FIELDS, Change, Secrets, read_secrets
 from stock_ops.local.facts.processes import observe_supervisor
 from stock_ops.local.runners.instance import write_secrets
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
+from stock_ops.secrets.cli.options import Folder
 from stock_ops.secrets.facts.known import secrets_of_folder, secrets_of_instance
 from stock_ops.secrets.runners.bundle import read_bundle, write_bundle
 from stock_ops.storage.keys import read_identity
-
-Folder = Annotated[
-    Path | None, typer.Option(help="Folder of the secrets of compose; else the instance's own.")
-]
 
 
 def export_secrets(

@@ -3,7 +3,6 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,12 @@ from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, Json, layout_of, run_verb
-from stock_ops.secrets.facts.containers import container_places, image_places
+from stock_ops.secrets.cli.options import Engine, Folder, ProjectName
+from stock_ops.secrets.facts.containers import image_places, stack_places
 from stock_ops.secrets.facts.known import secrets_of_backups, secrets_of_folder, secrets_of_instance
 from stock_ops.secrets.facts.places import backup_places, log_places, process_places, settings_places
 from stock_ops.secrets.facts.search import Finding, Place, search
+from stock_ops.secrets.facts.stack import find_project
 from stock_ops.secrets.plans.forms import Needle, needles
 from stock_ops.storage.facts.place import open_storage
 
@@ -23,44 +24,36 @@ _SHOWN_UNREAD = 5
 
 
 def check(
-    folder: Annotated[
-        Path | None, typer.Option(help="Folder of the secrets of compose; else the instance's own.")
-    ] = None,
-    image: Annotated[list[str] | None, typer.Option(help="An image to look into; repeatable.")] = None,
-    container: Annotated[
-        list[str] | None, typer.Option(help="A container whose settings and log to read; repeatable.")
-    ] = None,
-    engine: Annotated[str, typer.Option(help="docker or podman.")] = "docker",
+    folder: Folder = None,
+    project: ProjectName = "stock-analysis",
+    engine: Engine = None,
+    image: Annotated[list[str] | None, typer.Option(help="One more image to look into; repeatable.")] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Look for every secret in logs, process lists, environments, settings, backups and images.
 
     As it is, and as Base64, hexadecimal or part of an address. Found anywhere: exit code 1, with the place.
+    With --folder: in the containers of the compose project, their logs and images.
     """
-    layout = layout_of(data)
-    run_verb(
-        "secrets check",
-        as_json,
-        lambda report: _check(
-            layout, folder, [*container_places(engine, container or [])], engine, image or [], report
-        ),
-    )
+
+    def run(report: Report) -> int:
+        containers = find_project(project, engine) if folder or image else None
+        if folder is None:
+            layout = layout_of(data)
+            settings = read_backup_settings(layout)
+            known = {**secrets_of_instance(layout), **secrets_of_backups(layout, settings)}
+            places = [_places(layout, settings), image_places(containers, image or []) if containers else ()]
+        else:
+            known = secrets_of_folder(folder.expanduser().resolve())
+            assert containers is not None  # noqa: S101 - there is a folder
+            places = [stack_places(containers, image or [])]
+        return _check(itertools.chain(process_places(), *places), needles(known), report)
+
+    run_verb("secrets check", as_json, run)
 
 
-def _check(
-    layout: Layout,
-    folder: Path | None,
-    containers: list[Place],
-    engine: str,
-    images: list[str],
-    report: Report,
-) -> int:
-    known = secrets_of_folder(folder) if folder else secrets_of_instance(layout)
-    settings = None if folder else read_backup_settings(layout)
-    patterns = needles({**known, **(secrets_of_backups(layout, settings) if settings else {})})
-    here = () if settings is None else _places(layout, settings)
-    places = itertools.chain(process_places(), containers, here, image_places(engine, images))
+def _check(places: Iterable[Place], patterns: tuple[Needle, ...], report: Report) -> int:
     looked, unread, found = look(places, patterns)
     rows = sorted((one.secret, one.form, one.kind, one.place) for one in found)
     if rows:

@@ -1,10 +1,12 @@
 """`stockops secrets rotate`."""
 
 import contextlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stock_ops.kit import folder_rotation
 from stock_ops.kit.errors import PartError, UnknownSecretError
 from stock_ops.kit.layout import BACKUP_ROLE, Layout
 from stock_ops.kit.report import Report
@@ -14,6 +16,9 @@ from stock_ops.kit.verbs import Data, Json, backups_locked, layout_of, locked, r
 from stock_ops.local.facts.instance import read_secrets
 from stock_ops.local.facts.processes import observe_supervisor
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
+from stock_ops.secrets.cli.options import Engine, Folder, ProjectName
+from stock_ops.secrets.facts.stack import Project, find_project
+from stock_ops.secrets.runners.stack import holder_of
 
 Names = Annotated[
     list[str],
@@ -30,15 +35,22 @@ def rotate(
     end_sessions: Annotated[
         bool, typer.Option("--end-sessions", help="With session_key: everyone types the API key again.")
     ] = False,
+    folder: Folder = None,
+    project: ProjectName = "stock-analysis",
+    engine: Engine = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Draw secrets anew while the platform runs: no request fails. A change that was cut off ends first."""
-    run_verb(
-        "secrets rotate",
-        as_json,
-        lambda report: _rotate(layout_of(data), chosen(names), report, keep_old=not end_sessions),
-    )
+
+    def run(report: Report) -> int:
+        wanted, keep_old = chosen(names), not end_sessions
+        if folder is None:
+            return _rotate(layout_of(data), wanted, report, keep_old=keep_old)
+        place = folder.expanduser().resolve()
+        return _rotate_stack(find_project(project, engine), place, wanted, report, keep_old=keep_old)
+
+    run_verb("secrets rotate", as_json, run)
 
 
 def chosen(names: list[str]) -> list[str]:
@@ -65,6 +77,24 @@ def _rotate(layout: Layout, names: list[str], report: Report, *, keep_old: bool)
             _change(layout, name, report, keep_old=keep_old, goes_on=True)
         for name in names:
             _change(layout, name, report, keep_old=keep_old, goes_on=False)
+    _tell(report, cut_off, names, keep_old=keep_old)
+    return 0
+
+
+def _rotate_stack(project: Project, folder: Path, names: list[str], report: Report, *, keep_old: bool) -> int:
+    """The folder is locked, so that two changes never mix."""
+    holder = holder_of(project, folder)
+    with locked(Layout(folder), "secrets rotate"):
+        cut_off = folder_rotation.unfinished(folder)
+        for name in cut_off:
+            change(holder, name, report, keep_old=keep_old, goes_on=True)
+        for name in names:
+            change(holder, name, report, keep_old=keep_old)
+    _tell(report, cut_off, names, keep_old=keep_old)
+    return 0
+
+
+def _tell(report: Report, cut_off: list[str], names: list[str], *, keep_old: bool) -> None:
     lines = [("Changed", ", ".join([*cut_off, *names]))]
     if SESSION_KEY in names and keep_old:
         lines.append(
@@ -73,7 +103,6 @@ def _rotate(layout: Layout, names: list[str], report: Report, *, keep_old: bool)
     if PEPPER in names:
         lines.append(("Keep", "API keys need this pepper from now on: stockops secrets export"))
     report.result("secrets rotate", lines, {"changed": True, "finished": cut_off, "rotated": names})
-    return 0
 
 
 def _change(layout: Layout, name: str, report: Report, *, keep_old: bool, goes_on: bool) -> None:

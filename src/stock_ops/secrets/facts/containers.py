@@ -6,24 +6,30 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import IO
 
+from stock_ops.kit.errors import PartError
 from stock_ops.secrets.facts.search import Place
+from stock_ops.secrets.facts.stack import Project
 
 _PIECE_BYTES = 2**20
 
 
-def container_places(program: str, containers: Sequence[str]) -> Iterator[Place]:
-    """What inspection and logs of each container tell. program: docker or podman."""
-    for one in containers:
-        yield Place("container", f"inspection of {one}", partial(output, program, "inspect", one))
-        yield Place("compose output", f"log of {one}", partial(output, program, "logs", one), has_lines=True)
+def stack_places(project: Project, images: Sequence[str]) -> Iterator[Place]:
+    """What inspection and log of each container tell, and what each of their images holds."""
+    names = dict.fromkeys(images)
+    for one in project.containers():
+        name = one["Name"].lstrip("/")
+        names[one.get("ImageName") or one["Config"]["Image"]] = None
+        yield Place("container", f"inspection of {name}", partial(_output, project, "inspect", one["Id"]))
+        yield Place("compose output", f"log of {name}", partial(_log, project, one["Id"]), has_lines=True)
+    yield from image_places(project, list(names))
 
 
-def image_places(program: str, images: Sequence[str]) -> Iterator[Place]:
+def image_places(project: Project, images: Sequence[str]) -> Iterator[Place]:
     """Configuration, history, and every file of every layer."""
     for one in images:
-        yield Place("image", f"configuration of {one}", partial(output, program, "image", "inspect", one))
-        yield Place("image", f"history of {one}", partial(output, program, "history", "--no-trunc", one))
-        yield from layer_places(program, one)
+        yield Place("image", f"configuration of {one}", partial(_output, project, "image", "inspect", one))
+        yield Place("image", f"history of {one}", partial(_output, project, "history", "--no-trunc", one))
+        yield from layer_places(project.program, one)
 
 
 def layer_places(program: str, image: str) -> Iterator[Place]:
@@ -55,9 +61,18 @@ def _pieces(content: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def output(*command: str) -> Iterator[bytes]:
-    """What a command prints, its errors, too."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise OSError(f"{' '.join(command[:3])} ended with {done.returncode}")
-    yield done.stdout
+def _output(project: Project, *words: str) -> Iterator[bytes]:
+    try:
+        yield project.ask(*words).encode()
+    except PartError as error:
+        raise OSError(error.why) from error
+
+
+def _log(project: Project, container: str) -> Iterator[bytes]:
+    """Both of its streams, without reading all of it at once."""
+    command = [project.program, "logs", container]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as telling:
+        assert telling.stdout is not None  # noqa: S101 - it is a pipe
+        yield from _pieces(telling.stdout)
+    if telling.returncode != 0:
+        raise OSError(f"{project.program} cannot read the log of {container}")

@@ -146,6 +146,19 @@ def test_a_bundle_brings_every_secret_to_another_machine(used: Instance, make: M
     assert token
 
 
+def test_secrets_are_drawn_once_before_the_first_start_and_used_by_it(stubbed: Instance) -> None:
+    drawn = secrets(stubbed, "init")
+    assert (drawn.code, drawn.json["changed"]) == (0, True)
+    assert stubbed.layout.secrets.stat().st_mode & 0o777 == 0o600
+    before = known(stubbed)
+    assert secrets(stubbed, "init").json["changed"] is False
+    stubbed.up()
+    assert known(stubbed) == before
+    assert opens(stubbed, NAME, before[NAME])
+    stubbed.layout.secrets.unlink()
+    assert secrets(stubbed, "init").error["todo"].endswith("stockops up")
+
+
 def test_a_bundle_that_is_none_is_refused_and_nothing_changes(used_stub: Instance) -> None:
     used_stub.up()
     key = next(used_stub.settings.glob("**/*key*"))
