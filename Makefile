@@ -8,7 +8,7 @@ ON = $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test test-quick test-containers check check-python check-page bench lock \
+.PHONY: help up down status logs doctor install test test-quick test-containers test-cluster check check-python check-page bench lock \
 	generate clean
 
 help: ## This list
@@ -50,6 +50,12 @@ test-containers: ## Build the images, run them and the compose stack; needs root
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 0 --timeout 1800 --durations=12 tests/containers $(ARGS)
+
+test-cluster: ## Install the chart on a real Kubernetes cluster (STOCK_TEST_CLUSTER, or KUBECONFIG); minutes
+	@$(BOOTSTRAP) cluster
+	@$(BIN)/python tools/test_parts.py
+	@$(BIN)/python tools/container_parts.py
+	$(BIN)/python -m pytest -n 0 --timeout 900 --durations=12 tests/cluster $(ARGS)
 
 check: ## Static checks: style, types, layers
 	@$(BOOTSTRAP) dev

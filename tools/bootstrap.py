@@ -2,7 +2,7 @@
 
 bootstrap.py up [ARGUMENTS of stockops up]    what `make up` does
 bootstrap.py install [yahoo] [krx] [kafka]    the environment alone; with an extra, which then stays
-bootstrap.py dev | bench                      with what tests or benchmarks need
+bootstrap.py dev | bench | cluster            with what tests, benchmarks or the tests on a cluster need
 bootstrap.py npm SCRIPT...                    scripts of frontend/package.json, with the right Node
 bootstrap.py lock [--upgrade]                 write requirements/*.txt anew
 
@@ -40,6 +40,7 @@ LOWEST_NODE = (20, 19)
 RUN = ("build.txt", "run.txt")
 DEV = (*RUN, "dev.txt", "kafka.txt", "yahoo.txt", "krx.txt")
 BENCH = (*DEV, "bench.txt")
+CLUSTER = (*DEV, "cluster.txt")
 EXTRAS = ("yahoo", "krx", "kafka")
 CHOSEN = ROOT / "build" / "extras.json"
 """Outside the environment, so that an environment made anew has them again."""
@@ -104,6 +105,7 @@ def main(arguments: list[str]) -> int:
         "install": _install_with,
         "dev": lambda _: _prepare(DEV, pages=True),
         "bench": lambda _: _prepare(BENCH, pages=True),
+        "cluster": lambda _: _prepare(CLUSTER, pages=True),
         "npm": _npm,
         "lock": _lock,
     }
@@ -368,6 +370,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "krx.txt": ("--extra", "krx", "pyproject.toml"),
     "dev.txt": ("--extra", "local", "--group", "dev", "pyproject.toml"),
     "bench.txt": ("--extra", "local", "--group", "bench", "pyproject.toml"),
+    "cluster.txt": ("--extra", "kubernetes", "--group", "cluster", "pyproject.toml"),
     "build.txt": ("requirements/build.in",),
     "installer.txt": ("requirements/installer.in",),
     "node.txt": ("requirements/node.in",),
@@ -384,7 +387,8 @@ def _lock(arguments: list[str]) -> int:
     """Resolve everything at once, then cut each file from that, so that no two files disagree."""
     _prepare(RUN, pages=False)
     upgrade = ["--upgrade"] if "--upgrade" in arguments else []
-    every = ["--all-extras", "--group", "dev", "--group", "bench", "--group", "image", "--group", "ops"]
+    every = ["--all-extras", "--group", "dev", "--group", "bench", "--group", "cluster"]
+    every += ["--group", "image", "--group", "ops"]
     every.append("pyproject.toml")
     _compile("all.txt", [*every, *upgrade])
     for name, what in LOCKS.items():

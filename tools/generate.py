@@ -1,9 +1,6 @@
 """Write the files made from the code: migrations/schema.sql, docs/settings.md, a table in docs/backups.md,
-<<<<<<< HEAD
-deploy/compose/postgresql/roles.sql, frontend/openapi.json.
-=======
-frontend/openapi.json, the table of the Korea Exchange's sessions.
->>>>>>> 7a9db42 (The calendar of the Korea Exchange is read from a table that a test holds to the library)
+deploy/compose/postgresql/roles.sql, frontend/openapi.json, the sessions of the Korea Exchange, and what
+the chart has of other files.
 
 Tests hold that they are what the code makes. `make generate` goes on to the front end's types.
 """
@@ -26,6 +23,7 @@ from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.local.plans.roles import compose_script
+from tools import chart
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "migrations" / "schema.sql"
@@ -110,6 +108,7 @@ def main() -> None:
     SETTINGS.write_text(settings())
     BACKUPS.write_text(backups(BACKUPS.read_text()))
     COMPOSE_ROLES.write_text(compose_script())
+    chart.main()
     with ExitStack() as stack:
         cluster = PostgresCluster()
         stack.callback(cluster.remove)

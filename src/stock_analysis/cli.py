@@ -3,10 +3,12 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import asyncpg
 import typer
 import uvloop
 
@@ -77,13 +79,17 @@ def migrate_command(
     phase: Annotated[
         str, typer.Option(help="pre (before the new code runs), post (after the old is gone) or all.")
     ] = "all",
+    patience_s: Annotated[
+        float,
+        typer.Option("--patience", min=0, help="Seconds to wait for a server that does not answer."),
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to this version's schema; a second run changes nothing."""
     if phase not in ("pre", "post", "all"):
         raise typer.BadParameter(f"{phase!r} is not one of pre, post, all", param_hint="--phase")
     phases = frozenset({"pre", "post"} if phase == "all" else {phase})
-    applied = asyncio.run(_migrate(load_settings(config).settings, phases))
+    applied = asyncio.run(_migrate(load_settings(config).settings, phases, patience_s))
     names = [one.label for one in applied]
     if as_json:
         typer.echo(json.dumps({"applied": names}))
@@ -91,11 +97,8 @@ def migrate_command(
         typer.echo("\n".join(f"applied {name}" for name in names) or "no changes: the schema is up to date")
 
 
-async def _migrate(settings: Settings, phases: frozenset[str]) -> list[Any]:
-    try:
-        connection = await connect(settings, Role.OWNER)
-    except CONNECTION_ERRORS as error:
-        raise UnavailableError("PostgreSQL", str(error)) from error
+async def _migrate(settings: Settings, phases: frozenset[str], patience_s: float) -> list[Any]:
+    connection = await _connect(settings, patience_s)
     try:
         folder = resource("migrations")
         done = await migrate(connection, read_migrations(folder), phases=phases)
@@ -103,6 +106,18 @@ async def _migrate(settings: Settings, phases: frozenset[str]) -> list[Any]:
         return list(done)
     finally:
         await connection.close()
+
+
+async def _connect(settings: Settings, patience_s: float) -> asyncpg.Connection:
+    """The owner's connection. Raises UnavailableError when the server does not answer within the patience."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return await connect(settings, Role.OWNER)
+        except CONNECTION_ERRORS as error:
+            if time.monotonic() >= deadline:
+                raise UnavailableError("PostgreSQL", str(error) or type(error).__name__) from error
+        await asyncio.sleep(1)
 
 
 @config_app.command("show")

@@ -52,9 +52,16 @@ class Image:
         return run(*command).stdout
 
 
-def build(target: str, standins: StandIns, *, tag: str = "test", options: tuple[str, ...] = ()) -> Image:
+def build(
+    target: str,
+    standins: StandIns,
+    *,
+    tag: str = "test",
+    options: tuple[str, ...] = (),
+    environ: dict[str, str] | None = None,
+) -> Image:
     """Build as everyone does, by build.sh; only where packages come from is this machine's."""
-    environ = {
+    known = {
         "BUILDER": "buildah",
         "BUILD_OPTIONS": " ".join([*build_options(), *options]),
         "PYTHON_IMAGE": standins.python,
@@ -63,5 +70,5 @@ def build(target: str, standins: StandIns, *, tag: str = "test", options: tuple[
         "TAG": tag,
         "TMPDIR": os.environ.get("TMPDIR", "/var/tmp"),  # noqa: S108 - buildah's own default
     }
-    run(ROOT / "deploy/docker/build.sh", target, environ=environ)
+    run(ROOT / "deploy/docker/build.sh", target, environ=known | (environ or {}))
     return Image(f"{NAMES[target]}:{tag}")

@@ -1,0 +1,123 @@
+"""A real Kubernetes cluster, and what the tests ask of it by kubectl."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+COMMAND = "STOCK_TEST_CLUSTER"
+ALLOWED = "STOCK_TEST_CLUSTER_ALLOWED"
+ADD_ONS = "coredns,local-path,netpol,metrics-server,gateway"
+MISSING = (
+    f"NOT RUN: no cluster. Name a command that starts one in {COMMAND} (verbs up, down, load, kubectl), "
+    f"or set KUBECONFIG and {ALLOWED}=yes for a cluster in which these tests may make and remove namespaces."
+)
+LONGEST_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How to reach it."""
+
+    kubeconfig: Path
+    kubectl: tuple[str, ...]
+    """The command, with its first words."""
+    way_in: str
+    """Address of the Gateway controller's HTTP port."""
+    gateway_class: str
+    gateway_port: int
+    loader: tuple[str, ...] | None
+    """Command that takes image archives; None: the cluster pulls them from a registry."""
+
+    def k(self, *arguments: str | Path, stdin: str | None = None, check: bool = True) -> str:
+        """What kubectl prints. A failure tells what it said."""
+        done = subprocess.run(
+            [*self.kubectl, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()[-2000:]}")
+        return done.stdout if done.returncode == 0 else done.stdout + done.stderr
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """An object or a list of them."""
+        found: dict[str, Any] = json.loads(self.k("get", *arguments, "-o", "json"))
+        return found
+
+    def apply(self, manifest: str, namespace: str) -> None:
+        """Make or change objects."""
+        self.k("apply", "-n", namespace, "-f", "-", stdin=manifest)
+
+    def load(self, *archives: Path) -> None:
+        """Bring images to all nodes."""
+        if self.loader is not None:
+            subprocess.run(
+                [*self.loader, *map(str, archives)], check=True, capture_output=True, timeout=LONGEST_S
+            )
+
+
+@contextmanager
+def open_cluster(folder: Path) -> Iterator[Cluster]:
+    """The cluster that the environment names, started and ended where a command starts it."""
+    command = os.environ.get(COMMAND)
+    if command:
+        yield from _started(command, folder)
+    elif "KUBECONFIG" in os.environ and os.environ.get(ALLOWED) == "yes":
+        yield Cluster(
+            kubeconfig=Path(os.environ["KUBECONFIG"]),
+            kubectl=("kubectl",),
+            way_in=os.environ["STOCK_TEST_CLUSTER_ADDRESS"],
+            gateway_class=os.environ["STOCK_TEST_CLUSTER_GATEWAY_CLASS"],
+            gateway_port=int(os.environ.get("STOCK_TEST_CLUSTER_GATEWAY_PORT", "80")),
+            loader=None,
+        )
+    elif "CI" in os.environ:
+        pytest.fail(MISSING)
+    else:
+        pytest.skip(MISSING)
+
+
+def _started(command: str, folder: Path) -> Iterator[Cluster]:
+    state = ("--state", str(folder / "cluster"))
+    try:
+        up = [command, "up", "--nodes", "2", "--with", ADD_ONS, *state]
+        done = subprocess.run(up, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+        assert done.returncode == 0, f"{command} up ended with {done.returncode}: {done.stdout}{done.stderr}"
+        shown = subprocess.run([command, "kubeconfig", *state], capture_output=True, text=True, check=True)
+        yield Cluster(
+            kubeconfig=Path(shown.stdout.strip()),
+            kubectl=(command, "kubectl"),
+            way_in="http://10.99.0.11:30080",
+            gateway_class="traefik",
+            gateway_port=8000,
+            loader=(command, "load", *state),
+        )
+    finally:
+        subprocess.run([command, "down", *state], capture_output=True, timeout=LONGEST_S, check=False)
+
+
+T = TypeVar("T")
+
+
+def until(ask: Callable[[], T], *, seconds: float = 120, telling: Callable[[], str] = str) -> T:
+    """The first answer that is true. Fails with what `telling` says."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"still {answer!r} after {seconds:.0f} s\n{telling()}")
+        time.sleep(0.5)

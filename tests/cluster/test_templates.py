@@ -1,0 +1,224 @@
+"""What the chart makes of its values, without a cluster: rules that hold, broken variants that are caught."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import pytest
+import yaml
+
+from tests.cluster.checks import pod_of, problems, rules
+from tests.cluster.release import CHART, Document, Values, render
+from tools.chart import files
+from tools.container_parts import ROOT
+
+EXTERNAL: Values = {
+    "database": {"mode": "external", "host": "db.example.org"},
+    "valkey": {"mode": "external", "host": "valkey.example.org"},
+    "networkPolicies": {"egressTo": ["192.0.2.0/24"], "monitoringFrom": {"team": "monitoring"}},
+}
+OPERATOR: Values = {"database": {"mode": "operator"}}
+OPEN: Values = {
+    "route": {
+        "host": "stock.example.org",
+        "gatewayApi": {"enabled": True, "className": "any"},
+        "ingress": {"enabled": True},
+        "tls": {"enabled": True, "issuer": {"name": "letsencrypt"}},
+    },
+    "secrets": {"external": {"enabled": True, "store": {"name": "vault"}}},
+    "sampleData": True,
+}
+ENVIRONMENTS = sorted((ROOT / "deploy" / "environments").glob("*.yaml"))
+FORMS = {"managed": {}, "external": EXTERNAL, "operator": OPERATOR, "open": OPEN}
+
+
+def named(documents: list[Document], kind: str, name: str) -> Document:
+    (found,) = (one for one in documents if (one["kind"], one["metadata"]["name"]) == (kind, name))
+    return found
+
+
+@pytest.mark.parametrize("upgrade", [False, True], ids=["install", "upgrade"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_holds_every_rule(form: str, upgrade: bool) -> None:
+    assert problems(render(FORMS[form], upgrade=upgrade)) == []
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_every_environment_holds_every_rule(path: Path) -> None:
+    documents = render(yaml.safe_load(path.read_text()))
+    assert problems(documents) == []
+    scalers = [one["spec"] for one in documents if one["kind"] == "HorizontalPodAutoscaler"]
+    most = {one["scaleTargetRef"]["name"]: one["maxReplicas"] for one in scalers}
+    asked = sum(requested_cpu(one, most.get(one["metadata"]["name"])) for one in documents)
+    (quota,) = (one for one in documents if one["kind"] == "ResourceQuota")
+    assert asked <= float(quota["spec"]["hard"]["requests.cpu"])
+
+
+def requested_cpu(document: Document, most: int | None) -> float:
+    """Cores that its pods ask for when there are as many as there may be."""
+    pod = pod_of(document)
+    if pod is None:
+        return 0.0
+    words = [container["resources"]["requests"]["cpu"] for container in pod["containers"]]
+    each = sum(float(word[:-1]) / 1000 if word.endswith("m") else float(word) for word in words)
+    return each * (most or document["spec"].get("replicas", 1))
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+def test_what_the_chart_has_of_other_files_is_what_they_say(path: Path) -> None:
+    assert path.read_text() == files()[path], "run `make generate`"
+
+
+def test_a_hpa_alone_decides_how_many_pods_there_are() -> None:
+    scaled = named(render(), "Deployment", "s-stock")
+    assert "replicas" not in scaled["spec"]
+    fixed = named(render({"parts": {"stock": {"autoscaling": {"enabled": False}}}}), "Deployment", "s-stock")
+    assert fixed["spec"]["replicas"] == 2
+
+
+def test_a_part_gets_one_password_of_the_database() -> None:
+    documents = render()
+    for part, role in (("stock", "stock_reader"), ("gateway", "stock_gateway")):
+        volumes = named(documents, "Deployment", f"s-{part}")["spec"]["template"]["spec"]["volumes"]
+        (items,) = (one["secret"]["items"] for one in volumes if "secret" in one)
+        assert {one["key"] for one in items} == {role, "valkey"}
+
+
+def test_the_schema_is_changed_before_and_after_a_rollout_and_at_the_first_install_beside_it() -> None:
+    def jobs(*, upgrade: bool) -> dict[str, tuple[str | None, list[str]]]:
+        return {
+            one["metadata"]["name"]: (
+                one["metadata"].get("annotations", {}).get("helm.sh/hook"),
+                one["spec"]["template"]["spec"]["containers"][0]["args"],
+            )
+            for one in render(upgrade=upgrade)
+            if one["kind"] == "Job"
+        }
+
+    assert jobs(upgrade=False) == {"s-migrate": (None, ["migrate", "--patience", "600"])}
+    assert jobs(upgrade=True) == {
+        "s-migrate-pre": ("pre-upgrade", ["migrate", "--phase", "pre", "--patience", "60"]),
+        "s-migrate-post": ("post-upgrade", ["migrate", "--patience", "600"]),
+    }
+
+
+def test_a_part_is_added_by_values_alone() -> None:
+    like = {
+        "enabled": True,
+        "target": "stock",
+        "port": 8009,
+        "role": "reader",
+        "valkey": False,
+        "replicas": 1,
+    }
+    like |= {
+        "autoscaling": {"enabled": False},
+        "resources": _resources(),
+        "priorityClassName": "",
+        "env": {"A": "b"},
+    }
+    documents = render({"parts": {"another": like}})
+    assert problems(documents) == []
+    assert named(documents, "Deployment", "s-another")["spec"]["replicas"] == 1
+    peers = named(documents, "NetworkPolicy", "s-postgresql")["spec"]["ingress"][0]["from"]
+    assert "another" in {one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in peers}
+
+
+def _resources() -> Values:
+    return {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"image": {"digest": ""}}, "image.digest is missing"),
+        ({"image": {"digest": "", "tag": "1.0"}}, "image.digest is missing"),
+        ({"secrets": {"existing": ""}}, "secrets.existing is missing"),
+        ({"database": {"managed": {"image": "timescale/timescaledb:latest"}}}, "is not pinned"),
+        ({"database": {"managed": {"image": ""}}}, "database.managed.image is missing"),
+        ({"database": {"mode": "external"}}, "database.host is missing"),
+        ({"route": {"gatewayApi": {"enabled": True}}}, "route.gatewayApi.className is missing"),
+        ({"route": {"tls": {"enabled": True, "issuer": {"name": "x"}}}}, "route.host is missing"),
+    ],
+)
+def test_what_is_missing_is_said(values: Values, said: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=said):
+        render(values)
+
+
+def _replace(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return change
+
+
+BROKEN: dict[str, tuple[str, Callable[[str], str]]] = {
+    "root": ("_pods.tpl", _replace("runAsNonRoot: true", "runAsNonRoot: false")),
+    "writable-root": ("_pods.tpl", _replace("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false")),
+    "privileges": ("_pods.tpl", _replace("{drop: [ALL]}", "{}")),
+    "token": (
+        "_pods.tpl",
+        _replace("automountServiceAccountToken: false", "automountServiceAccountToken: true"),
+    ),
+    "seccomp": ("_pods.tpl", _replace("RuntimeDefault", "Unconfined")),
+    "missing-probe": ("parts.yaml", _replace("readinessProbe:", "startupProbe:")),
+    "unpinned-image": ("parts.yaml", _replace('{{ include "stock.image" $ }}', "stock-analysis:latest")),
+    "open-policy": (
+        "networkpolicies.yaml",
+        _replace("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]"),
+    ),
+    "secret-in-value": (
+        "settings.yaml",
+        _replace("STOCK_HOST: 0.0.0.0", "STOCK_HOST: 0.0.0.0\nSTOCK_VALKEY_PASSWORD: hunter2"),
+    ),
+    "version-in-selector": (
+        "_names.tpl",
+        _replace(
+            "app.kubernetes.io/component: {{ .part }}", "app.kubernetes.io/component: {{ .part }}\nversion: a"
+        ),
+    ),
+    "replicas-beside-hpa": (
+        "parts.yaml",
+        _replace("{{- if not $it.autoscaling.enabled }}", "{{- if true }}"),
+    ),
+    "variable-in-probe": ("postgresql.yaml", _replace('"$POSTGRES_DB"\n', '"$(POSTGRES_DB)"\n')),
+    "pgdata-at-mount": (
+        "postgresql.yaml",
+        _replace("/var/lib/postgresql/data/pgdata}", "/var/lib/postgresql/data}"),
+    ),
+    "schema": ("parts.yaml", _replace("revisionHistoryLimit: 5", "revisionHistoryLimits: 5")),
+    "resources": (
+        "parts.yaml",
+        _replace("resources: {{- toYaml $it.resources | nindent 12 }}", "resources: {}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_broken_chart_is_caught_by_name(rule: str, tmp_path: Path) -> None:
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    file, change = BROKEN[rule]
+    path = chart / "templates" / file
+    path.write_text(change(path.read_text()))
+    assert rule in rules(render(chart=chart))
+
+
+def test_an_unknown_value_is_refused_by_its_name() -> None:
+    with pytest.raises(helm_python.HelmError, match="replica"):
+        render({"parts": {"stock": {"replica": 3}}})
+
+
+def test_a_value_of_another_kind_is_refused() -> None:
+    wrong: list[dict[str, Any]] = [
+        {"database": {"port": "many"}},
+        {"database": {"mode": "sqlite"}},
+        {"nonsense": 1},
+    ]
+    for values in wrong:
+        with pytest.raises(helm_python.HelmError):
+            render(values)
