@@ -12,7 +12,7 @@ BEGIN
         JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'
         CROSS JOIN pg_roles
         WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND relowner = current_user::regrole
-          AND rolname IN ('stock_writer', 'stock_reader', 'stock_gateway')
+          AND rolname IN ('stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay')
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %I', part.target, part.rolname);
     END LOOP;
@@ -28,6 +28,11 @@ BEGIN
             ('stock_writer', 'SELECT, INSERT', '{import_change}'),
             ('stock_writer', 'SELECT, INSERT, UPDATE', '{bar_1d, bar_1m, import_run, quarantine}'),
             ('stock_writer', 'SELECT, INSERT, UPDATE, DELETE', '{instrument, corporate_action}'),
+            ('stock_writer', 'INSERT', '{outbox}'),
+            ('stock_relay', 'SELECT', '{schema_migration, event_epoch}'),
+            ('stock_relay', 'SELECT, INSERT, UPDATE, DELETE',
+             '{outbox, event_log, event_position, event_seen, event_delivery, dead_letter}'),
+            ('stock_gateway', 'SELECT', '{outbox, event_position, event_delivery, dead_letter}'),
             ('stock_gateway', 'SELECT, UPDATE (last_used_at)', '{api_key}'),
             ('stock_backup', 'SELECT, INSERT, UPDATE', '{ops_heartbeat}')
         ) AS wanted (role, rights, tables)

@@ -4,6 +4,28 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 
 COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
 
+CREATE FUNCTION public.current_epoch() RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    now_history text := (SELECT system_identifier FROM pg_control_system())::text || '/'
+        || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8);
+    found uuid;
+BEGIN
+    SELECT id INTO found FROM event_epoch WHERE history = now_history;
+    IF found IS NULL THEN
+        INSERT INTO event_epoch (history, begins_behind)
+        SELECT now_history, coalesce(max(outbox.id), 0) FROM outbox
+        ON CONFLICT (history) DO NOTHING;
+        SELECT id INTO found FROM event_epoch WHERE history = now_history;
+    END IF;
+    RETURN found;
+END
+$$;
+
+COMMENT ON FUNCTION public.current_epoch() IS 'Epoch of what is written now; begun if this history has none.';
+
 CREATE FUNCTION public.search_key(text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN btrim(regexp_replace(regexp_replace(translate(lower(NORMALIZE($1, NFKD)), 'ᄀᄁᄂᄃᄄᄅᄆᄇᄈᄉᄊᄋᄌᄍᄎᄏᄐᄑ하ᅢᅣᅤᅥᅦᅧᅨᅩᅪᅫᅬᅭᅮᅯᅰᅱᅲᅳᅴᅵᆨᆩᆪᆫᆬᆭᆮᆯᆰᆱᆲᆳᆴᆵᆶᆷᆸᆹᆺᆻᆼᆽᆾᆿᇀᇁᇂ'::text, 'rrseefaqqttdwwczxvgkoiojpuphhhhynnnnbmmlrrrssseffffffffaqqttdwczxvg'::text), '[̀-ͯ’'']+'::text, ''::text, 'g'::text), '[[:punct:][:space:]]+'::text, ' '::text, 'g'::text));
@@ -15,6 +37,56 @@ CREATE FUNCTION public.hangul_initials(text) RETURNS text
     RETURN public.search_key(regexp_replace(NORMALIZE($1, NFKD), '[^ᄀ-ᄒ]+'::text, ''::text, 'g'::text));
 
 COMMENT ON FUNCTION public.hangul_initials(text) IS 'The first consonants of all syllables, as search_key writes them.';
+
+CREATE FUNCTION public.tell_instruments() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO outbox (epoch, topic, key, schema, source, data, request_id, traceparent)
+        SELECT (SELECT current_epoch()), 'prices.instruments.v1', symbol, '1.0', 'stock-analysis/database',
+            json_build_object('symbol', symbol, 'change', 'listed', 'version', version, 'name', left(name, 400),
+                'exchange', exchange, 'currency', currency, 'kind', kind)::text,
+            coalesce(current_setting('stock.request_id', true), ''),
+            coalesce(current_setting('stock.traceparent', true), '')
+        FROM after_rows ORDER BY id;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO outbox (epoch, topic, key, schema, source, data, request_id, traceparent)
+        SELECT (SELECT current_epoch()), 'prices.instruments.v1', symbol, '1.0', 'stock-analysis/database',
+            json_build_object('symbol', symbol, 'change', 'deleted', 'version', version, 'name', left(name, 400),
+                'exchange', exchange, 'currency', currency, 'kind', kind)::text,
+            coalesce(current_setting('stock.request_id', true), ''),
+            coalesce(current_setting('stock.traceparent', true), '')
+        FROM before_rows ORDER BY id;
+    ELSE
+        INSERT INTO outbox (epoch, topic, key, schema, source, data, request_id, traceparent)
+        SELECT (SELECT current_epoch()), 'prices.instruments.v1', later.symbol, '1.0', 'stock-analysis/database',
+            json_build_object('symbol', later.symbol,
+                'change', CASE
+                    WHEN later.symbol <> before.symbol THEN 'renamed'
+                    WHEN (later.name, later.exchange, later.currency, later.kind) IS DISTINCT FROM
+                         (before.name, before.exchange, before.currency, before.kind) THEN 'changed'
+                    ELSE 'data' END,
+                'version', later.version, 'name', left(later.name, 400), 'exchange', later.exchange, 'currency', later.currency,
+                'kind', later.kind,
+                'former_symbol', CASE WHEN later.symbol <> before.symbol THEN before.symbol ELSE '' END)::text,
+            coalesce(current_setting('stock.request_id', true), ''),
+            coalesce(current_setting('stock.traceparent', true), '')
+        FROM after_rows AS later JOIN before_rows AS before USING (id) ORDER BY id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.tell_relay() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NOTIFY outbox;
+    RETURN NULL;
+END
+$$;
 
 CREATE TABLE public.api_key (
     id uuid NOT NULL,
@@ -91,6 +163,96 @@ COMMENT ON COLUMN public.corporate_action.ordinal IS 'Which of the actions of th
 COMMENT ON COLUMN public.corporate_action.unit IS 'Of a spin-off: whether the value is the price after it / the price before, or cash a share.';
 
 COMMENT ON COLUMN public.corporate_action.price IS 'Of rights: what a new share costs.';
+
+CREATE TABLE public.dead_letter (
+    id bigint NOT NULL,
+    consumer text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    identity text NOT NULL,
+    "position" text NOT NULL,
+    key text NOT NULL,
+    headers jsonb NOT NULL,
+    data bytea NOT NULL,
+    reason text NOT NULL,
+    attempts integer NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    resolved_at timestamp with time zone,
+    CONSTRAINT dead_letter_state_check CHECK ((state = ANY (ARRAY['open'::text, 'asked'::text, 'replayed'::text, 'dismissed'::text])))
+);
+
+COMMENT ON TABLE public.dead_letter IS 'Messages that a consumer could not deal with. asked: to be tried again.';
+
+ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.event_delivery (
+    topic text NOT NULL,
+    events bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    last_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.event_delivery IS 'What the consumer `delivery` has met of each topic: the way through the log works.';
+
+CREATE TABLE public.event_epoch (
+    number integer NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    history text NOT NULL,
+    begins_behind bigint NOT NULL,
+    began_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.event_epoch IS 'Histories that this database went through: a restore, or a standby that takes over, begins a new one.';
+
+COMMENT ON COLUMN public.event_epoch.history IS 'Identifier of the PostgreSQL cluster, and timeline of its write-ahead log.';
+
+COMMENT ON COLUMN public.event_epoch.begins_behind IS 'Greatest id in the outbox when it began: what earlier epochs published with a greater one is not part of this database.';
+
+ALTER TABLE public.event_epoch ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.event_epoch_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.event_log (
+    topic text NOT NULL,
+    identity text NOT NULL,
+    epoch uuid NOT NULL
+);
+
+COMMENT ON TABLE public.event_log IS 'Which log each topic was last published to, in which epoch; in another one the outbox is published again.';
+
+CREATE TABLE public.event_position (
+    consumer text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    identity text NOT NULL,
+    "position" text NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.event_position IS 'How far each consumer is; it commits with what the events did.';
+
+CREATE TABLE public.event_seen (
+    consumer text NOT NULL,
+    topic text NOT NULL,
+    key text NOT NULL,
+    sequence bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.event_seen IS 'The newest event of each key that a consumer has dealt with: one that comes again is passed over.';
 
 CREATE TABLE public.exchange (
     mic text NOT NULL,
@@ -224,6 +386,35 @@ CREATE TABLE public.ops_heartbeat (
 
 COMMENT ON TABLE public.ops_heartbeat IS 'Time of the last beat, by the clock of the database server.';
 
+CREATE TABLE public.outbox (
+    id bigint NOT NULL,
+    event_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    epoch uuid NOT NULL,
+    topic text NOT NULL,
+    key text NOT NULL,
+    schema text NOT NULL,
+    source text NOT NULL,
+    data text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    traceparent text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone,
+    CONSTRAINT outbox_data_check CHECK ((octet_length(data) <= 393216))
+);
+
+COMMENT ON TABLE public.outbox IS 'Events, in the transaction of the rows that they tell of. Ids of a key are in the order of its commits, because its writers hold the lock of its instrument.';
+
+COMMENT ON COLUMN public.outbox.published_at IS 'When the event log took it; NULL = it waits for the relay.';
+
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.quarantine (
     id bigint NOT NULL,
     source_sha256 bytea NOT NULL,
@@ -295,6 +486,33 @@ ALTER TABLE ONLY public.calendar_change
 ALTER TABLE ONLY public.corporate_action
     ADD CONSTRAINT corporate_action_pkey PRIMARY KEY (instrument_id, ex_date, kind, ordinal);
 
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_consumer_topic_partition_identity_position_key UNIQUE (consumer, topic, partition, identity, "position");
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.event_delivery
+    ADD CONSTRAINT event_delivery_pkey PRIMARY KEY (topic);
+
+ALTER TABLE ONLY public.event_epoch
+    ADD CONSTRAINT event_epoch_history_key UNIQUE (history);
+
+ALTER TABLE ONLY public.event_epoch
+    ADD CONSTRAINT event_epoch_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.event_epoch
+    ADD CONSTRAINT event_epoch_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.event_log
+    ADD CONSTRAINT event_log_pkey PRIMARY KEY (topic);
+
+ALTER TABLE ONLY public.event_position
+    ADD CONSTRAINT event_position_pkey PRIMARY KEY (consumer, topic, partition);
+
+ALTER TABLE ONLY public.event_seen
+    ADD CONSTRAINT event_seen_pkey PRIMARY KEY (consumer, topic, key);
+
 ALTER TABLE ONLY public.exchange
     ADD CONSTRAINT exchange_pkey PRIMARY KEY (mic);
 
@@ -316,6 +534,9 @@ ALTER TABLE ONLY public.instrument
 ALTER TABLE ONLY public.ops_heartbeat
     ADD CONSTRAINT ops_heartbeat_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
@@ -324,6 +545,8 @@ ALTER TABLE ONLY public.quarantine
 
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number, phase);
+
+CREATE INDEX dead_letter_open ON public.dead_letter USING btree (consumer, id) WHERE (state = ANY (ARRAY['open'::text, 'asked'::text]));
 
 CREATE INDEX import_change_instruments ON public.import_change USING gin (instruments);
 
@@ -339,7 +562,17 @@ CREATE INDEX instrument_name_trgm ON public.instrument USING gin (name_key publi
 
 CREATE INDEX instrument_symbol_trgm ON public.instrument USING gin (symbol_key public.gin_trgm_ops);
 
+CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE (published_at IS NULL);
+
 CREATE INDEX quarantine_symbol ON public.quarantine USING btree (symbol, state, id);
+
+CREATE TRIGGER instrument_changed AFTER UPDATE ON public.instrument REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION public.tell_instruments();
+
+CREATE TRIGGER instrument_deleted AFTER DELETE ON public.instrument REFERENCING OLD TABLE AS before_rows FOR EACH STATEMENT EXECUTE FUNCTION public.tell_instruments();
+
+CREATE TRIGGER instrument_listed AFTER INSERT ON public.instrument REFERENCING NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION public.tell_instruments();
+
+CREATE TRIGGER outbox_filled AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.tell_relay();
 
 ALTER TABLE ONLY public.corporate_action
     ADD CONSTRAINT corporate_action_instrument_id_fkey FOREIGN KEY (instrument_id) REFERENCES public.instrument(id);

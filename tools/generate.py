@@ -23,13 +23,14 @@ from stock_analysis.testing.postgres import PostgresCluster
 from stock_analysis.testing.valkey import ValkeyServer
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.local.plans.roles import compose_script
-from tools import chart
+from tools import asyncapi, chart
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "migrations" / "schema.sql"
 SETTINGS = ROOT / "docs" / "settings.md"
 BACKUPS = ROOT / "docs" / "backups.md"
 COMPOSE_ROLES = ROOT / "deploy" / "compose" / "postgresql" / "roles.sql"
+EVENTS = ROOT / "docs" / "asyncapi.yaml"
 CONTRACT = ROOT / "frontend" / "openapi.json"
 
 SCHEMA_HEAD = "-- What the migrations make on plain PostgreSQL. Written by `make generate`; do not edit.\n\n"
@@ -109,6 +110,7 @@ def main() -> None:
     BACKUPS.write_text(backups(BACKUPS.read_text()))
     COMPOSE_ROLES.write_text(compose_script())
     chart.main()
+    EVENTS.write_text(asyncapi.contract())
     with ExitStack() as stack:
         cluster = PostgresCluster()
         stack.callback(cluster.remove)

@@ -1,8 +1,8 @@
-"""Install what the tests need beyond Python packages: npm packages of tests/, a Chromium, Prometheus.
+"""Install what the tests need beyond Python packages: npm packages of tests/, a Chromium, Prometheus, Kafka.
 
 What is there is used. Else, as root on Debian, its package is installed. Everywhere else Playwright fetches
-its own browser, and Prometheus must be installed by hand. Run by `make test`, with the environment's Python;
-a second run does nothing.
+its own browser, and Prometheus, Java and Maven must be installed by hand. Run by `make test`, with the
+environment's Python; a second run does nothing.
 """
 
 import hashlib
@@ -18,6 +18,9 @@ TESTS = ROOT / "tests"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_PACKAGES = ("chromium", "fonts-nanum")
 PROMETHEUS = ("prometheus", "promtool")
+KAFKA_POM = TESTS / "kafka-pom.xml"
+KAFKA_JARS = ROOT / "build" / "kafka"
+"""Where the jars of Kafka are, for a broker in a process and in a container."""
 TODO = f"Install Chromium as one of {', '.join(BROWSERS)}, on the PATH. On Debian: apt install chromium"
 
 
@@ -43,6 +46,7 @@ def main() -> int:
             install_browser()
         if not has_prometheus():
             install_prometheus()
+        install_kafka()
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"Error: the parts of the tests cannot be installed: {error}", file=sys.stderr)
         return 1
@@ -74,6 +78,26 @@ def install_prometheus() -> None:
     if not is_apt_ours():
         raise FileNotFoundError(f"{' and '.join(PROMETHEUS)} must be on the PATH; install Prometheus")
     install_packages("Prometheus", ("prometheus",))
+
+
+def install_kafka() -> None:
+    """Apache Kafka's own jars from Maven Central, whole or not at all, and a Java to run them."""
+    programs = {"java": "default-jre-headless", "mvn": "maven"}
+    if KAFKA_JARS.is_dir():
+        del programs["mvn"]
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing and not is_apt_ours():
+        raise FileNotFoundError(f"{' and '.join(missing)} must be on the PATH; install Java 17 and Maven")
+    if missing:
+        install_packages("Java", [programs[program] for program in missing])
+    if KAFKA_JARS.is_dir():
+        return
+    print("Kafka: its jars from Maven Central", flush=True)
+    KAFKA_JARS.parent.mkdir(exist_ok=True)
+    unfinished = KAFKA_JARS.with_suffix(".new")
+    copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={unfinished}"]
+    subprocess.run(["mvn", "-q", "-B", "-f", KAFKA_POM, *copy], check=True)
+    unfinished.rename(KAFKA_JARS)
 
 
 def is_apt_ours() -> bool:

@@ -29,6 +29,7 @@ from stock_analysis.kit.settings import (
     load_settings,
 )
 from stock_analysis.kit.terminal import printable
+from stock_analysis.relay.cli import app as events_app
 
 FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 4, 130
 
@@ -42,6 +43,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
+app.add_typer(events_app, name="events")
 add_ingest_commands(app)
 
 ConfigFile = Annotated[

@@ -21,15 +21,20 @@ from stock_analysis.gateway.live.intake import following_prices
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
-from stock_analysis.kit.db import Role, open_pool
+from stock_analysis.kit.consumers import ConsumerRunner
+from stock_analysis.kit.db import Role, check_database, open_pool
+from stock_analysis.kit.event_logs import open_event_log
 from stock_analysis.kit.events import EventLog
 from stock_analysis.kit.health import Check, Health
+from stock_analysis.kit.http import create_app
 from stock_analysis.kit.migrations import check_schema, newest_pre, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.server import serve
 from stock_analysis.kit.settings import Settings
+from stock_analysis.kit.tasks import beside
 from stock_analysis.kit.valkey import SharedValkey, open_valkey
-from stock_analysis.kit.valkey_events import open_valkey_events
+from stock_analysis.relay.delivery import DELIVERY
+from stock_analysis.relay.service import Relay
 from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import warm_calendars
@@ -117,6 +122,26 @@ async def _stock_over_http(settings: Settings, _: Opened) -> AsyncIterator[Upstr
 
 
 @asynccontextmanager
+async def _events(settings: Settings, _: Opened) -> AsyncIterator[EventLog]:
+    async with open_event_log(settings) as log:
+        yield log
+
+
+@asynccontextmanager
+async def _relay(settings: Settings, opened: Opened) -> AsyncIterator[Relay]:
+    relay = Relay(settings, opened["events"])
+    async with beside(relay.run()):
+        yield relay
+
+
+@asynccontextmanager
+async def _delivery(settings: Settings, opened: Opened) -> AsyncIterator[ConsumerRunner]:
+    runner = ConsumerRunner(settings, opened["events"], DELIVERY, Role.RELAY)
+    async with beside(runner.run()):
+        yield runner
+
+
+@asynccontextmanager
 async def _backups(settings: Settings, _: Opened) -> AsyncIterator[BackupPart]:
     async with open_backup_part(settings) as part:
         yield part
@@ -134,42 +159,57 @@ async def _serve_stock(settings: Settings, opened: Opened) -> None:
     await serve(app, opened["stock-health"], here, port=settings.stock_port)
 
 
+async def _serve_relay(settings: Settings, opened: Opened) -> None:
+    relay, delivery, pool = opened["relay"], opened["delivery"], opened["outbox"]
+    needs: dict[str, Check] = {
+        "postgresql": partial(check_database, pool),
+        "schema": _schema_check(pool),
+    }
+    health = Health(needs, {"events": relay.check, "delivery": delivery.check})
+    app: ASGIApp = create_app("relay", settings, health, (), {})
+    if is_loopback(settings.relay_host):
+        app = KnownHosts(app, settings.trusted_hosts)
+    here = settings.model_copy(update={"host": settings.relay_host})
+    await serve(app, health, here, port=settings.relay_port)
+
+
 async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, target: str) -> None:
     stock, pool, valkey = opened[upstream], opened["keys"], opened["valkey"]
     database = PostgresBarStore(pool)
     needs = {"stock": stock.check, "postgresql": database.check, "schema": _schema_check(pool)}
-    health = Health(needs, {"valkey": valkey.check})
+    wanted: dict[str, Check] = {"valkey": valkey.check}
+    if "relay" in opened:
+        wanted |= {"events": opened["relay"].check, "delivery": opened["delivery"].check}
+    health = Health(needs, wanted)
     hub = Hub(StockHistory(stock), live_bounds(settings))
     app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target, hub=hub)
     async with running(hub), following_prices(opened["events"], hub), app.running():
         await serve(app, health, settings, port=settings.port)
 
 
-@asynccontextmanager
-async def _events(settings: Settings, _: Opened) -> AsyncIterator[EventLog]:
-    async with open_valkey_events(settings) as log:
-        yield log
-
-
 MODULES = {
     "prices": Module(partial(_database, role=Role.READER)),
     "keys": Module(partial(_database, role=Role.GATEWAY)),
+    "outbox": Module(partial(_database, role=Role.RELAY)),
     "valkey": Module(_valkey),
     "stock-health": Module(_stock_health, ("prices", "valkey")),
     "stock": Module(_stock, ("stock-health", "prices", "valkey")),
     "stock-in-process": Module(_stock_in_process, ("stock",)),
     "stock-over-http": Module(_stock_over_http),
-    "backups": Module(_backups),
     "events": Module(_events),
+    "relay": Module(_relay, ("events",)),
+    "delivery": Module(_delivery, ("events",)),
+    "backups": Module(_backups),
 }
 TARGETS = {
     "stock": Target(_serve_stock, ("stock",)),
+    "relay": Target(_serve_relay, ("relay", "delivery", "outbox")),
     "gateway": Target(
         partial(_serve_gateway, upstream="stock-over-http", target="gateway"),
         ("stock-over-http", "keys", "valkey", "backups", "events"),
     ),
     "all": Target(
         partial(_serve_gateway, upstream="stock-in-process", target="all"),
-        ("stock-in-process", "keys", "valkey", "backups", "events"),
+        ("stock-in-process", "keys", "valkey", "backups", "events", "relay", "delivery"),
     ),
 }

@@ -29,6 +29,8 @@ const ROW_STATES: Terms = {
 const PARTS: Terms = {
   postgresql: { en: 'Database (PostgreSQL)', ko: '데이터베이스 (PostgreSQL)' },
   valkey: { en: 'Cache (Valkey)', ko: '캐시 (Valkey)' },
+  events: { en: 'Relay of events', ko: '이벤트 릴레이' },
+  delivery: { en: 'Delivery of events', ko: '이벤트 전달' },
   stock: { en: 'Stock service', ko: '주가 서비스' },
   gateway: { en: 'Gateway', ko: '게이트웨이' },
 };

@@ -30,6 +30,9 @@ class PayloadError(StockAnalysisError):
     """The event's payload is not what its topic says."""
 
 
+BarsChange = Literal["closed", "corrected", "removed"]
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """What all payloads share. schema: MAJOR.MINOR."""
 
@@ -55,7 +58,7 @@ class BarsChanged(Payload, frozen=True, kw_only=True):
 
     interval: Interval
     """Length of the bars."""
-    change: Literal["closed", "corrected", "removed"]
+    change: BarsChange
     """closed: bars that were not there. corrected: other values than before. removed: taken back."""
     first: int
     """Time of the oldest of them."""

@@ -13,6 +13,7 @@ import typer
 from stock_analysis.ingest.landing import ImportStoppedError
 from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.kit.db import Role, open_pool
+from stock_analysis.kit.request_id import current_request_id, usable_or_new
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, load_settings
 
 FAILED, NOTHING_LANDED, INTERRUPTED = 1, 3, 130
@@ -59,6 +60,7 @@ async def open_store(config: Path | None) -> AsyncIterator[PostgresPriceStore]:
 @asynccontextmanager
 async def open_pool_of(config: Path | None, role: Role = Role.WRITER) -> AsyncIterator[asyncpg.Pool]:
     """Connections to the database of the settings in force, with time for whole batches."""
+    current_request_id.set(usable_or_new(None))  # the events of the command bear it
     settings = load_settings(config).settings.model_copy(update={"database_timeout_s": TIMEOUT_S})
     pool = await open_pool(settings, role, application_name="stock-analysis-import")
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from stock_analysis.domain.bars import Interval
 from stock_analysis.domain.currencies import parse_currency
 from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.domain.instruments import parse_symbol
@@ -13,6 +14,7 @@ from stock_analysis.domain.markets import check_exchange
 from stock_analysis.ingest.forms import Adjusted
 from stock_analysis.ingest.merging import move_journal
 from stock_analysis.ingest.repository import SQL, TIMEOUT_S, PostgresPriceStore, translated
+from stock_analysis.ingest.telling import Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,21 @@ class InstrumentService:
                         "`instrument set` corrects it"
                     )
             await move_journal(connection, one["id"], other["id"])
-            moved = [
-                _count(await connection.execute(SQL[name], one["id"], other["id"], timeout=TIMEOUT_S))
-                for name in ("move_1d", "move_1m", "move_actions")
-            ]
+            telling = Telling()
+            bars = 0
+            for interval in (Interval.D1, Interval.M1):
+                ids = (one["id"], other["id"])
+                moved = await connection.fetchrow(SQL[f"move_{interval}"], *ids, timeout=TIMEOUT_S)
+                telling.note_range(other["id"], interval, moved["first"], moved["last"], moved["bars"])
+                bars += moved["bars"]
+            actions = _count(await connection.execute(SQL["move_actions"], one["id"], other["id"]))
             aside = _count(await connection.execute(SQL["rename_aside"], one["symbol"], other["symbol"]))
             await connection.execute(SQL["move_aliases"], one["id"], other["id"])
             await _delete(connection, one)
             await connection.execute(SQL["add_alias"], one["symbol"], other["id"])
             await connection.execute(SQL["bump"], [other["id"]])
-        return Held(moved[0] + moved[1], moved[2], aside)
+            await telling.put(connection)
+        return Held(bars, actions, aside)
 
     async def held(self, symbol: str) -> Held:
         """What is stored of an instrument."""

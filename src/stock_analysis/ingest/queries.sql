@@ -212,6 +212,10 @@ UPDATE import_run SET rows_done = rows_done + $2, rows_total = greatest(rows_tot
 WHERE id = $1
 RETURNING *;
 
+-- name: versions
+-- Symbols and versions of instruments.
+SELECT id, symbol, version FROM instrument WHERE id = ANY ($1::integer[]);
+
 -- name: bump
 -- A new version: no answer cached before is valid any more.
 UPDATE instrument SET version = version + 1, updated_at = now() WHERE id = ANY ($1::integer[]);
@@ -465,14 +469,24 @@ SELECT (SELECT count(*) FROM bar_1d WHERE instrument_id = $1) + (SELECT count(*)
 
 -- name: move_1d
 -- The daily bars of days that the other instrument has none of.
-UPDATE bar_1d b SET instrument_id = $2
-WHERE b.instrument_id = $1
-  AND NOT EXISTS (SELECT FROM bar_1d o WHERE o.instrument_id = $2 AND o.session = b.session);
+WITH moved AS (
+    UPDATE bar_1d b SET instrument_id = $2
+    WHERE b.instrument_id = $1
+      AND NOT EXISTS (SELECT FROM bar_1d o WHERE o.instrument_id = $2 AND o.session = b.session)
+    RETURNING b.session
+)
+SELECT count(*) AS bars, extract(epoch FROM min(session))::bigint AS first, extract(epoch FROM max(session))::bigint AS last
+FROM moved;
 
 -- name: move_1m
 -- The minutes that the other instrument has not.
-UPDATE bar_1m b SET instrument_id = $2
-WHERE b.instrument_id = $1 AND NOT EXISTS (SELECT FROM bar_1m o WHERE o.instrument_id = $2 AND o.ts = b.ts);
+WITH moved AS (
+    UPDATE bar_1m b SET instrument_id = $2
+    WHERE b.instrument_id = $1 AND NOT EXISTS (SELECT FROM bar_1m o WHERE o.instrument_id = $2 AND o.ts = b.ts)
+    RETURNING b.ts
+)
+SELECT count(*) AS bars, extract(epoch FROM min(ts))::bigint AS first, extract(epoch FROM max(ts))::bigint AS last
+FROM moved;
 
 -- name: move_actions
 -- The actions of days and kinds that the other instrument has none of.

@@ -40,6 +40,7 @@ from stock_analysis.ingest.rows import (
     Selection,
     Stated,
 )
+from stock_analysis.ingest.telling import Telling
 from stock_analysis.kit.db import CONNECTION_ERRORS, copy_rows, fetch_rows, load_queries
 
 SQL = load_queries("stock_analysis.ingest")
@@ -190,7 +191,9 @@ class PostgresPriceStore:
         """A transaction, committed at the end of the block, undone if an exception leaves it."""
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
-                yield PostgresPriceWriter(connection)
+                writer = PostgresPriceWriter(connection)
+                yield writer
+                await writer.tell()
 
 
 class PostgresPriceWriter:
@@ -198,6 +201,11 @@ class PostgresPriceWriter:
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
+        self._telling = Telling()
+
+    async def tell(self) -> None:
+        """Put what this transaction did to bars into the outbox; the last thing before it commits."""
+        await self._telling.put(self._connection)
 
     async def lock_run(self, run_id: UUID) -> int:
         """Keep other importers of this run away; returns its rows_done. Raises InvalidInputError if it was
@@ -239,6 +247,7 @@ class PostgresPriceWriter:
     async def insert(self, interval: Interval, bars: Rows) -> None:
         """Write new BARs; none of them may be stored yet."""
         await self._copy(f"bar_{interval}", interval, bars)
+        self._telling.note(interval, "closed", bars)
 
     async def correct(self, interval: Interval, bars: Rows) -> None:
         """Overwrite the stored bars that have these BARs' instruments and times."""
@@ -246,6 +255,7 @@ class PostgresPriceWriter:
         await self._copy("correction", interval, bars)
         await self._connection.execute(SQL[f"correct_{interval}"], timeout=TIMEOUT_S)
         await self._connection.execute(SQL["unstage"])
+        self._telling.note(interval, "corrected", bars)
 
     async def put_actions(
         self, actions: Sequence[tuple[int, CorporateAction]], *, beside: bool = False

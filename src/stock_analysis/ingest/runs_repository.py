@@ -91,7 +91,9 @@ class PostgresRunStore:
         """A transaction, committed at the end of the block, undone if an exception leaves it."""
         with translated():
             async with self._pool.acquire() as connection, connection.transaction():
-                yield RunWriter(connection)
+                writer = RunWriter(connection)
+                yield writer
+                await writer.tell()
 
 
 class RunWriter(PostgresPriceWriter):
@@ -124,6 +126,7 @@ class RunWriter(PostgresPriceWriter):
             await self._connection.execute(
                 SQL[f"delete_{interval}"], bars["instrument"].tolist(), times, timeout=TIMEOUT_S
             )
+            self._telling.note(interval, "removed", bars)
 
     async def journal_undo(self, run_id: UUID, interval: Interval, change: Change) -> None:
         """Record what taking the run back does to bars."""

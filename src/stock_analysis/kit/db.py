@@ -12,6 +12,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from stock_analysis.kit.request_id import current_request_id, traceparent
 from stock_analysis.kit.secret_files import MOST_VALUES, Secret
 from stock_analysis.kit.settings import Settings, secret
 
@@ -43,10 +44,17 @@ class Role(StrEnum):
     """The stock-service: it cannot write."""
     GATEWAY = "gateway"
     """API keys as they are used."""
+    RELAY = "relay"
+    """The relay and the consumers of events."""
 
 
 async def open_pool(settings: Settings, role: Role, *, application_name: str) -> asyncpg.Pool:
-    """A pool that connects on first use, so that a database that is still down does not stop the start."""
+    """A pool that connects on first use, so that a database that is still down does not stop the start.
+
+    Opened for one request, as a command's is, its connections tell the database the id of that.
+    """
+    request_id = current_request_id.get()
+    told = {"stock.request_id": request_id, "stock.traceparent": traceparent(request_id)}
     return await asyncpg.create_pool(
         connect=partial(_connect, _password(settings, role)),
         **_address(settings, role),
@@ -54,7 +62,11 @@ async def open_pool(settings: Settings, role: Role, *, application_name: str) ->
         max_size=settings.database_pool_size,
         command_timeout=settings.database_timeout_s,
         timeout=settings.database_timeout_s,
-        server_settings={"application_name": application_name, "timezone": "UTC"},
+        server_settings={
+            "application_name": application_name,
+            "timezone": "UTC",
+            **(told if request_id else {}),
+        },
         reset=_keep_session,
     )
 
@@ -72,6 +84,11 @@ async def connect(settings: Settings, role: Role) -> asyncpg.Connection:
     return await _connect(_password(settings, role), **address, timeout=settings.database_timeout_s)
 
 
+async def check_database(pool: asyncpg.Pool) -> str:
+    """Version of the server. Raises when it cannot be reached."""
+    return str(await pool.fetchval("SHOW server_version"))
+
+
 def database_user(settings: Settings, role: Role) -> str:
     """The database's name of the role; where it has none of its own, that of the owner."""
     named = {
@@ -79,6 +96,7 @@ def database_user(settings: Settings, role: Role) -> str:
         Role.WRITER: settings.database_writer,
         Role.READER: settings.database_reader,
         Role.GATEWAY: settings.database_gateway,
+        Role.RELAY: settings.database_relay,
     }
     return named[role] or settings.database_user
 

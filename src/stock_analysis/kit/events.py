@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from stock_analysis.kit.errors import KitError
 
 LARGEST_DATA_BYTES = 256 * 1024
@@ -51,6 +53,19 @@ class Topic(StrEnum):
         return f"{self.value}.dead"
 
 
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of the dead-letter topics: a message that a consumer could not deal with, as it was."""
+
+    consumer: str
+    reason: str
+    attempts: int
+    partition: int
+    position: str
+    headers: dict[str, str]
+    data: bytes
+    """In base64; of a very long one, its beginning."""
+
+
 DURABLE = tuple(one for one in Topic if one.is_durable)
 
 
@@ -65,6 +80,10 @@ class EventLogError(KitError):
 
 class EventLogUnavailableError(EventLogError):
     """The event log cannot be reached; the same call may work in a moment."""
+
+
+class EventsTrimmedError(EventLogUnavailableError):
+    """Events were dropped by the log before this reader met them."""
 
 
 class UnreadableEventError(KitError):
@@ -213,7 +232,8 @@ class Reader(Protocol):
     async def read(self, *, limit: int, wait_s: float) -> Sequence[Record]:
         """The next records, in the order of each partition; empty after wait_s without any.
 
-        Raises EventLogUnavailableError; the next call goes on at the same place.
+        Raises EventLogUnavailableError; the next call goes on at the same place. Raises EventsTrimmedError
+        when the log has dropped what would be next, except of topics whose events may be lost.
         """
         ...
 
@@ -234,6 +254,14 @@ class EventLog(Protocol):
         """
         ...
 
+    async def make_room(self, positions: Mapping[Partition, str]) -> bool:
+        """Drop the oldest events beyond the bounds; whether there is room for more.
+
+        positions: of the slowest consumers: a log that is small keeps what they have not met, up to twice its
+        bound, and has no room then. One that keeps days has room always.
+        """
+        ...
+
     async def emit(self, events: Sequence[Event]) -> None:
         """Append events that may be lost, without waiting for long. Raises EventLogUnavailableError."""
         ...
@@ -244,6 +272,10 @@ class EventLog(Protocol):
 
     async def place(self, partition: Partition, position: str) -> Place:
         """Where a position is, seen from what the partition holds now."""
+        ...
+
+    def earlier(self, one: str, other: str) -> str:
+        """Which of two positions in a partition comes first."""
         ...
 
     async def behind(self, positions: Mapping[Partition, str]) -> Mapping[Partition, int]:

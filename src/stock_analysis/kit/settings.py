@@ -54,6 +54,7 @@ class Settings(BaseModel):
         "", description="Database role of the stock-service; empty: `database_user`."
     )
     database_gateway: str = Field("", description="Database role of the gateway; empty: `database_user`.")
+    database_relay: str = Field("", description="Database role of the relay; empty: `database_user`.")
     database_password: SecretStr | None = Field(None, description="Password of the database roles.")
     database_password_file: Path | None = Field(None, description=_IN_A_FILE)
     database_passwords: Path | None = Field(
@@ -86,6 +87,33 @@ class Settings(BaseModel):
     events_retained: int = Field(
         20_000, ge=1000, le=10_000_000, description="Events that each topic keeps on Valkey."
     )
+
+    events_outbox_s: float = Field(
+        604_800, gt=0, description="How long the outbox keeps an event after it was published, in seconds."
+    )
+    events_outbox_rows: int = Field(
+        1_000_000, ge=1000, description="Published events that the outbox keeps at most."
+    )
+    kafka_servers: str = Field(
+        "127.0.0.1:9092", description="Brokers of Kafka to begin with, HOST:PORT, separated by commas."
+    )
+    kafka_partitions: int = Field(3, ge=1, le=1000, description="Partitions of a topic that is made.")
+    kafka_replicas: int = Field(
+        -1, ge=-1, le=32767, description="Copies of a topic that is made; -1: as the brokers have it."
+    )
+    kafka_retention_s: float = Field(604_800, ge=60, description="How long Kafka keeps an event, in seconds.")
+    kafka_retention_bytes: int = Field(
+        512 * 2**20, ge=2**20, description="Bytes that Kafka keeps of each partition, about."
+    )
+    kafka_tls: bool = Field(False, description="Whether Kafka is spoken to over TLS.")
+    kafka_ca_file: Path | None = Field(
+        None, description="Certificates that Kafka's is checked with; else those of the system."
+    )
+    kafka_user: str = Field("", description="User at Kafka, by SCRAM-SHA-512; empty: none.")
+    kafka_password: SecretStr | None = Field(None, description="Password of the user at Kafka.")
+    kafka_password_file: Path | None = Field(None, description=_IN_A_FILE)
+    relay_host: str = Field("127.0.0.1", description="Address the relay listens on when it runs apart.")
+    relay_port: int = Field(8003, ge=0, le=65535, description="Port of the relay when it runs apart.")
 
     backup_url: str = Field(
         "",

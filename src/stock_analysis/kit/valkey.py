@@ -108,14 +108,21 @@ class _Connection(Connection):
 @asynccontextmanager
 async def open_valkey(settings: Settings) -> AsyncIterator[SharedValkey]:
     """A client that gives up after valkey_timeout_s and never retries: it must not slow a request."""
+    async with connected(settings, settings.valkey_timeout_s) as client:
+        yield SharedValkey(client)
+
+
+@asynccontextmanager
+async def connected(settings: Settings, timeout_s: float) -> AsyncIterator[Valkey]:
+    """A client that waits for so long, and never retries."""
     pool = ConnectionPool(
         connection_class=_Connection,
         secret=secret(settings, "valkey_password"),
         host=settings.valkey_host,
         port=settings.valkey_port,
-        socket_timeout=settings.valkey_timeout_s,
-        socket_connect_timeout=settings.valkey_timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
     async with Valkey.from_pool(pool) as client:
-        yield SharedValkey(client)
+        yield client

@@ -12,14 +12,13 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from valkey.asyncio import Valkey
-from valkey.asyncio.retry import Retry
-from valkey.backoff import NoBackoff
 from valkey.exceptions import AuthenticationError, ResponseError
 
 from stock_analysis.kit.events import (
     Event,
     EventLogError,
     EventLogUnavailableError,
+    EventsTrimmedError,
     Partition,
     PartitionState,
     Place,
@@ -29,7 +28,7 @@ from stock_analysis.kit.events import (
     topic_names,
 )
 from stock_analysis.kit.settings import Settings
-from stock_analysis.kit.valkey import VALKEY_ERRORS
+from stock_analysis.kit.valkey import VALKEY_ERRORS, connected
 
 _PREFIX = "events:"
 LIVE_EVENTS = 10_000
@@ -64,6 +63,25 @@ class ValkeyEventLog:
         """Append events in one transaction of Valkey."""
         await self._append(events, atomic=True)
 
+    async def make_room(self, positions: Mapping[Partition, str]) -> bool:
+        """Trim streams to their bound, but not beyond the entry that a consumer met last."""
+        lengths = await self._lengths()
+        for topic, length in lengths.items():
+            if length > self._retained:
+                dropped = await _translated(
+                    self._client.xrange(self._stream(topic), count=length - self._retained)
+                )
+                keep = min([_text(dropped[-1][0]), *_of(topic, positions)], key=_order)
+                await _translated(self._client.xtrim(self._stream(topic), minid=keep, approximate=False))
+        return all(length <= 2 * self._retained for length in (await self._lengths()).values())
+
+    async def _lengths(self) -> dict[str, int]:
+        topics = [name for name in topic_names() if name != Topic.LIVE]
+        pipe = self._client.pipeline(transaction=False)
+        for topic in topics:
+            pipe.xlen(self._stream(topic))
+        return dict(zip(topics, await _translated(pipe.execute()), strict=True))
+
     async def emit(self, events: Sequence[Event]) -> None:
         """Append events that may be lost."""
         await self._append(events, atomic=False)
@@ -77,8 +95,8 @@ class ValkeyEventLog:
             for event in group:
                 fields: dict[Any, Any] = {**event.headers(), _DATA: event.data}
                 pipe.xadd(self._stream(topic), fields)
-            bound = LIVE_EVENTS if topic == Topic.LIVE else self._retained
-            pipe.xtrim(self._stream(topic), maxlen=bound, approximate=True)
+            if topic == Topic.LIVE:
+                pipe.xtrim(self._stream(topic), maxlen=LIVE_EVENTS, approximate=True)
         await _translated(pipe.execute())
 
     async def partitions(self, topics: Sequence[str]) -> list[PartitionState]:
@@ -118,8 +136,11 @@ class ValkeyEventLog:
         info = await self._info(self._stream(partition.topic))
         if _order(position) > _order(_text(info["last-generated-id"])):
             return Place.BEYOND
-        gone = _text(info.get("max-deleted-entry-id", _BEGINNING))
-        return Place.TRIMMED if _order(position) < _order(gone) else Place.KEPT
+        return Place.TRIMMED if _has_gap(info, position) else Place.KEPT
+
+    def earlier(self, one: str, other: str) -> str:
+        """Which of two ids comes first."""
+        return min(one, other, key=_order)
 
     async def behind(self, positions: Mapping[Partition, str]) -> dict[Partition, int]:
         """How many entries are behind each position, counted to the stream's bound at most."""
@@ -164,11 +185,18 @@ class ValkeyReader:
         for stream, entries in found or []:
             name = _text(stream)
             partition = self._partitions[name]
+            if partition.topic != Topic.LIVE:
+                await self._check_gap(name)
             for entry, fields in entries:
                 headers = {_text(field): value for field, value in fields.items() if field != _DATA}
                 records.append(record_of(partition, _text(entry), headers, fields.get(_DATA, b"")))
             self._next[name] = records[-1].position
         return records
+
+    async def _check_gap(self, stream: str) -> None:
+        """The stream gives what it has behind a position, and does not say what it has dropped."""
+        if _has_gap(await _translated(self._client.xinfo_stream(stream)), self._next[stream]):
+            raise EventsTrimmedError(f"{stream} has dropped events behind {self._next[stream]}")
 
 
 class _MissingError(EventLogError):
@@ -190,6 +218,19 @@ async def _translated(answer: Awaitable[T]) -> T:
         raise EventLogUnavailableError(f"Valkey does not answer: {error or type(error).__name__}") from error
 
 
+def _has_gap(info: Mapping[str, Any], position: str) -> bool:
+    """Whether entries behind the position may have been dropped. info: what XINFO STREAM says."""
+    if info["entries-added"] == info["length"]:
+        return False
+    first = info["first-entry"]
+    kept = _text(info["last-generated-id"]) if first is None else _before(_text(first[0]))
+    return _order(position) < _order(kept)
+
+
+def _of(topic: str, positions: Mapping[Partition, str]) -> list[str]:
+    return [position for partition, position in positions.items() if partition.topic == topic]
+
+
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
@@ -208,13 +249,5 @@ def _before(position: str) -> str:
 @asynccontextmanager
 async def open_valkey_events(settings: Settings) -> AsyncIterator[ValkeyEventLog]:
     """The event log on the Valkey of these settings, by connections of its own."""
-    password = settings.valkey_password
-    async with Valkey(
-        host=settings.valkey_host,
-        port=settings.valkey_port,
-        password=password.get_secret_value() if password else None,
-        socket_timeout=_TIMEOUT_S,
-        socket_connect_timeout=_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    ) as client:
+    async with connected(settings, _TIMEOUT_S) as client:
         yield ValkeyEventLog(client, retained=settings.events_retained, prefix=settings.events_prefix)

@@ -28,6 +28,7 @@ PARTS = {
     "database_writer": "stock_writer",
     "database_reader": "stock_reader",
     "database_gateway": "stock_gateway",
+    "database_relay": "stock_relay",
 }
 """The role of each part, as everywhere: a test meets the rights that an operator's platform has."""
 TEMPLATE = "migrated"

@@ -6,5 +6,5 @@ RUN mkdir -p /usr/share/man/man1 && apt-get -q update && \
     DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends openjdk-21-jre-headless && \
     apt-get clean && rm -rf /var/lib/apt/lists/* && \
     useradd --uid 1000 appuser && install -d -o appuser -g appuser /var/lib/kafka/data
-COPY build/containers/kafka/ /opt/kafka/libs/
+COPY build/kafka/ /opt/kafka/libs/
 COPY --chmod=755 tests/containers/standins/kafka/bin/ /opt/kafka/bin/

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 RUN = UUID(int=1)
+EPOCH = UUID(int=0xE1)
 CONTENT = hashlib.sha256(b"content").digest()
 DAY = date(2024, 1, 3)
 MINUTE = datetime(2024, 1, 2, 14, 40, tzinfo=UTC)
@@ -22,6 +23,7 @@ BEFORE = {
     "ingest.terms_changes": "INSERT INTO import_change (run_id, instruments, terms)"
     " VALUES ('00000000-0000-0000-0000-000000000001', '{1}', '[[1, [null, null], [\"none\", null]]]')",
     "ingest.unstage": "CREATE TEMPORARY TABLE correction ()",
+    "kit.put_events": "SELECT setval(pg_get_serial_sequence('outbox', 'id'), 20)",
     "stock.accepted": "UPDATE quarantine SET state = 'replayed', accepted = reasons, accepted_by = 'ann',"
     " close = 103",
 }
@@ -129,6 +131,35 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ingest.touched_by": (RUN,),
     "ingest.unfinished_run": (CONTENT,),
     "ingest.unstage": (),
+    "ingest.versions": ([1],),
+    "kit.add_dead_letter": ("x", "posts.v1", 0, "log-1", "1-0", "AAPL", "{}", b"\0", "broken", 3),
+    "kit.ask_dead": ([1], "dismissed"),
+    "kit.asked_dead": ("delivery", 5),
+    "kit.begin_position": ("delivery", "posts.v1", 0, "log-1", "0-0"),
+    "kit.count_dead": (),
+    "kit.current_epoch": (),
+    "kit.dead_letters": (None, "delivery", None, None, 10),
+    "kit.epochs": (),
+    "kit.known_log": ("prices.bars.v1",),
+    "kit.mark_published": ([3, 4],),
+    "kit.move_position": ("delivery", "prices.bars.v1", 0, "log-1", "5-0", "6-0"),
+    "kit.note_log": ("posts.v1", "log-2", EPOCH),
+    "kit.note_seen": ("delivery", ["prices.bars.v1"], ["AAPL"], [4]),
+    "kit.outbox_state": (),
+    "kit.positions": ("delivery",),
+    "kit.prune_dead": (1.0, 100),
+    "kit.prune_outbox": (604_800.0, 3),
+    "kit.publish_again": ("prices.bars.v1",),
+    "kit.publish_newest_again": (60.0,),
+    "kit.put_events": (["posts.v1"], ["AAPL"], ["1.0"], ["{}"], "seed", "", ""),
+    "kit.release_refused": (3, 2),
+    "kit.seen": ("delivery", ["prices.bars.v1"], ["AAPL"]),
+    "kit.settle_dead": (1, "replayed", None),
+    "kit.slowest_positions": (3600.0,),
+    "kit.waiting_events": (10,),
+    "relay.count_delivered": ("posts.v1", 2, 9, KEY_MADE),
+    "relay.delivered": (),
+    "relay.moved": (),
     "ingest.update_instruments": _RENAMED,
     "stock.accepted": (1, "AAPL", 10),
     "stock.actions": (1,),

@@ -37,3 +37,37 @@ FROM import_run;
 
 INSERT INTO api_key (id, name, prefix, hash, scopes)
 VALUES ('00000000-0000-0000-0000-000000000002', 'seed', 'abc', '\x00', '{read}');
+
+DELETE FROM outbox;
+DELETE FROM event_epoch;
+INSERT INTO event_epoch (number, id, history, begins_behind) OVERRIDING SYSTEM VALUE
+VALUES (1, '00000000-0000-0000-0000-0000000000e1', 'seed', 0), (2, '00000000-0000-0000-0000-0000000000e2', 'seed 2', 1);
+SELECT setval(pg_get_serial_sequence('event_epoch', 'number'), 10);
+
+INSERT INTO outbox (id, event_id, epoch, topic, key, schema, source, data, created_at, published_at)
+OVERRIDING SYSTEM VALUE
+SELECT n, ('00000000-0000-0000-0000-00000000000' || n)::uuid, '00000000-0000-0000-0000-0000000000e1', 'prices.bars.v1',
+       'AAPL', '1.0', 'seed', '{}', '2024-01-02 14:30Z', CASE WHEN n < 3 THEN now() END
+FROM generate_series(1, 4) AS n;
+SELECT setval(pg_get_serial_sequence('outbox', 'id'), 10);
+
+DELETE FROM event_log;
+INSERT INTO event_log VALUES ('prices.bars.v1', 'log-1', '00000000-0000-0000-0000-0000000000e1');
+
+DELETE FROM event_position;
+INSERT INTO event_position (consumer, topic, partition, identity, position)
+VALUES ('delivery', 'prices.bars.v1', 0, 'log-1', '5-0');
+
+DELETE FROM event_seen;
+INSERT INTO event_seen VALUES ('delivery', 'prices.bars.v1', 'AAPL', 2);
+
+DELETE FROM event_delivery;
+INSERT INTO event_delivery VALUES ('prices.bars.v1', 2, 2, '2024-01-02 14:30Z');
+
+DELETE FROM dead_letter;
+INSERT INTO dead_letter (id, consumer, topic, partition, identity, position, key, headers, data, reason, attempts, state, resolved_at)
+OVERRIDING SYSTEM VALUE VALUES
+    (1, 'delivery', 'prices.bars.v1', 0, 'log-1', '4-0', 'AAPL', '{}', '\x00', 'broken', 3, 'asked', NULL),
+    (2, 'delivery', 'prices.bars.v1', 0, 'log-1', '3-0', 'AAPL', '{}', '\x00', 'broken', 3, 'replayed', '2024-01-02 14:30Z'),
+    (3, 'relay', 'prices.bars.v1', 0, 'outbox', '2', 'AAPL', '{}', '\x00', 'refused', 1, 'asked', NULL);
+SELECT setval(pg_get_serial_sequence('dead_letter', 'id'), 10);

@@ -23,8 +23,17 @@ from tests.integration.timescale.arguments import ARGUMENTS, BEFORE
 
 SEED = Path(__file__).with_name("seed.sql").read_text()
 SOURCE = Path(__file__).parents[3] / "src" / "stock_analysis"
-_TIMES = {"created_at", "updated_at", "started_at", "finished_at", "last_used_at", "resolved_at"}
-PER_SERVER = {"size_bytes", "server_version", *_TIMES}
+_TIMES = {
+    "created_at",
+    "updated_at",
+    "started_at",
+    "finished_at",
+    "last_used_at",
+    "resolved_at",
+    "published_at",
+}
+_RANDOM = {"event_id", "epoch", "current_epoch", "oldest_s", "moved_at"}
+PER_SERVER = {"size_bytes", "server_version", *_TIMES, *_RANDOM}
 
 
 def _statements() -> Iterator[tuple[str, str]]:
@@ -33,7 +42,10 @@ def _statements() -> Iterator[tuple[str, str]]:
             yield f"{path.parent.name}.{name}", sql
 
 
-TABLES = ("bar_1d", "bar_1m", "quarantine", "api_key", "instrument", "exchange")
+TABLES = (
+    *("dead_letter", "outbox", "event_log", "event_position", "event_seen", "event_delivery"),
+    *("bar_1d", "bar_1m", "quarantine", "api_key", "instrument", "exchange"),
+)
 STATEMENTS = dict(_statements())
 
 

@@ -61,4 +61,10 @@ def test_a_setting_that_is_no_secret_has_no_file(tmp_path: Path) -> None:
 
 
 def test_the_secrets_are_those_that_are_masked() -> None:
-    assert SECRETS == ("database_password", "valkey_password", "session_key", "api_key_pepper")
+    assert SECRETS == (
+        "database_password",
+        "valkey_password",
+        "kafka_password",
+        "session_key",
+        "api_key_pepper",
+    )

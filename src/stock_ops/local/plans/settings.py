@@ -15,6 +15,7 @@ from stock_ops.kit.layout import (
     LOOPBACK,
     OWNER_ROLE,
     READER_ROLE,
+    RELAY_ROLE,
     WRITER_ROLE,
     Layout,
 )
@@ -28,7 +29,7 @@ VALKEY_MEMORY = "64mb"
 OWNED = frozenset(
     {"port", "backup_url"}
     | {f"database_{name}" for name in ("host", "port", "name", "user", "password", "passwords")}
-    | {f"database_{name}" for name in ("writer", "reader", "gateway")}
+    | {f"database_{name}" for name in ("writer", "reader", "gateway", "relay")}
     | {f"valkey_{name}" for name in ("host", "port", "password", "password_file")}
     | {"session_key", "session_key_file", "api_key_pepper", "api_key_pepper_file", "database_password_file"}
 )
@@ -80,6 +81,7 @@ def database_roles() -> dict[str, str]:
         "database_writer": WRITER_ROLE,
         "database_reader": READER_ROLE,
         "database_gateway": GATEWAY_ROLE,
+        "database_relay": RELAY_ROLE,
     }
 
 
@@ -90,6 +92,7 @@ def platform_passwords(secrets: Secrets) -> dict[str, str]:
         WRITER_ROLE: secrets.writer,
         READER_ROLE: secrets.reader,
         GATEWAY_ROLE: secrets.gateway,
+        RELAY_ROLE: secrets.relay,
     }
 
 
@@ -186,7 +189,7 @@ def valkey_settings(layout: Layout, port: int, password: str) -> str:
             "appendfsync everysec",
             "aof-load-truncated yes",
             f"maxmemory {VALKEY_MEMORY}",
-            "maxmemory-policy allkeys-lru",
+            "maxmemory-policy volatile-lru",
             "maxclients 200",
             'proc-title-template "{title} {listen-addr} {config-file}"',
         ],

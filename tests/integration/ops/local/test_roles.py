@@ -14,6 +14,7 @@ from stock_ops.kit.layout import (
     OWNER_ROLE,
     PLATFORM_ROLES,
     READER_ROLE,
+    RELAY_ROLE,
     WRITER_ROLE,
 )
 from tests.integration.ops.backed_up import verb
@@ -40,8 +41,8 @@ VALUES (gen_random_uuid(), 'old', 'aaaaaaaa', 'x', '{read}')
 """
 _OLD_RIGHTS = f"""
 DROP OWNED BY {BACKUP_ROLE};
-DROP OWNED BY {WRITER_ROLE}, {READER_ROLE}, {GATEWAY_ROLE};
-DROP ROLE {WRITER_ROLE}, {READER_ROLE}, {GATEWAY_ROLE};
+DROP OWNED BY {WRITER_ROLE}, {READER_ROLE}, {GATEWAY_ROLE}, {RELAY_ROLE};
+DROP ROLE {WRITER_ROLE}, {READER_ROLE}, {GATEWAY_ROLE}, {RELAY_ROLE};
 GRANT TEMPORARY ON DATABASE stock_analysis, postgres TO PUBLIC;
 GRANT CONNECT ON DATABASE stock_analysis TO {BACKUP_ROLE};
 GRANT pg_read_all_data, pg_monitor, pg_maintain TO {BACKUP_ROLE};
@@ -89,7 +90,7 @@ def check(instance: Instance) -> None:
     assert set(instance.sql(_ATTRIBUTES).split()) == ROLES
     assert instance.sql(_OWNED) == OWNER_ROLE
     assert instance.get("/api/v1/stocks?limit=1")["items"]
-    assert set(instance.sql(_SESSIONS).split()) <= {READER_ROLE, GATEWAY_ROLE, BACKUP_ROLE}
+    assert set(instance.sql(_SESSIONS).split()) <= {READER_ROLE, GATEWAY_ROLE, RELAY_ROLE, BACKUP_ROLE}
     for statement in ("DELETE FROM bar_1d", "CREATE TEMPORARY TABLE x (y int)", "CREATE TABLE x (y int)"):
         assert door.execute(READER_ROLE, statement) == denied, statement
         assert door.execute(GATEWAY_ROLE, statement) == denied, statement

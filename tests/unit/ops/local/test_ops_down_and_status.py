@@ -274,7 +274,7 @@ def test_the_database_listens_on_loopback_with_passwords_only() -> None:
 def test_the_cache_is_bounded_and_evicts() -> None:
     text = written(fresh())["valkey.conf"]
     assert "maxmemory 64mb" in text
-    assert "maxmemory-policy allkeys-lru" in text
+    assert "maxmemory-policy volatile-lru" in text
     assert "requirepass v0" in text
 
 

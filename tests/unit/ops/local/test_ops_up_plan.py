@@ -215,7 +215,7 @@ def test_a_folder_of_an_older_release_gets_the_password_it_lacks_and_keeps_the_o
     older = replace(stopped(), secrets=Secrets("s0", "d0", "v0"))
     steps = plan_up(older, None).steps
     assert [step.secrets for step in steps if isinstance(step, WriteSecrets)] == [
-        Secrets("s0", "d0", "v0", "b1", "w1", "r1", "g1")
+        Secrets("s0", "d0", "v0", "b1", "w1", "r1", "g1", "e1")
     ]
     assert not any(isinstance(step, SetPasswords) for step in steps)
     assert any(isinstance(step, SetUpRoles) and step.secrets.backup == "b1" for step in steps)
@@ -554,6 +554,7 @@ def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() ->
         "stock_writer": None,
         "stock_reader": None,
         "stock_gateway": None,
+        "stock_relay": None,
         "valkey": None,
         "session_key": None,
         "api_key_pepper": None,
