@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 
 from stock_analysis.gateway.access import Access
 from stock_analysis.gateway.keys import KeyRing, create_key
@@ -113,3 +113,26 @@ async def test_a_signing_key_that_cannot_be_read_is_a_503(bench: Bench) -> None:
     cookie = bench.sessions.begin(await bench.add())
     bench.file.unlink()
     assert (await bench.ask(cookie)).status == 503
+
+
+@pytest.mark.parametrize(
+    ("origin", "passes"), [("http://127.0.0.1:8080", True), ("https://evil.example", False), (None, False)]
+)
+async def test_a_session_opens_a_websocket_for_the_page_alone(
+    bench: Bench, origin: str | None, passes: bool
+) -> None:
+    cookie = bench.sessions.begin(await bench.add())
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = {"cookie": f"{COOKIE}={cookie}", **({"origin": origin} if origin else {})}
+    scope = {**request("/ws", headers=headers), "type": "websocket"}
+    del scope["method"]
+    await bench.app(scope, receive, send)
+    assert bool(bench.seen) is passes
+    assert passes or sent[0]["status"] == 403

@@ -48,8 +48,12 @@ GRANT CONNECT ON DATABASE stock_analysis TO {BACKUP_ROLE};
 GRANT pg_read_all_data, pg_monitor, pg_maintain TO {BACKUP_ROLE};
 GRANT EXECUTE ON FUNCTION pg_create_restore_point(text), pg_switch_wal() TO {BACKUP_ROLE};
 GRANT SELECT, INSERT, UPDATE ON ops_heartbeat TO {BACKUP_ROLE};
+GRANT SELECT ON schema_migration TO PUBLIC;
 """
-"""What the releases before had: one role that owns and serves, and a backup that reads every password."""
+"""What the releases before had: one role that owns and serves, and a backup that reads every password.
+
+The platform that runs meanwhile is of this release: it reads which migrations were applied.
+"""
 
 
 @dataclass
