@@ -92,6 +92,7 @@ app = typer.Typer(
             "status": "stock_ops.local.cli.platform:status",
             "logs": "stock_ops.local.cli.platform:logs",
             "doctor": "stock_ops.local.cli.platform:doctor",
+            "runbook": "stock_ops.watch.cli.runbook:runbook",
             "backup": _backup,
             "restore": "stock_ops.restore.cli.restore:restore",
             "drill": "stock_ops.drill.cli:drill",

@@ -212,5 +212,7 @@ def _short(value: object) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A size for people."""
-    return f"{size / 2**20:,.0f} MiB"
+    """A size for people: MiB, below one KiB, below one of those bytes."""
+    if 0 < size < 2**10:
+        return f"{size} B"
+    return f"{size / 2**10:,.0f} KiB" if 0 < size < 2**20 else f"{size / 2**20:,.0f} MiB"

@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stock_ops.kit.errors import OpsError, megabytes
+from stock_ops.kit.typed import PROGRAM, Named
+from stock_ops.kit.wrapping import wrapped
 
 
 class Report(Protocol):
@@ -35,6 +37,9 @@ class Report(Protocol):
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows for people."""
 
+    def text(self, words: str) -> None:
+        """Paragraphs for people."""
+
     def log(self, part: str, line: str, *, named: bool) -> None:
         """One line of a part's log."""
 
@@ -42,10 +47,11 @@ class Report(Protocol):
         """Why it did not work, and what to do."""
 
 
-PROGRAM = "stockops"
+_NAME = 12
+"""Columns of a name before its value."""
 _LONGEST_WORD = 12
 """Words up to this length are not broken in a table; a path may be."""
-_COMMAND = re.compile(rf"(?<![\w./-]){PROGRAM}(?= (up|down|status|logs|doctor|backup|restore|drill|kept)\b)")
+_ITEM = re.compile(r"- |\d+\. ")
 _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warning", "yellow")}
 
 
@@ -63,11 +69,12 @@ class _Lines(Console):
 class ConsoleReport:
     """For people: one line a step with its time; plain lines when it is no terminal.
 
-    program: what the reader types for `stockops`, which our words say everywhere.
+    program: what the reader types for `stockops`, which our words say everywhere. named: what was named on
+    the command line, which each command that is told needs, too.
     """
 
-    def __init__(self, program: str = PROGRAM) -> None:
-        self._program = program
+    def __init__(self, program: str = PROGRAM, named: Named | None = None) -> None:
+        self._program, self._named = program, named or Named()
         self._out = _Lines(highlight=False, soft_wrap=False)
         self._err = _Lines(stderr=True, highlight=False)
         self._live: Progress | None = None
@@ -108,7 +115,7 @@ class ConsoleReport:
             f"{verb} would take {len(steps)} step{'s' * (len(steps) > 1)} (dry run, nothing is done):"
         )
         for number, (title, detail) in enumerate(steps, 1):
-            self._cells(f"{number:>3}", title, detail, "")
+            self._print_named(self._out, f"{number:>3}    {title:<18} ", "", detail)
 
     def result(
         self,
@@ -116,10 +123,9 @@ class ConsoleReport:
         lines: Sequence[tuple[str, str]],
         data: Mapping[str, Any],  # noqa: ARG002 - for programs
     ) -> None:
-        """Name and value on each line; a value that is a path is never broken."""
+        """Name and value on each line; paths and commands are never broken."""
         for name, value in lines:
-            text = Text.assemble((f"{name:<11} ", "bold"), self._as_typed(value))
-            self._out.print(text, overflow="ignore", no_wrap=True, crop=False)
+            self._print_named(self._out, f"{name:<{_NAME - 1}} ", "bold", value)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows under their titles."""
@@ -129,7 +135,7 @@ class ConsoleReport:
             longest = max((len(word) for word in words if len(word) <= _LONGEST_WORD), default=0)
             table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=longest)
         for row in rows:
-            table.add_row(*(_coloured(cell) for cell in row))
+            table.add_row(*(_coloured(self._as_typed(cell)) for cell in row))
         self._out.print(table, crop=False)
 
     def log(self, part: str, line: str, *, named: bool) -> None:
@@ -140,10 +146,28 @@ class ConsoleReport:
     def error(self, verb: str, error: OpsError) -> None:  # noqa: ARG002 - people know what they typed
         """Why, and what to do, on standard error."""
         for name, style, words in (("Error: ", "bold red", error.why), ("To do: ", "bold", error.todo)):
-            self._err.print(Text.assemble((name, style), self._as_typed(words)), soft_wrap=True)
+            self._print_named(self._err, name, style, words)
+
+    def text(self, words: str) -> None:
+        """Paragraphs, each on a line; the lines of an item of a list begin behind its mark."""
+        width = _width(self._out)
+        for line in self._as_typed(words).split("\n"):
+            mark = _ITEM.match(line)
+            for part in wrapped(line, width, len(mark[0]) if mark else 0) if width else [line]:
+                self._out.print(Text(part), overflow="ignore", no_wrap=True, crop=False)
 
     def _as_typed(self, words: str) -> str:
-        return _COMMAND.sub(lambda _: self._program, words)
+        return self._named.complete(words, self._program)
+
+    def _print_named(self, out: Console, name: str, style: str, words: str) -> None:
+        typed = self._as_typed(words)
+        lines = (
+            wrapped(typed, _width(out), len(name), begun_at=len(name)) if _width(out) else typed.split("\n")
+        )
+        first, *rest = lines
+        out.print(Text.assemble((name, style), first), overflow="ignore", no_wrap=True, crop=False)
+        for line in rest:
+            out.print(Text(line), overflow="ignore", no_wrap=True, crop=False)
 
     @contextmanager
     def _waiting(self, title: str, detail: str) -> Iterator[None]:
@@ -174,8 +198,9 @@ class ConsoleReport:
 class JsonReport:
     """For programs: one JSON object on standard output; logs are one object a line."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: Named | None = None) -> None:
         self._steps: list[dict[str, Any]] = []
+        self._named = named or Named()
 
     @contextmanager
     def step(self, title: str, detail: str, *, quiet: bool) -> Iterator[None]:  # noqa: ARG002 - programs get all
@@ -209,18 +234,27 @@ class JsonReport:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Nothing: the data of the result hold it."""
 
+    def text(self, words: str) -> None:
+        """Nothing: the data of the result hold it."""
+
     def log(self, part: str, line: str, *, named: bool) -> None:  # noqa: ARG002 - each object has its part
         """One object a line."""
         self._print({"part": part, "line": line}, indent=None)
 
     def error(self, verb: str, error: OpsError) -> None:
         """The error with its kind."""
-        told = {"kind": error.kind, "why": error.why, "todo": error.todo, "exit_code": error.exit_code}
+        why, todo = map(self._named.complete, (error.why, error.todo))
+        told = {"kind": error.kind, "why": why, "todo": todo, "exit_code": error.exit_code}
         self._print({"verb": verb, "ok": False, "error": told, "steps": self._steps})
 
     def _print(self, value: Mapping[str, Any], indent: int | None = 2) -> None:
         sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
         sys.stdout.flush()
+
+
+def _width(out: Console) -> int:
+    """Columns to keep to; 0 where nobody looks: a program that reads lines wants them whole."""
+    return out.width if out.is_terminal or os.environ.get("COLUMNS") else 0
 
 
 def progress_text(done_bytes: int, total_bytes: int | None, seconds: float) -> str:

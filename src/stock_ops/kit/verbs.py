@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -12,9 +12,10 @@ import typer
 
 from stock_ops.kit.errors import BusyError, OpsError, StoppedByUserError
 from stock_ops.kit.files import exclusive, explain
-from stock_ops.kit.layout import Layout, data_folder
-from stock_ops.kit.report import PROGRAM, ConsoleReport, JsonReport, Report
+from stock_ops.kit.layout import DATA_VARIABLE, Layout, data_folder
+from stock_ops.kit.report import ConsoleReport, JsonReport, Report
 from stock_ops.kit.signals import signals_interrupt
+from stock_ops.kit.typed import NAMING, PROGRAM, Named
 
 Data = Annotated[
     Path | None,
@@ -33,7 +34,8 @@ _PATIENCE_S = 10.0
 
 def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
     """Run a verb; an error is told in words, with the exit code of its kind."""
-    report: Report = JsonReport() if as_json else ConsoleReport(_typed(sys.argv[0]))
+    named = _named(sys.argv[1:], os.environ)
+    report: Report = JsonReport(named) if as_json else ConsoleReport(_typed(sys.argv[0]), named)
     try:
         code = run(report)
     except OpsError as error:
@@ -46,6 +48,24 @@ def run_verb(name: str, as_json: bool, run: Callable[[Report], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     raise typer.Exit(code)
+
+
+def _named(words: Sequence[str], environ: Mapping[str, str]) -> Named:
+    """What the command line, or the environment, names of data, storage and key; absolute, for any folder."""
+    given = {"--data": environ.get(DATA_VARIABLE, ""), **dict(_options(words))}
+    absolute = {
+        name: value if "://" in value else f"{Path(value).expanduser().resolve()}"
+        for name, value in given.items()
+        if value
+    }
+    return Named(absolute)
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for word, value in zip(words, [*words[1:], ""], strict=True):
+        name, equals, own = word.partition("=")
+        if name in NAMING:
+            yield name, own if equals else value
 
 
 def _typed(called: str) -> str:

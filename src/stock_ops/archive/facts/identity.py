@@ -8,6 +8,7 @@ from typing import Any
 
 from stock_ops.kit.errors import CorruptFileError
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.typed import command
 
 _MACHINE = Path("/etc/machine-id")
 
@@ -51,7 +52,8 @@ def read_identity_of(layout: Layout) -> Identity | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        todo = f"Move it away; then decide who writes: stockops backup writer take-over --data {layout.root}"
+        take_over = command("backup", "writer", "take-over", "--data", f"{layout.root}")
+        todo = f"Move it away; then decide who writes: {take_over}"
         raise CorruptFileError(layout.identity, f"it makes no sense ({error})", todo) from error
 
 

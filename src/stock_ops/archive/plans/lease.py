@@ -12,11 +12,11 @@ session that its writer alone knows, and noted before it wrote it:
 Nobody takes a storage from another instance but by `stockops backup writer take-over`.
 """
 
-import shlex
 from dataclasses import dataclass
 from typing import Literal
 
 from stock_ops.archive.facts.identity import Here, Identity
+from stock_ops.kit.typed import command
 from stock_ops.storage.writers import TwoWritersError, Writer
 
 RENEW_S = 300.0
@@ -96,11 +96,13 @@ def explain_other_bytes(where: str, name: str, holder: Writer | None, here: Here
 
 def decide(folder: str) -> str:
     """What to type."""
-    verb = "stockops backup writer {} --data " + shlex.quote(folder).replace("{", "{{").replace("}", "}}")
+    take_over, new_line, stop = (
+        command("backup", "writer", verb, "--data", folder) for verb in ("take-over", "new-line", "stop")
+    )
     return (
-        f"See which of the two is the true one (docs/runbooks/two-writers.md). If it is this one: "
-        f"{verb.format('take-over')}; if this is a copy that shall have backups of its own: "
-        f"{verb.format('new-line')}; or without any: {verb.format('stop')}"
+        f"See which of the two is the true one: `stockops runbook two-writers`. If it is this one: "
+        f"`{take_over}`; if this is a copy that shall have backups of its own: `{new_line}`; "
+        f"or without any: `{stop}`"
     )
 
 

@@ -296,6 +296,6 @@ def _refuse_older(reading: Reading, session: _Session) -> None:
             f"{session.storage.where} holds later log of timeline {reading.timeline} than the server has "
             "written: another instance wrote there with the same data, or older data were put back here by "
             "other means than a restore.",
-            "See first whether another instance runs (docs/runbooks/two-writers.md). Only if none does, "
+            "See first whether another instance runs (`stockops runbook two-writers`). Only if none does, "
             "bring the newest data back (stockops restore), or name a new storage in backup.toml.",
         )

@@ -1,7 +1,6 @@
 """`stockops backup writer`: who writes to the storage, and what becomes of a copy of a data folder."""
 
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def _take_over(layout: Layout, report: Report, *, yes: bool) -> int:
         ("Before", _told(before)),
         (
             "Next",
-            f"within a minute the log goes on; then: stockops backup create --full {_here(layout)}",
+            "within a minute the log goes on; then: stockops backup create --full",
         ),
     ]
     report.result("backup writer take-over", lines, _change(now, before))
@@ -89,7 +88,7 @@ def _begin(layout: Layout, report: Report, *, yes: bool) -> int:
         ("Before", f"{settings.storage}, which stays as it is"),
         (
             "Next",
-            f"stockops up {_here(layout)}; the first full backup follows by itself",
+            "the first full backup follows by itself after: stockops up",
         ),
     ]
     report.result("backup writer new-line", lines, {"changed": True, "storage": place})
@@ -104,7 +103,7 @@ def _stop(layout: Layout, report: Report, *, yes: bool) -> int:
         forget(layout)
     lines = [
         ("Backups", f"off: enabled = false in {layout.backup_settings}"),
-        ("Next", f"stockops up {_here(layout)}"),
+        ("Next", "stockops up"),
     ]
     report.result("backup writer stop", lines, {"changed": True})
     return 0
@@ -132,10 +131,6 @@ def _set(layout: Layout, key: str, value: str) -> None:
     found = next((one for one in _LINE.finditer(text) if one[1] == key), None)
     text = text[: found.start()] + line + text[found.end() :] if found else f"{line}\n{text}"
     write_whole(NewFile(path, text))
-
-
-def _here(layout: Layout) -> str:
-    return f"--data {shlex.quote(str(layout.root))}"
 
 
 def _told(writer: Writer | None) -> str:

@@ -19,9 +19,7 @@ from stock_ops.storage.verification import Damage, Verification, dump_damage, du
 from stock_ops.storage.wal import SEGMENT_BYTES, segments_between
 from stock_ops.storage.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
 
-REPLACE = (
-    "Make a new backup: stockops backup create --full. A copy of the storage may hold the old one whole."
-)
+REPLACE = "A copy of the storage may hold the old one whole. Make a new backup: stockops backup create --full"
 
 
 def verify_backup(storage: Storage, backup: Manifest, identity: str, advance: Advance) -> None:

@@ -9,6 +9,7 @@ from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import FolderError, MissingProgramError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
+from stock_ops.kit.typed import command
 from stock_ops.kit.verbs import Data, DryRun, Json, layout_of, locked, run_verb
 from stock_ops.local.facts.host import observe_host
 from stock_ops.local.facts.instance import Memory, read_memory
@@ -37,7 +38,7 @@ def _install(layout: Layout, report: Report, *, dry_run: bool) -> int:
     if not isinstance(read_memory(layout), Memory):
         raise FolderError(
             f"{layout.root} was never started, so that there is nothing to start with the machine.",
-            f"Start it once: stockops up --data {layout.root}",
+            f"Start it once: {command('up', '--data', f'{layout.root}')}",
         )
     facts = _observe(layout)
     memory = memory_limit(observe_host().memory_bytes)
@@ -116,7 +117,7 @@ def _linger(facts: ServiceFacts) -> list[tuple[str, str]]:
 
 
 def _hand_over(facts: ServiceFacts, layout: Layout) -> str:
-    return f"stockops down --data {layout.root} && {_typed(facts)} start {facts.name}"
+    return f"{command('down', '--data', f'{layout.root}')} && {_typed(facts)} start {facts.name}"
 
 
 def _typed(facts: ServiceFacts) -> str:

@@ -25,7 +25,7 @@ from stock_ops.local.facts.observe import Facts
 from stock_ops.local.facts.programs import Programs, Wheel
 from stock_ops.local.plans.settings import OWNED
 
-_OTHER_FOLDER = "Choose another folder with --data, for example: stockops up --data /var/lib/stock-analysis"
+_OTHER_FOLDER = "Choose another folder, for example: stockops up --data /var/lib/stock-analysis"
 _UNQUOTABLE = ('"', "$", "`", "\\", " #", " ;", *map(chr, range(32)))
 _MOUNT_POINT = frozenset({"lost+found"})
 
@@ -169,7 +169,7 @@ def refuse_address(facts: Facts, host: str, port: int) -> None:
         return
     todo = f'Write an address of this machine, as host = "{LOOPBACK}", in {facts.layout.overrides}.'
     if port < 1024:
-        todo = f"Choose another port, for example: stockops up --port {facts.spare.ports[-1]}. Or: {todo}"
+        todo = f"{todo} Or choose another port, for example: stockops up --port {facts.spare.ports[-1]}"
     raise AddressError(host, port, facts.closed, todo)
 
 

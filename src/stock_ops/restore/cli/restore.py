@@ -17,7 +17,7 @@ def restore(
     time: Annotated[
         str | None, typer.Option(help='To this time: "2026-11-25 03:10:00", UTC unless it names a zone.')
     ] = None,
-    mark: Annotated[str | None, typer.Option(help="To this mark (stockops backup mark).")] = None,
+    mark: Annotated[str | None, typer.Option(help="To this mark (stockops backup mark NAME).")] = None,
     backup: Annotated[
         str | None, typer.Option(help="From this backup; alone: to the point that it was taken for.")
     ] = None,

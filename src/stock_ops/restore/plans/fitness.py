@@ -9,6 +9,7 @@ from stock_ops.kit.errors import (
     UnfitError,
 )
 from stock_ops.kit.layout import POSTGRES_MAJOR
+from stock_ops.kit.typed import command
 from stock_ops.kit.wanted import NewFolder
 from stock_ops.local.facts.instance import Cluster, Unreadable
 from stock_ops.local.facts.observe import Facts
@@ -38,7 +39,7 @@ def refuse_live(facts: Facts) -> None:
         raise LiveDataError(
             f"The data in {facts.layout.root} are in use ({', '.join(running)}); "
             "a restore never replaces data that are.",
-            f"Stop everything first: stockops down --data {facts.layout.root}",
+            f"Stop everything first: {command('down', '--data', f'{facts.layout.root}')}",
         )
     cluster = facts.cluster
     if isinstance(cluster, Cluster) and cluster.postmaster_name == "postgres":

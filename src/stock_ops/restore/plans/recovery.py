@@ -6,6 +6,7 @@ from itertools import takewhile
 from typing import NoReturn
 
 from stock_ops.kit.errors import DamagedBackupError, MissingWalError, NoBackupError, OpsError, OutOfReachError
+from stock_ops.kit.typed import command
 from stock_ops.restore.facts.progress import Target
 from stock_ops.restore.plans.moments import refuse_beyond, refuse_time, told
 from stock_ops.storage.facts.archive import Archive
@@ -187,7 +188,7 @@ def _named(archive: Archive, usable: Usable, name: str) -> Manifest:
             f"Go back to it with: stockops restore --backup {name} --timeline {elsewhere.timeline}",
         )
     raise OutOfReachError(
-        f"There is no backup {name} in {archive.where}.", "stockops backup list names them."
+        f"There is no backup {name} in {archive.where}.", "`stockops backup list` names them."
     )
 
 
@@ -197,7 +198,7 @@ def _nothing(archive: Archive, target: Target) -> NoReturn:
         raise DamagedBackupError(f"No backup in {archive.where} can be read: {told}.", _OTHER_COPY)
     raise OutOfReachError(
         f"{archive.where} holds no backup from before the {target}.",
-        "stockops backup list names the backups.",
+        "`stockops backup list` names the backups.",
     )
 
 
@@ -205,9 +206,9 @@ def _refuse_damaged(usable: Usable, name: str, why: str, request: Request, lsn: 
     others = [one for one in usable.whole if one.id != name and _is_before(one, request.time, lsn)]
     todo = _OTHER_COPY
     if others:
-        wish = f"--time {request.time.isoformat()}" if request.time else "--latest"
-        wish = f"--mark {request.mark}" if request.mark else wish
-        older = f"stockops restore --backup {others[-1].id} {wish}"
+        wish = ("--time", request.time.isoformat()) if request.time else ("--latest",)
+        wish = ("--mark", request.mark) if request.mark else wish
+        older = command("restore", "--backup", others[-1].id, *wish)
         todo = f"An older one is whole and, with the log since, leads there: {older}"
     raise DamagedBackupError(f"Backup {name} is damaged: {why}.", todo)
 

@@ -85,7 +85,7 @@ def test_a_copy_of_a_folder_at_rest_writes_nothing_and_the_original_goes_on(
 def test_what_is_told_to_type_can_be_pasted(storage: FolderStorage, original: Layout) -> None:
     take(original, storage)
     said = refused(copy(original, "a copy {of} it's"), storage)
-    todo = said.partition("take-over")[2].partition(";")[0]
+    todo = said.partition("take-over")[2].partition("`")[0]
     assert shlex.split(todo) == ["--data", f"{original.root.parent}/a copy {{of}} it's"]
 
 

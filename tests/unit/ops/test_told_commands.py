@@ -1,0 +1,87 @@
+"""Each command that is told to type exists, takes what it is given, and is complete."""
+
+import shlex
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from stock_ops.cli import app
+from stock_ops.kit.typed import NAMING, OPTIONS, Named
+from tests.unit.ops.told import Told, commands_in, told_by_code, told_by_runbooks
+
+NAMED = Named({"--data": "/srv/my data", "--storage": "s3://bucket/a", "--key-file": "/root/b.key"})
+
+
+def verbs(group: TyperGroup, before: tuple[str, ...] = ()) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each verb with the options that name data, storage and key."""
+    for name in list(group.commands):
+        found = group.commands[name]
+        if isinstance(found, TyperGroup):
+            yield from verbs(found, (*before, name))
+        else:
+            options = {option for parameter in found.params for option in parameter.opts}
+            yield " ".join((*before, name)), frozenset(options & set(NAMING))
+
+
+def parse(line: str) -> None:
+    """Have the command line parsed, as the shell and stockops do it; nothing is run."""
+    program, *words = shlex.split(line)
+    assert program == "stockops"
+    found = typer.main.get_command(app)
+    while isinstance(found, TyperGroup):
+        assert words, f"{line}: a verb is missing"
+        found = found.commands[words.pop(0)]
+    found.make_context(found.name, words, resilient_parsing=False)
+
+
+def test_the_options_of_each_verb_are_known() -> None:
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    assert dict(verbs(root)) == dict(OPTIONS)
+
+
+def test_commands_are_found_in_words() -> None:
+    words = "Look (stockops backup list); `stockops up` helps; to make one: stockops backup create --full"
+    assert list(commands_in(words)) == [
+        "stockops backup list",
+        "stockops up",
+        "stockops backup create --full",
+    ]
+
+
+CODE = told_by_code()
+
+
+def test_enough_of_them_were_found() -> None:
+    assert len(CODE) > 60
+    assert len(told_by_runbooks()) > 60
+
+
+@pytest.mark.parametrize("told", CODE, ids=lambda told: f"{told.place} {told.text}")
+def test_a_command_that_the_code_tells_can_be_pasted(told: Told) -> None:
+    parse(NAMED.complete(told.text))
+
+
+@pytest.mark.parametrize("told", told_by_runbooks(), ids=lambda told: f"{told.place} {told.text}")
+def test_a_command_of_a_runbook_can_be_pasted(told: Told) -> None:
+    parse(NAMED.complete(told.text))
+
+
+def test_a_command_is_completed_with_what_was_named() -> None:
+    words = "`stockops logs backup -n 5` says why; to make one now: stockops backup create --full"
+    assert NAMED.complete(words) == (
+        "`stockops logs --data '/srv/my data' backup -n 5` says why; to make one now: "
+        "stockops backup create --data '/srv/my data' --full"
+    )
+
+
+def test_what_a_command_has_is_not_given_twice() -> None:
+    words = "stockops restore --data /x --mark a, else `stockops restore`"
+    assert NAMED.complete(words).count("--data") == 2
+    assert NAMED.complete(words).count("--storage s3://bucket/a") == 2
+
+
+def test_prose_about_the_program_is_no_command() -> None:
+    assert NAMED.complete("stockops keeps to folders of its own") == "stockops keeps to folders of its own"
