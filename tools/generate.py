@@ -1,11 +1,12 @@
-"""Write the files made from the code: migrations/schema.sql, docs/settings.md, a table in docs/backups.md,
-deploy/compose/postgresql/roles.sql, frontend/openapi.json, the sessions of the Korea Exchange, and what
-the chart has of other files.
+"""Write the files made from the code: migrations/schema.sql, migrations/structure.txt, docs/settings.md, a
+table in docs/backups.md, deploy/compose/postgresql/roles.sql, frontend/openapi.json, the sessions of the
+Korea Exchange, and what the chart has of other files.
 
 Tests hold that they are what the code makes. `make generate` goes on to the front end's types.
 """
 
 import ast
+import asyncio
 import dataclasses
 import inspect
 import json
@@ -19,14 +20,17 @@ from urllib.request import urlopen
 from stock_analysis.domain.calendars import korea_by_library, write_korea_table
 from stock_analysis.kit.settings import describe_settings
 from stock_analysis.testing.platform import Platform
-from stock_analysis.testing.postgres import PostgresCluster
+from stock_analysis.testing.postgres import PostgresCluster, connect
 from stock_analysis.testing.valkey import ValkeyServer
 from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.local.facts.structure import FILE as STRUCTURE_FILE
+from stock_ops.local.facts.structure import dump_structure, read_structure
 from stock_ops.local.plans.roles import compose_script
 from tools import asyncapi, chart
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "migrations" / "schema.sql"
+STRUCTURE = ROOT / "migrations" / STRUCTURE_FILE
 SETTINGS = ROOT / "docs" / "settings.md"
 BACKUPS = ROOT / "docs" / "backups.md"
 COMPOSE_ROLES = ROOT / "deploy" / "compose" / "postgresql" / "roles.sql"
@@ -57,6 +61,19 @@ BACKUPS_END = "<!-- end of settings -->\n"
 def schema(cluster: PostgresCluster) -> str:
     """The schema that the migrations make."""
     return SCHEMA_HEAD + cluster.dump_schema()
+
+
+def structure(cluster: PostgresCluster) -> str:
+    """The pieces of that schema, by which a live database is judged."""
+
+    async def read() -> str:
+        connection = await connect(cluster.create_database())
+        try:
+            return dump_structure(await read_structure(connection))
+        finally:
+            await connection.close()
+
+    return asyncio.run(read())
 
 
 def settings() -> str:
@@ -115,6 +132,7 @@ def main() -> None:
         cluster = PostgresCluster()
         stack.callback(cluster.remove)
         SCHEMA.write_text(schema(cluster))
+        STRUCTURE.write_text(structure(cluster))
         valkey = ValkeyServer()
         stack.callback(valkey.remove)
         platform = Platform(valkey.add_to(cluster.create_database()))

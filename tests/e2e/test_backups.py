@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
+from stock_ops.kit.verdict import KINDS
 from stock_ops.watch.plans.overview import overview
-from stock_ops.watch.plans.warnings import KINDS
 from tests.contract.gateway.backup_part import BackupPartStub, backup_report, nothing_yet
 from tests.e2e.conftest import DESKTOP, PHONE, Visit
 from tests.e2e.test_everyone import barriers, overflow
@@ -94,7 +94,7 @@ def test_warnings_are_loud_and_name_their_runbook(visit: Visit, part: BackupPart
     visit.open("/operations")
     alert = visit.page.get_by_role("list", name="Warnings of the backups")
     expect(alert).to_contain_text(LOST["why"])
-    expect(alert).to_contain_text("docs/runbooks/archive-broken.md")
+    expect(alert).to_contain_text("stockops runbook archive-broken")
     expect(visit.page.get_by_text("No warnings")).to_have_count(0)
     visit.page.screenshot(path=visit.pictures / "whole.png", full_page=True)
 

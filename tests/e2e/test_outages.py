@@ -47,7 +47,7 @@ def test_without_valkey_operations_say_why_and_charts_go_on(visit: Visit, own_va
     visit.open("/operations")
     expect(visit.page.get_by_text("Everything works")).to_be_visible()
     own_valkey.stop()
-    expect(visit.page.get_by_text("1 part is unhealthy")).to_be_visible()
+    expect(visit.page.get_by_text("1 critical")).to_be_visible()
     bad = visit.page.locator(".part.bad")
     expect(bad).to_contain_text("Cache (Valkey)")
     expect(bad.locator(".part-reason")).not_to_be_empty()

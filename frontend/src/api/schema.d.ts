@@ -402,11 +402,14 @@ export interface components {
             archive: components["schemas"]["Archive"];
             /** Backups */
             backups: components["schemas"]["Backup"][];
+            /** Disks */
+            disks: components["schemas"]["Disk"][];
             /** Drills */
             drills: components["schemas"]["Drill"][];
             retention: components["schemas"]["Retention"];
             schedule: components["schemas"]["Schedule"];
             storage: components["schemas"]["Storage"];
+            verdict: components["schemas"]["Verdict"];
             wal: components["schemas"]["Recoverable"];
             /** Warnings */
             warnings: components["schemas"]["BackupWarning"][];
@@ -611,6 +614,32 @@ export interface components {
             size_bytes: number;
         };
         /**
+         * Disk
+         * @description A file system that the data lie on; total_inodes is 0 where it has no such limit.
+         */
+        Disk: {
+            /** Folder */
+            folder: string;
+            /** Free Bytes */
+            free_bytes: number;
+            /** Free Inodes */
+            free_inodes: number;
+            /**
+             * Full In S
+             * @description If it fills as it did; null: it does not.
+             */
+            full_in_s: number | null;
+            /**
+             * Seen S
+             * @description How long it was watched for that.
+             */
+            seen_s: number;
+            /** Total Bytes */
+            total_bytes: number;
+            /** Total Inodes */
+            total_inodes: number;
+        };
+        /**
          * Drill
          * @description A rehearsed restore. rpo_s: age of the last row recovered; rto_s: how long the restore took.
          */
@@ -631,6 +660,25 @@ export interface components {
              * Format: date-time
              */
             started_at: string;
+        };
+        /**
+         * Finding
+         * @description Something to act on, or to know; runbook is what an operator types to read what to do.
+         */
+        Finding: {
+            /** Kind */
+            kind: string;
+            /** Runbook */
+            runbook: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "info";
+            /** Todo */
+            todo: string;
+            /** Why */
+            why: string;
         };
         /**
          * Gap
@@ -852,6 +900,8 @@ export interface components {
             target: string;
             /** Uptime S */
             uptime_s: number;
+            /** @description That of the operations, with the parts that are unhealthy here. */
+            verdict: components["schemas"]["Verdict"];
             /** Version */
             version: string;
         };
@@ -1213,6 +1263,21 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /**
+         * Verdict
+         * @description Whether all is well: as bad as the worst finding; what is only good to know leaves all well.
+         */
+        Verdict: {
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            /** Headline */
+            headline: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "warning" | "critical";
         };
     };
     responses: never;

@@ -19,6 +19,7 @@ export type IndicatorParameter = Schemas['ParameterItem'];
 export type QuarantinedRow = Schemas['QuarantineItem'];
 export type Operations = Schemas['Operations'];
 export type PartHealth = Schemas['Part'];
+export type Verdict = Schemas['Verdict'];
 export type ImportRun = Schemas['LastImport'];
 export type Backups = Schemas['Backups'];
 export type Backup = Schemas['Backup'];

@@ -93,7 +93,7 @@ def create_app(
     """The gateway in front of the stock-service. target: what this process was started as. hub: of the live
     stream, None = there is none.
     """
-    operator = Operator(target, stock, health, backups_managed=backups.managed)
+    operator = Operator(target, stock, health, backups)
     sessions = Sessions(secret(settings, "session_key"))
     routers = (
         health_router(health, may_operate),

@@ -50,6 +50,24 @@ class LastImport(BaseModel):
     error: str | None
 
 
+class Finding(BaseModel):
+    """Something to act on, or to know; runbook is what an operator types to read what to do."""
+
+    severity: Literal["critical", "warning", "info"]
+    kind: str
+    why: str
+    todo: str
+    runbook: str
+
+
+class Verdict(BaseModel):
+    """Whether all is well: as bad as the worst finding; what is only good to know leaves all well."""
+
+    state: Literal["ok", "warning", "critical"]
+    headline: str
+    findings: list[Finding]
+
+
 class Operations(BaseModel):
     """State of the platform. What cannot be had now is null; the parts say why."""
 
@@ -61,6 +79,10 @@ class Operations(BaseModel):
     cache: CacheUse | None
     last_import: LastImport | None
     backups_managed: Annotated[bool, Field(description="Whether /api/v1/operations/backups has an answer.")]
+    verdict: Annotated[
+        Verdict,
+        Field(description="That of the operations, with the parts that are unhealthy here."),
+    ]
 
 
 class Storage(BaseModel):
@@ -143,6 +165,18 @@ class Drill(BaseModel):
     rto_s: float | None
 
 
+class Disk(BaseModel):
+    """A file system that the data lie on; total_inodes is 0 where it has no such limit."""
+
+    folder: str
+    free_bytes: int
+    total_bytes: int
+    free_inodes: int
+    total_inodes: int
+    full_in_s: Annotated[float | None, Field(description="If it fills as it did; null: it does not.")]
+    seen_s: Annotated[float, Field(description="How long it was watched for that.")]
+
+
 class BackupWarning(BaseModel):
     """Something to act on. kind names the runbook: docs/runbooks/<kind>.md."""
 
@@ -162,4 +196,6 @@ class Backups(BaseModel):
     retention: Retention
     schedule: Schedule
     drills: list[Drill]
+    verdict: Verdict
+    disks: list[Disk]
     warnings: list[BackupWarning]

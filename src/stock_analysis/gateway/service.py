@@ -12,9 +12,11 @@ import structlog
 from stock_analysis import __version__
 from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway import schemas
+from stock_analysis.gateway.backups import BackupPart
 from stock_analysis.gateway.pages import ReadyFile, ready_file
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import fetch
+from stock_analysis.gateway.verdict import verdict_of
 from stock_analysis.kit.health import Health, PartHealth
 from stock_analysis.kit.problems import problem_responses
 
@@ -27,29 +29,42 @@ _REFUSALS = problem_responses(401, 403, 413, 421, 429)
 class Operator:
     """Knows the state of the platform."""
 
-    def __init__(self, target: str, stock: Upstream, health: Health, *, backups_managed: bool) -> None:
+    def __init__(self, target: str, stock: Upstream, health: Health, backups: BackupPart) -> None:
         self._target = target
         self._stock = stock
         self._health = health
-        self._backups_managed = backups_managed
+        self._backups = backups
         self._started = time.monotonic()
 
     async def report(self) -> schemas.Operations:
         """The state now; a part that is down leaves its figures out."""
-        report = await self._health.report()
-        facts = await self._facts()
+        report, facts, (backups, silence) = await asyncio.gather(
+            self._health.report(), self._facts(), self._ask_backups()
+        )
+        parts = [_gateway(stopping=report.stopping), *(part.model_dump() for part in report.parts)]
+        known = [schemas.Part.model_validate(part) for part in parts]
         return schemas.Operations.model_validate(
             {
                 "version": __version__,
                 "uptime_s": round(time.monotonic() - self._started, 1),
                 "target": self._target,
-                "parts": [_gateway(stopping=report.stopping), *(part.model_dump() for part in report.parts)],
+                "parts": parts,
                 "database": facts.get("database"),
                 "cache": facts.get("cache"),
                 "last_import": facts.get("last_import"),
-                "backups_managed": self._backups_managed,
+                "backups_managed": self._backups.managed,
+                "verdict": verdict_of(known, backups, silence).model_dump(),
             }
         )
+
+    async def _ask_backups(self) -> tuple[schemas.Backups | None, str | None]:
+        """The answer of the part that makes the backups, or why there is none."""
+        if not self._backups.managed:
+            return None, None
+        try:
+            return await self._backups.report(), None
+        except UnavailableError as error:
+            return None, str(error)
 
     async def _facts(self) -> dict[str, Any]:
         answer = await fetch(self._stock, "/api/v1/data")

@@ -1,6 +1,5 @@
 """Commands that run to their end: as another user if need be, and never longer than we live."""
 
-import json
 import os
 import subprocess
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from stock_ops.kit.accounts import Account
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.leashing import Leash, leashed
+from stock_ops.kit.words import last_words
 
 _DROPPED = ("PYTHONDONTWRITEBYTECODE",)
 
@@ -50,27 +50,3 @@ def run_to_end(
     if done.returncode != 0:
         raise PartError(f"{what} failed: {last_words(done.stdout)}", "Run `stockops doctor`, then try again.")
     return done.stdout
-
-
-def last_words(output: str) -> str:
-    """The line of an output that most likely says why it failed."""
-    lines = [_plain(line) for line in output.translate(_FRAMES).splitlines()]
-    lines = [line for line in lines if line]
-    telling = [line for line in lines if any(word in line for word in _TELLING)]
-    return ((telling or lines)[-1] if lines else "it said nothing")[:400]
-
-
-_FRAMES = dict.fromkeys(map(ord, "│╭╮╰╯─┃━┏┓┗┛|"), " ")
-"""What a command may draw around its words."""
-_TELLING = ("FATAL", "PANIC", "ERROR", "rror:", "No space left", "cannot", "could not")
-
-
-def _plain(line: str) -> str:
-    """A line of a log without its JSON."""
-    try:
-        found = json.loads(line)
-        words = [found["message"], found.get("error.message")]
-    except (ValueError, KeyError, TypeError):
-        return " ".join(line.split())
-    prefix = "error: " if found.get("log.level") in {"error", "critical"} else ""
-    return prefix + ": ".join(str(word) for word in words if word)

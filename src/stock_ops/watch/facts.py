@@ -1,7 +1,7 @@
 """How the backups stand: everything that the overview, its warnings and its metrics are made from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from stock_ops.drill.facts.drills import Drill
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.typed import Named
+from stock_ops.local.facts.local_state import LocalState
 from stock_ops.local.facts.part import Break
 from stock_ops.storage.facts.contents import Contents
 
@@ -57,6 +59,12 @@ class Standing:
     """Why the private key does not open the backups."""
     shares_disk: bool
     """The storage lies on the file system of the data."""
+    local: LocalState = field(default_factory=LocalState)
+    """The servers beside the part, their disks, and the structure of the database."""
+    gone: str = ""
+    """The newest backup that was seen in the storage, where it is not there any more."""
+    named: Named = field(default_factory=Named)
+    """What commands need that are told to type."""
 
 
 def shares_disk(layout: Layout, settings: BackupSettings) -> bool:

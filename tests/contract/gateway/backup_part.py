@@ -72,6 +72,8 @@ def backup_report(now: datetime = NOW, **changes: Any) -> dict[str, Any]:
             "next_drill_at": now + timedelta(days=2),
         },
         "drills": [_drill(first + timedelta(days=day), day) for day in range(1, 6)],
+        "verdict": {"state": "ok", "headline": "everything works", "findings": []},
+        "disks": [],
         "warnings": [],
     } | changes
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from stock_ops.kit.verdict import KINDS
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview
-from stock_ops.watch.plans.warnings import KINDS
 from tests.integration.monitoring.prometheus import RULES, Prometheus
 from tests.unit.ops.standings import NEARLY, WRONG, all_wrong, calm, wrong
 

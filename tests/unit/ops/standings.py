@@ -11,10 +11,15 @@ from stock_ops.archive.plans.spool import SPOOL_BYTES
 from stock_ops.backup.plans.retention import CLOCK
 from stock_ops.drill.facts.drills import Drill, Outcome, drill_id
 from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.verdict import Kind
+from stock_ops.local.facts.disk import Disk
+from stock_ops.local.facts.local_state import PartTrouble
+from stock_ops.local.facts.structure import Structure
+from stock_ops.local.plans.findings import FULL_SHARE, WARN_SHARE
 from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.keys import LostKeyError
-from stock_ops.storage.manifest import Manifest, Mark, StoredPart
+from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.storage.objects import backup_id, base_of, segment_object
 from stock_ops.storage.storage import StorageError, StoredObject
 from stock_ops.storage.verification import Verification
@@ -28,7 +33,6 @@ from stock_ops.watch.plans.warnings import (
     LAG_S,
     RETAINED_SHARE,
     TRIES,
-    Kind,
 )
 
 GIB = 2**30
@@ -173,6 +177,28 @@ def last_backup(standing: Standing, at: datetime) -> Standing:
     return verified(with_holdings(standing, backups=(*kept, newest)), at)
 
 
+def with_local(standing: Standing, **changes: Any) -> Standing:
+    """The servers and disks beside the part in another state."""
+    return replace(standing, local=replace(standing.local, **changes))
+
+
+def with_rows(standing: Standing, *, before: int, after: int) -> Standing:
+    """The newest backup has other rows than the one before it."""
+    assert standing.contents is not None
+    *rest, last, newest = standing.contents.archive.backups
+    counts = ((last, before), (newest, after))
+    told = (replace(one, content=(TableContent("public.bar_1d", rows, "0"),)) for one, rows in counts)
+    return with_holdings(standing, backups=(*rest, *told))
+
+
+def disk(share: float) -> Disk:
+    """A disk of 10 GiB with such a share left."""
+    return Disk("/srv/data", int(share * 10 * GIB), 10 * GIB, 10**6, 10**6)
+
+
+STRUCTURE = Structure(8, frozenset({"table public.instrument", "column public.instrument.id integer"}))
+DESIGN = Structure(8, STRUCTURE.pieces | {"index CREATE INDEX instrument_name ON public.instrument (name)"})
+
 Change = Callable[[Standing, datetime], Standing]
 
 WRONG: Mapping[Kind, Change] = {
@@ -183,12 +209,19 @@ WRONG: Mapping[Kind, Change] = {
         s, damaged={backup_id(now - timedelta(days=11), "full"): "its checksum does not fit its text"}
     ),
     "backup-failing": lambda s, _: replace(s, failures={**s.failures, "backup": _failure(TRIES)}),
+    "backup-missing": lambda s, _: replace(s, gone="20261125T031500Z-full"),
     "backup-overdue": lambda s, now: last_backup(s, now - BACKUP_AGE - SECOND),
     "backup-unverified": lambda s, now: verified(s, now - RESTING - SECOND),
     "clock-jumped": lambda s, _: replace(s, clock_jump_s=-(CLOCK + SECOND).total_seconds()),
+    "disk-filling": lambda s, _: with_local(s, disks=(disk(WARN_SHARE - 0.001),)),
+    "disk-full": lambda s, _: with_local(s, disks=(disk(FULL_SHARE - 0.001),)),
     "drill-failed": lambda s, now: replace(s, drills=(*s.drills, drill(now - timedelta(hours=1), "failed"))),
+    "drill-not-run": lambda s, now: replace(
+        s, drills=(*s.drills, drill(now - timedelta(minutes=30), "not_run"))
+    ),
     "drill-overdue": lambda s, now: replace(s, drills=(drill(now - RESTING - SECOND),)),
     "key-missing": lambda s, _: replace(s, key_flaw=LostKeyError("The key is gone.", "Bring it back.")),
+    "part-down": lambda s, _: with_local(s, troubles=(PartTrouble("valkey", "unhealthy: no answer"),)),
     "prune-failing": lambda s, _: replace(s, failures={**s.failures, "prune": _failure(TRIES)}),
     "spool-full": lambda s, _: with_archive(s, spool_bytes=SPOOL_BYTES),
     "storage-nearly-full": lambda s, _: replace(s, free_bytes=FULLS_FREE * FULL_BYTES - 1),
@@ -196,6 +229,8 @@ WRONG: Mapping[Kind, Change] = {
     "storage-unreachable": lambda s, _: replace(
         s, unreachable=StorageError("The storage /srv/backups is not there.", "Mount the disk that holds it.")
     ),
+    "structure-changed": lambda s, _: with_local(s, live=STRUCTURE, expected=DESIGN),
+    "tables-shrunk": lambda s, _: with_rows(s, before=1000, after=499),
     "two-writers": lambda s, _: replace(
         s, two_writers=TwoWritersError("Two writers: /srv/backups is held by another.", "Decide which.")
     ),
@@ -211,14 +246,22 @@ NEARLY: Mapping[Kind, Change] = {
     "backup-overdue": lambda s, now: last_backup(s, now - BACKUP_AGE),
     "backup-unverified": lambda s, now: verified(s, now - RESTING),
     "clock-jumped": lambda s, _: replace(s, clock_jump_s=CLOCK.total_seconds()),
+    "disk-filling": lambda s, _: with_local(s, disks=(disk(WARN_SHARE),)),
     "drill-failed": lambda s, now: replace(s, drills=(drill(now - timedelta(days=3), "failed"), *s.drills)),
+    "drill-not-run": lambda s, now: replace(s, drills=(drill(now - timedelta(days=3), "not_run"), *s.drills)),
     "drill-overdue": lambda s, now: replace(s, drills=(drill(now - RESTING),)),
     "prune-failing": lambda s, _: replace(s, failures={"prune": _failure(TRIES - 1)}),
     "spool-full": lambda s, _: with_archive(s, spool_bytes=SPOOL_BYTES - 1),
     "storage-nearly-full": lambda s, _: replace(s, free_bytes=FULLS_FREE * FULL_BYTES),
+    "structure-changed": lambda s, _: with_local(s, live=DESIGN, expected=STRUCTURE),
+    "tables-shrunk": lambda s, _: with_rows(s, before=1000, after=500),
     "wal-kept-for-archive": lambda s, _: with_archive(s, slot_retained_bytes=int(RETAINED_SHARE * 4 * GIB)),
 }
 """What just does not make each warning that has a limit."""
+
+
+_LAST = ("tables-shrunk", "disk-full", "drill-failed", "drill-not-run")
+"""What another state would else take back."""
 
 
 def wrong(kind: Kind, now: datetime) -> Standing:
@@ -229,7 +272,7 @@ def wrong(kind: Kind, now: datetime) -> Standing:
 def all_wrong(now: datetime) -> Standing:
     """Everything at once."""
     standing = calm(now)
-    for kind in sorted(WRONG, key=lambda kind: kind == "drill-failed"):
+    for kind in sorted(WRONG, key=lambda kind: _LAST.index(kind) if kind in _LAST else -1):
         standing = WRONG[kind](standing, now)
     return standing
 

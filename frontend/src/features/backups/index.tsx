@@ -112,7 +112,7 @@ function WarningItem({ warning }: { warning: BackupWarning }) {
         <strong>{warning.why}</strong>
         <span>{warning.todo}</span>
         <span className="fine-print">
-          {m.backups.runbook} <code>docs/runbooks/{warning.kind}.md</code>
+          {m.backups.runbook} <code>{`stockops runbook ${warning.kind}`}</code>
         </span>
       </div>
     </li>

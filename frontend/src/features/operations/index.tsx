@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { ApiError, get } from '@/api/client';
-import type { ImportRun, Operations, PartHealth } from '@/api/types';
+import type { ImportRun, Operations, PartHealth, Verdict } from '@/api/types';
 import { term, useTranslation } from '@/i18n';
 import { formatBytes, formatDecimal, formatDuration, formatInstant, formatInteger, formatRatio, MISSING } from '@/lib/format';
 import { Card, Facts } from '@/ui/Card';
@@ -37,7 +37,7 @@ export function OperationsPanel() {
       )}
       {data !== undefined && (
         <>
-          {error === null ? <Verdict parts={data.parts} at={dataUpdatedAt} /> : <Outage error={error} at={dataUpdatedAt} />}
+          {error === null ? <Banner verdict={data.verdict} at={dataUpdatedAt} /> : <Outage error={error} at={dataUpdatedAt} />}
           <div className={error === null ? 'cards' : 'cards outdated'}>
             <Parts parts={data.parts} />
             <Platform data={data} />
@@ -51,14 +51,21 @@ export function OperationsPanel() {
   );
 }
 
-function Verdict({ parts, at }: { parts: PartHealth[]; at: number }) {
+const TONES = { ok: 'good', warning: 'warn', critical: 'bad' } as const;
+
+function Banner({ verdict, at }: { verdict: Verdict; at: number }) {
   const { lang, m } = useTranslation();
-  const unhealthy = parts.filter((part) => !part.healthy).length;
+  const count = (severity: string) => verdict.findings.filter((finding) => finding.severity === severity).length;
+  const [critical, warnings] = [count('critical'), count('warning')];
+  const counts = [
+    ...(critical > 0 ? [m.operations.critical(critical)] : []),
+    ...(warnings > 0 ? [m.operations.warnings(warnings)] : []),
+  ];
   return (
-    <div className={`verdict ${unhealthy === 0 ? 'good' : 'bad'}`}>
-      <Icon name={unhealthy === 0 ? 'check' : 'warning'} />
+    <div className={`verdict ${TONES[verdict.state]}`}>
+      <Icon name={verdict.state === 'ok' ? 'check' : 'warning'} />
       <div>
-        <strong role="status">{unhealthy === 0 ? m.operations.allHealthy : m.operations.someUnhealthy(unhealthy)}</strong>
+        <strong role="status">{verdict.state === 'ok' ? m.operations.allHealthy : counts.join(' · ')}</strong>
         <span className="fine-print">
           {m.operations.refreshed(formatInstant(lang, at))} · {m.operations.refreshing}
         </span>

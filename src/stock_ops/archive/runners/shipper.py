@@ -284,6 +284,12 @@ def _is_known(session: _Session, one: Spooled) -> bool:
 def _refuse_emptied(storage: Storage) -> None:
     """The log must not go into an empty folder where another disk should be mounted."""
     if storage.head(REPOSITORY) is None:
+        if next(iter(storage.list()), None):
+            raise StorageError(
+                f"{storage.where} holds objects, but {REPOSITORY}, the record of its owner, is missing: "
+                "somebody deleted it.",
+                "Put that file back from a copy of the storage; or name an empty storage in backup.toml.",
+            )
         raise StorageError(
             f"The storage {storage.where} is empty, and was not before.",
             "Mount the disk that holds it. If it is lost, begin anew there: stockops backup create --full",

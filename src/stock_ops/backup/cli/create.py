@@ -15,6 +15,7 @@ from stock_ops.kit.layout import Layout
 from stock_ops.kit.priority import lead_session
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, DryRun, Json, backups_locked, layout_of, listed, run_verb
+from stock_ops.kit.verdict import judge
 from stock_ops.storage.marks import LONGEST_NAME, is_mark_name
 from stock_ops.storage.owner import claim
 
@@ -98,6 +99,7 @@ def _lines(facts: CreationFacts, made: Made) -> list[tuple[str, str]]:
     ]
     if made.cache_flaw:
         lines.append(("Warning", f"nothing of Valkey is in it: {made.cache_flaw.why}"))
+    lines += judge(made.findings).lines()[1:]
     return [*lines, ("Check it", f"stockops backup verify {manifest.id}")]
 
 
@@ -115,5 +117,6 @@ def _data(plan: BackupPlan, made: Made) -> dict[str, Any]:
         "duration_s": manifest.duration_s,
         "held_off_s": round(made.held_off_s, 4),
         "valkey_keys": manifest.valkey_keys if manifest.part("valkey") else None,
+        "findings": judge(made.findings).body()["findings"],
         "valkey_flaw": made.cache_flaw.why if made.cache_flaw else None,
     }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stock_ops.kit.errors import NoBackupError, OutOfReachError, megabytes
-from stock_ops.local.plans.status import duration
+from stock_ops.kit.words import duration
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import moment_of

@@ -14,6 +14,7 @@ from stock_ops.archive.facts.state import wait_until_shipped
 from stock_ops.archive.runners.lease import refuse_unless_held
 from stock_ops.backup.facts.creation import CreationFacts
 from stock_ops.backup.plans.creation import BackupPlan, ClearLeftovers, Step
+from stock_ops.backup.plans.shrinkage import find_losses
 from stock_ops.backup.runners.base_backup import Base, take_base
 from stock_ops.backup.runners.beside import Beside, loop_beside
 from stock_ops.backup.runners.content import (
@@ -30,6 +31,8 @@ from stock_ops.kit.errors import OpsError, PartError, StoppedByUserError
 from stock_ops.kit.priority import first_again, give_way
 from stock_ops.kit.report import Report
 from stock_ops.kit.signals import signals_interrupt, signals_wait
+from stock_ops.kit.verdict import Finding
+from stock_ops.local.facts.structure import Structure, expected_structure, read_structure
 from stock_ops.storage.envelope import LEVEL, store
 from stock_ops.storage.manifest import Manifest, StoredPart, TableContent, dump_manifest, stored_part
 from stock_ops.storage.objects import manifest_of, valkey_of
@@ -51,6 +54,8 @@ class Made:
     """How long writers were held off for the mark."""
     cache_flaw: OpsError | None
     """Why nothing of Valkey is in it."""
+    findings: tuple[Finding, ...] = ()
+    """What the live database lacks: pieces of its structure, rows that the backups before had."""
 
 
 def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives_way: bool = False) -> Made:
@@ -124,6 +129,7 @@ class _AtMark:
     schema_version: int
     extensions: dict[str, str]
     dump: StoredPart | None
+    pieces: Structure
 
 
 def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, slow: _Slow) -> Made:
@@ -144,7 +150,8 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, s
         refuse_unless_held(facts.layout, facts.storage)
         write_once(facts.storage, manifest_of(plan.backup), dump_manifest(manifest))
         forget_manifests(facts.layout, {plan.backup, *(one.id for one in facts.contents.archive.backups)})
-    return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw)
+    findings = find_losses([*facts.contents.archive.backups, manifest], at_mark.pieces, expected_structure())
+    return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw, findings)
 
 
 class _Copying:
@@ -188,12 +195,13 @@ def _take_at_mark(
             structure = loop.run(measure_structure(held.holder))
             schema_version = loop.run(read_schema_version(held.holder))
             extensions = loop.run(read_extensions(held.holder))
+            pieces = loop.run(read_structure(held.holder))
         dump = None
         if plan.dump:
             with steps(plan.dump):
                 copying = _Copying(steps, None, partial(_slow_servants, facts, loop, slow))
                 dump = take_dump(facts, plan.backup, held.snapshot, copying)
-    return _AtMark(held, streams, content, structure, schema_version, extensions, dump)
+    return _AtMark(held, streams, content, structure, schema_version, extensions, dump, pieces)
 
 
 @contextlib.contextmanager

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, cast
 
 from stock_ops.backup.facts.creation import Tools
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.leashing import leashed
+from stock_ops.kit.words import last_words
 
 Advance = Callable[[int], object]
 """Told how many bytes have come so far."""

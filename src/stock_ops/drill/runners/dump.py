@@ -16,11 +16,12 @@ from stock_ops.backup.facts.creation import Tools
 from stock_ops.drill.plans.loading import after_load, before_load
 from stock_ops.drill.runners.ground import Ground
 from stock_ops.drill.runners.journal import Found
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import DamagedBackupError, DiskFullError, PartError
 from stock_ops.kit.layout import DATABASE
 from stock_ops.kit.leashing import leashed
 from stock_ops.kit.secret_names import SUPERUSER
+from stock_ops.kit.words import last_words
 from stock_ops.restore.plans.comparison import differences
 from stock_ops.restore.runners.rebuild import measure
 from stock_ops.restore.runners.scratch import PORT, ScratchServer

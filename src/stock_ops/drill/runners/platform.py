@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stock_ops.drill.facts.charts import Address
-from stock_ops.kit.commands import environment, last_words, run_to_end
+from stock_ops.kit.commands import environment, run_to_end
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import DATABASE, LOOPBACK
 from stock_ops.kit.leashing import leashed
+from stock_ops.kit.words import last_words
 from stock_ops.local.facts.health import Health, ask_platform
 from stock_ops.local.facts.programs import Programs
 from stock_ops.local.plans.settings import database_roles

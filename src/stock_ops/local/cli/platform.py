@@ -23,7 +23,7 @@ from stock_ops.local.facts.safety import Safety, observe_safety
 from stock_ops.local.plans.doctor import NEEDED, closing, examine
 from stock_ops.local.plans.down import archive_trouble, plan_down
 from stock_ops.local.plans.refusals import refuse_folder, refuse_objection
-from stock_ops.local.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent
+from stock_ops.local.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent, verdict_for
 from stock_ops.local.plans.up import UpPlan, plan_up
 from stock_ops.local.runners.follow import Follower, follow
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
@@ -170,6 +170,9 @@ def _logs(layout: Layout, parts: Sequence[str], count: int, report: Report, *, f
 
 def _doctor(layout: Layout, port: int | None, report: Report) -> int:
     facts = observe(layout, port=port)
+    condition = observe_condition(facts)
+    runs = any(part.usage for part in condition.parts)
+    verdict = verdict_for(facts, condition, stopped=not runs)
     findings = examine(
         facts,
         observe_host(),
@@ -178,13 +181,16 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         pages_built=pages_built(),
         safety=_safety(facts),
         objection=_objection(facts),
+        verdict=verdict,
+        structure=condition.live,
     )
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
     lines = [(one.check, one.todo) for one in findings if one.todo]
     data = {
         "findings": [
             {"check": f.check, "state": f.state, "detail": f.detail, "todo": f.todo} for f in findings
-        ]
+        ],
+        "verdict": verdict.body(),
     }
     failed = any(finding.state == "failed" for finding in findings)
     report.result("doctor", [*lines, ("Doctor", closing(findings))], {"ok": not failed, **data})

@@ -129,6 +129,16 @@ def observe(layout: Layout, *, port: int | None) -> Facts:
     return replace(facts, health={door.name: ask(door) for door in doors}, overview=overview)
 
 
+def door_of(layout: Layout, name: str, port: int) -> Door:
+    """How to ask a part whether it does its work, where nothing else of the instance is known."""
+    programs, secrets = observe_programs(), read_secrets(layout)
+    wheel, service = programs.postgresql, service_account(layout.postgresql)
+    package = place_of(wheel, layout.programs, service) if wheel else Path("/nonexistent")
+    host = public_host(read_overrides(layout)) if name == "platform" else LOOPBACK
+    password = secrets.valkey if isinstance(secrets, Secrets) else ""
+    return Door(name, host, port, postgresql_bin(package) / "pg_isready", password)
+
+
 def _read_all(layout: Layout, port: int | None) -> Facts:
     service = service_account(layout.postgresql)
     memory, overrides, backups = read_memory(layout), read_overrides(layout), _backups(layout)

@@ -38,6 +38,9 @@ class PartMemory:
     """A backup was made, and old ones were not deleted since."""
     written: tuple[tuple[str, str], ...] = ()
     """The objects that were written last, each with the SHA-256 of what it holds; noted before."""
+    newest: str = ""
+    """The newest backup that was ever seen whole, in the storage `newest_in`."""
+    newest_in: str = ""
     is_whole: bool = False
     """When it ended, the storage had all the log that the server had written."""
 
@@ -66,6 +69,8 @@ def _memory(body: dict[str, Any]) -> PartMemory:
         ),
         prune_wanted=bool(body["prune_wanted"]),
         written=tuple((str(name), str(digest)) for name, digest in body.get("written", ())),
+        newest=str(body.get("newest", "")),
+        newest_in=str(body.get("newest_in", "")),
         is_whole=bool(body.get("is_whole")),
     )
 

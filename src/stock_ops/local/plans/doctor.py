@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.kit.layout import POSTGRES_MAJOR
+from stock_ops.kit.verdict import Verdict
 from stock_ops.local.facts.host import Host
 from stock_ops.local.facts.instance import Cluster, Memory
 from stock_ops.local.facts.observe import Facts, public_host
 from stock_ops.local.facts.safety import Safety
+from stock_ops.local.facts.structure import Structure
 from stock_ops.local.plans.refusals import (
     refuse_address,
     refuse_data,
@@ -62,11 +64,15 @@ def examine(
     pages_built: bool,
     safety: Safety | None = None,
     objection: str | None = None,
+    verdict: Verdict | None = None,
+    structure: Structure | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, in the order in which one would mend them.
 
     safety: of the backups; None where none are made.
     objection: what the platform has against the operator's settings.
+    verdict: the one that `status` and the page show; each finding of it is a check that did not pass.
+    structure: of the live database, where it was compared with the migrations.
     """
     return (
         _python(host),
@@ -80,8 +86,21 @@ def examine(
         _limits(host),
         _memory(host),
         _clock(host),
-        *(_safety(facts, host, safety) if safety else ()),
+        *(_safety(facts, host, safety, verdict or Verdict()) if safety else ()),
+        *_verdict(verdict or Verdict(), structure),
     )
+
+
+def _verdict(verdict: Verdict, structure: Structure | None) -> Iterator[Finding]:
+    found = {one.kind for one in verdict.findings}
+    if structure and structure.number and "structure-changed" not in found:
+        tables = sum(piece.startswith("table ") for piece in structure.pieces)
+        yield Finding("Structure", "ok", f"{tables} tables, as migration {structure.number} made them")
+    for one in verdict.findings:
+        if one.severity != "info":
+            state = "failed" if one.severity == "critical" else "warning"
+            name = one.kind.replace("-", " ").capitalize()
+            yield Finding(name, state, one.why, f"{one.todo} Runbook: `{one.runbook}`")
 
 
 def _python(host: Host) -> Finding:
@@ -212,23 +231,22 @@ def _clock(host: Host) -> Finding:
     return Finding("Clock", "ok", f"{now:%Y-%m-%d %H:%M} UTC, time zones known")
 
 
-def _safety(facts: Facts, host: Host, safety: Safety) -> Iterator[Finding]:
-    """Warnings only: the platform runs without backups, too."""
+def _safety(facts: Facts, host: Host, safety: Safety, verdict: Verdict) -> Iterator[Finding]:
+    """Warnings only: the platform runs without backups, too. What the verdict says is not said twice."""
     error, flaw = safety.unreachable, safety.key_flaw
-    yield (
-        Finding("Backup storage", "warning", error.why, error.todo)
-        if error
-        else Finding("Backup storage", "ok", safety.where)
-    )
+    said = {one.kind for one in verdict.findings}
+    if error is None:
+        yield Finding("Backup storage", "ok", safety.where)
+    elif "storage-unreachable" not in said:
+        yield Finding("Backup storage", "warning", error.why, error.todo)
     if facts.keys.recipient is None:
         yield Finding("Backup key", "ok", "none yet; the first start draws one")
         return
-    yield (
-        Finding("Backup key", "warning", flaw.why, flaw.todo)
-        if flaw
-        else Finding("Backup key", "ok", "opens the backups; keep a copy of it elsewhere")
-    )
-    if error is None:
+    if flaw is None:
+        yield Finding("Backup key", "ok", "opens the backups; keep a copy of it elsewhere")
+    elif "key-missing" not in said:
+        yield Finding("Backup key", "warning", flaw.why, flaw.todo)
+    if error is None and "backup-overdue" not in said:
         yield _newest(safety.newest, datetime.fromtimestamp(host.clock, UTC))
 
 

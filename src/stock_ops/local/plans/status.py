@@ -7,8 +7,14 @@ from typing import Any
 
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.typed import Named
+from stock_ops.kit.verdict import Verdict, judge, read_findings
+from stock_ops.kit.words import duration
 from stock_ops.local.facts.condition import Condition, PartCondition
+from stock_ops.local.facts.disk import read_disks
+from stock_ops.local.facts.local_state import LocalState, PartTrouble
 from stock_ops.local.facts.observe import Facts
+from stock_ops.local.plans.findings import verdict_of, with_trend
 from stock_ops.local.plans.refusals import refuse_data
 from stock_ops.local.plans.steps import PART_TITLES, DrawKey, Step
 
@@ -38,13 +44,37 @@ def assess(facts: Facts, condition: Condition, now: float) -> Status:
         state = "stopped"
     else:
         state = "running" if len(well) == len(condition.parts) else "degraded"
+    verdict = verdict_for(facts, condition, stopped=state == "stopped")
+    well_enough = state == "running" and verdict.state != "critical"
     return Status(
         state=state,
-        exit_code=OK if state == "running" else NOT_RUNNING,
+        exit_code=OK if well_enough else NOT_RUNNING,
         rows=tuple(_row(part, now) for part in condition.parts) if state != "stopped" else (),
-        lines=tuple(_lines(facts, condition, state, now)),
-        data=_data(facts, condition, state, now),
+        lines=tuple(_lines(facts, condition, verdict, state, now)),
+        data={
+            **_data(facts, condition, state, now),
+            "verdict": verdict.body(Named({"--data": f"{facts.layout.root}"})),
+        },
     )
+
+
+def _named(facts: Facts) -> Named:
+    return Named({"--data": f"{facts.layout.root}"})
+
+
+def verdict_for(facts: Facts, condition: Condition, *, stopped: bool) -> Verdict:
+    """That of the part `backup`, with the parts, disks and structure as they are now.
+
+    stopped: nothing runs, so that no part is missing and nothing is known of the backups.
+    """
+    overview = facts.overview or {}
+    local = LocalState(
+        troubles=() if stopped else troubles_of(condition.parts, but="backup" if facts.overview else ""),
+        disks=with_trend(condition.disks, read_disks(facts.overview)),
+        live=condition.live,
+        expected=condition.expected,
+    )
+    return verdict_of(overview.get("verdict"), local, wants_part="backup" in facts.parts and not stopped)
 
 
 def address(host: str, port: int) -> str:
@@ -71,31 +101,33 @@ def keys_drawn(steps: Sequence[Step]) -> list[tuple[str, str]]:
 
 def urgent(overview: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Warnings that make backups useless from their beginning, as far as they are known after a start."""
-    found = overview["warnings"] if overview else ()
-    return [_warning(one) for one in found if one["kind"] in _URGENT]
-
-
-def duration(seconds: float) -> str:
-    """A time span for people: its two largest units."""
-    left = int(max(0.0, seconds))
-    words: list[str] = []
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        if count or (unit == "s" and not words):
-            words.append(f"{count} {unit}")
-    return " ".join(words[:2])
+    found = read_findings(overview.get("verdict")) if overview else ()
+    return judge(one for one in found if one.kind in _URGENT).lines()[1:]
 
 
 def part_state(part: PartCondition) -> tuple[str, str | None]:
     """One word for the part, and the reason when it is not healthy."""
-    process, reason = part.process, part.crashes.reason or "unknown"
+    process, reason = part.process, part.complaint or part.crashes.reason or "unknown"
     if process is None or process.state in {"STOPPED", "EXITED"}:
         return "stopped", None
     if process.state == "FATAL":
         return "failed", f"it ended too often ({reason}); `stockops up` tries again"
     if process.state == "BACKOFF":
         return "failed", f"it ended ({reason}) and is started again"
-    return ("healthy", None) if part.health.ok else ("unhealthy", part.health.reason)
+    if part.health.ok:
+        return "healthy", None
+    ended = f"; it ended before: {part.complaint}" if part.complaint else ""
+    return "unhealthy", f"{part.health.reason}{ended}"
+
+
+def troubles_of(parts: Sequence[PartCondition], but: str = "") -> tuple[PartTrouble, ...]:
+    """The parts that shall run and are not well. but: one that is judged elsewhere."""
+    states = ((part.name, *part_state(part)) for part in parts)
+    return tuple(
+        PartTrouble(name, f"{state}: {reason}" if reason else state)
+        for name, state, reason in states
+        if state != "healthy" and name != but
+    )
 
 
 def _row(part: PartCondition, now: float) -> tuple[str, ...]:
@@ -122,8 +154,12 @@ def _remarks(part: PartCondition, now: float) -> Iterator[tuple[str, str]]:
         yield PART_TITLES[part.name], f"restarted {times}, last {ago} ago: {crashes.reason}"
 
 
-def _lines(facts: Facts, condition: Condition, state: str, now: float) -> Sequence[tuple[str, str]]:
+def _lines(
+    facts: Facts, condition: Condition, verdict: Verdict, state: str, now: float
+) -> Sequence[tuple[str, str]]:
     lines = [("State", _headline(facts, state))]
+    if state != "stopped" or verdict.findings:
+        lines += verdict.lines()
     problem = _problem(facts)
     if problem:
         lines.append(("Problem", f"{problem.why} {problem.todo}"))
@@ -163,7 +199,7 @@ def _headline(facts: Facts, state: str) -> str:
 
 
 def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
-    """The state of the backups, and their warnings."""
+    """The state of the backups."""
     if overview is None:
         return
     backups, lag_s = overview["backups"], overview["archive"]["lag_s"]
@@ -171,7 +207,6 @@ def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tu
     told = f"{len(backups)}, the last {duration(now - newest)} ago" if backups else "none yet"
     behind = "unknown" if lag_s is None else duration(lag_s)
     yield "Backups", f"{told}; the log in {overview['storage']['where']} is {behind} behind"
-    yield from (_warning(one) for one in overview["warnings"])
 
 
 def _restore_lines(condition: Condition) -> Iterator[tuple[str, str]]:
@@ -181,11 +216,6 @@ def _restore_lines(condition: Condition) -> Iterator[tuple[str, str]]:
     if condition.kept:
         size = megabytes(sum(one.size_bytes for one in condition.kept))
         yield "Kept", f"{size} of data that were replaced; look at them: stockops kept list"
-
-
-def _warning(found: Mapping[str, Any]) -> tuple[str, str]:
-    name = "Note" if found["severity"] == "info" else "Warning"
-    return name, f"{found['why']} {found['todo']}"
 
 
 def _disk(facts: Facts) -> str:

@@ -4,10 +4,11 @@ import os
 import subprocess
 from pathlib import Path
 
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.leashing import leashed
+from stock_ops.kit.words import last_words
 from stock_ops.local.facts.programs import Programs
 
 _SETUP_LOG_BYTES = 2**20

@@ -9,9 +9,10 @@ import xmlrpc.client
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import FolderError, PartError
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.words import last_words
 from stock_ops.local.facts.health import Door, Health, ask
 from stock_ops.local.facts.journal import read_crashes
 from stock_ops.local.facts.processes import UNREACHABLE, alive, control, observe_supervisor

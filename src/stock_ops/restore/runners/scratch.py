@@ -15,13 +15,14 @@ from typing import Any
 import asyncpg
 
 from stock_ops.kit.accounts import Account
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import FolderError, PartError
 from stock_ops.kit.files import remove, write_whole
 from stock_ops.kit.layout import DATABASE, LONGEST_SOCKET_PATH
 from stock_ops.kit.leashing import leashed
 from stock_ops.kit.secret_names import SUPERUSER
 from stock_ops.kit.wanted import NewFile
+from stock_ops.kit.words import last_words
 from stock_ops.local.facts.programs import Programs
 from stock_ops.local.plans.settings import postgresql_settings
 from stock_ops.local.runners.postgres import end_writers

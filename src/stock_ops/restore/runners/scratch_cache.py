@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stock_ops.backup.runners.streams import put_back
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import DamagedBackupError, PartError
 from stock_ops.kit.files import make_folder, remove
 from stock_ops.kit.leashing import leashed
 from stock_ops.kit.wanted import NewFolder
+from stock_ops.kit.words import last_words
 from stock_ops.restore.facts.progress import cache_folder
 from stock_ops.restore.runners.fetch import OTHER, Workshop, fetch_part
 from stock_ops.restore.runners.places import flush_all, move

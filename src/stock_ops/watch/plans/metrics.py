@@ -12,8 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from stock_ops.archive.plans.spool import SPOOL_BYTES
-from stock_ops.watch.plans.warnings import KINDS
+from stock_ops.kit.verdict import KINDS
 
+_STATES = ("ok", "warning", "critical")
 _OUTCOMES = ("passed", "failed", "not_run")
 
 
@@ -29,12 +30,34 @@ class _Families(Collector):
         self._overview = overview
 
     def collect(self) -> Iterator[Metric]:
-        for look in (_self, _backups, _archive, _storage, _recoverable, _drills, _schedule, _warnings):
+        for look in _LOOKS:
             yield from look(self._overview)
 
 
 def _self(overview: dict[str, Any]) -> Iterator[Metric]:
     yield _gauge("observed_timestamp_seconds", "When all of this was looked at.", _epoch(overview["at"]))
+    state = overview["verdict"]["state"]
+    verdict = GaugeMetricFamily("stock_verdict", "The verdict: the label with the value 1.", labels=["state"])
+    for word in _STATES:
+        verdict.add_metric([word], int(state == word))
+    yield verdict
+
+
+def _disks(overview: dict[str, Any]) -> Iterator[Metric]:
+    for what, told in (("bytes", "Bytes"), ("inodes", "Inodes")):
+        free = GaugeMetricFamily(f"stock_disk_free_{what}", f"{told} that are left.", labels=["folder"])
+        total = GaugeMetricFamily(f"stock_disk_size_{what}", f"{told} in all.", labels=["folder"])
+        for disk in overview["disks"]:
+            free.add_metric([disk["folder"]], disk[f"free_{what}"])
+            total.add_metric([disk["folder"]], disk[f"total_{what}"])
+        yield from (free, total)
+    left = GaugeMetricFamily(
+        "stock_disk_full_in_seconds", "Until it is full, as it fills.", labels=["folder"]
+    )
+    for disk in overview["disks"]:
+        if disk["full_in_s"] is not None:
+            left.add_metric([disk["folder"]], disk["full_in_s"])
+    yield left
 
 
 def _backups(overview: dict[str, Any]) -> Iterator[Metric]:
@@ -112,7 +135,7 @@ def _schedule(overview: dict[str, Any]) -> Iterator[Metric]:
 
 def _warnings(overview: dict[str, Any]) -> Iterator[Metric]:
     present = {warning["kind"] for warning in overview["warnings"]}
-    told = "1 while the warning is active; its runbook is docs/runbooks/KIND.md."
+    told = "1 while the warning is active; its runbook: stockops runbook KIND."
     yield _by("kind", "warning", told, ((kind, int(kind in present)) for kind in KINDS))
 
 
@@ -141,3 +164,6 @@ def _epoch(at: str | None) -> float | None:
 
 def _moment(at: str) -> float:
     return datetime.fromisoformat(at).timestamp()
+
+
+_LOOKS = (_self, _disks, _backups, _archive, _storage, _recoverable, _drills, _schedule, _warnings)

@@ -6,10 +6,11 @@ from typing import Any
 
 from stock_ops.drill.facts.drills import Drill
 from stock_ops.kit.errors import DamagedBackupError
+from stock_ops.kit.verdict import Finding, judge
 from stock_ops.storage.manifest import Manifest
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.reach import Reach, reach
-from stock_ops.watch.plans.warnings import BackupWarning, find_warnings
+from stock_ops.watch.plans.warnings import find_warnings
 
 
 def overview(standing: Standing, now: datetime) -> dict[str, Any]:
@@ -20,8 +21,11 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
     """
     standing = _trusted(standing)
     found, settings = _reach(standing), standing.settings
+    verdict = judge(find_warnings(standing, found, now))
     return {
         "at": now.isoformat(),
+        "verdict": verdict.body(standing.named),
+        "disks": [dataclasses.asdict(one) for one in standing.local.disks],
         "storage": {
             "where": standing.where,
             "used_bytes": standing.contents.used_bytes if standing.contents else None,
@@ -41,7 +45,7 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
             "next_drill_at": _text(standing.next_drill_at),
         },
         "drills": [_drill(one) for one in standing.drills if not one.sabotage],
-        "warnings": [_warning(one) for one in find_warnings(standing, found, now)],
+        "warnings": [_warning(one, standing) for one in find_warnings(standing, found, now)],
     }
 
 
@@ -99,8 +103,8 @@ def _drill(drill: Drill) -> dict[str, Any]:
     }
 
 
-def _warning(found: BackupWarning) -> dict[str, Any]:
-    return {"severity": found.severity, **dataclasses.asdict(found)}
+def _warning(found: Finding, standing: Standing) -> dict[str, Any]:
+    return {**dataclasses.asdict(found), "todo": standing.named.complete(found.todo)}
 
 
 def _text(at: datetime | None) -> str | None:

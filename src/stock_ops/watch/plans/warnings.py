@@ -1,63 +1,19 @@
 """Warnings about the backups: each says why and what to do, and has a runbook. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, get_args
 
 from stock_ops.archive.plans.spool import SPOOL_BYTES
 from stock_ops.backup.plans.retention import CLOCK
+from stock_ops.backup.plans.shrinkage import tables_shrunk
 from stock_ops.drill.facts.drills import Drill
 from stock_ops.kit.errors import megabytes
-from stock_ops.local.plans.status import duration
+from stock_ops.kit.verdict import Finding, Kind, finding
+from stock_ops.kit.words import duration
+from stock_ops.local.plans.findings import disk_filling, disk_full, part_down, structure_changed
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.reach import Reach
-
-Kind = Literal[
-    "archive-broken",
-    "archive-lagging",
-    "archive-stopped",
-    "backup-damaged",
-    "backup-failing",
-    "backup-overdue",
-    "backup-unverified",
-    "clock-jumped",
-    "drill-failed",
-    "drill-overdue",
-    "key-missing",
-    "prune-failing",
-    "spool-full",
-    "storage-nearly-full",
-    "storage-same-disk",
-    "storage-unreachable",
-    "two-writers",
-    "wal-kept-for-archive",
-]
-"""Each names its runbook, docs/runbooks/KIND.md, and an alert in deploy/monitoring/rules/backups.yml."""
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-Severity = Literal["critical", "warning", "info"]
-"""As the alert's: act now, look within days, good to know."""
-SEVERITIES: dict[Kind, Severity] = {
-    "archive-broken": "critical",
-    "archive-lagging": "warning",
-    "archive-stopped": "warning",
-    "backup-damaged": "critical",
-    "backup-failing": "warning",
-    "backup-overdue": "critical",
-    "backup-unverified": "warning",
-    "clock-jumped": "warning",
-    "drill-failed": "critical",
-    "drill-overdue": "warning",
-    "key-missing": "critical",
-    "prune-failing": "warning",
-    "spool-full": "warning",
-    "storage-nearly-full": "warning",
-    "storage-same-disk": "info",
-    "storage-unreachable": "critical",
-    "two-writers": "critical",
-    "wal-kept-for-archive": "critical",
-}
 
 LAG_S = 60.0
 """Twelve times the 5 s that are promised; a restart of a part is over sooner."""
@@ -81,25 +37,11 @@ _NAMED = 3
 """So many backups are named in a warning; `stockops backup list` names all."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackupWarning:
-    """Something to act on."""
-
-    kind: Kind
-    why: str
-    todo: str
-
-    @property
-    def severity(self) -> Severity:
-        """How much it hurries."""
-        return SEVERITIES[self.kind]
-
-
-def find_warnings(standing: Standing, reach: Reach, now: datetime) -> tuple[BackupWarning, ...]:
+def find_warnings(standing: Standing, reach: Reach, now: datetime) -> tuple[Finding, ...]:
     """All warnings, those that endanger the data first."""
     seen = _Seen(standing, reach, now)
     found = ((kind, look(seen)) for kind, look in _LOOKS.items())
-    return tuple(BackupWarning(kind, *told) for kind, told in found if told)
+    return tuple(finding(kind, *told) for kind, told in found if told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +93,48 @@ def _key_missing(seen: _Seen) -> _Found:
 
 
 def _drill_failed(seen: _Seen) -> _Found:
-    ended = [drill for drill in seen.standing.drills if not _runs(drill, seen.now)]
-    for command, sabotage in (("stockops drill", False), ("stockops drill --sabotage", True)):
-        last = next((drill for drill in reversed(ended) if drill.sabotage == sabotage), None)
-        if last and last.outcome != "passed":
-            word = "failed" if last.outcome == "failed" else "did not run to its end"
-            todo = f"Read its report in backup/drills/{last.id} in the data folder; then repeat it: {command}"
-            return f"The last `{command}` ({last.id}) {word}.", todo
+    """The last one that ran to a result; a later one that could not begin takes nothing of that back."""
+    for command, drills in _last_drills(seen):
+        last = next((drill for drill in drills if drill.outcome != "not_run"), None)
+        if last and last.outcome == "failed":
+            return f"The last `{command}` ({last.id}) failed.", _read_report(last, command)
+    return None
+
+
+def _drill_not_run(seen: _Seen) -> _Found:
+    for command, drills in _last_drills(seen):
+        last = next(iter(drills), None)
+        if last and last.outcome == "not_run":
+            why = f"The last `{command}` ({last.id}) was not run to its end: it neither passed nor failed."
+            return why, _read_report(last, command)
     failure = seen.standing.failures.get("drill")
-    return (failure.why, failure.todo) if failure and failure.count >= TRIES else None
+    return (
+        (failure.why, failure.todo)
+        if failure and failure.count >= TRIES and not _drill_failed(seen)
+        else None
+    )
+
+
+def _last_drills(seen: _Seen) -> Iterator[tuple[str, list[Drill]]]:
+    """Those of each kind that do not run now, the last one first, with what repeats it."""
+    ended = [drill for drill in reversed(seen.standing.drills) if not _runs(drill, seen.now)]
+    yield "stockops drill", [drill for drill in ended if not drill.sabotage]
+    yield "stockops drill --sabotage", [drill for drill in ended if drill.sabotage]
+
+
+def _read_report(drill: Drill, command: str) -> str:
+    return f"Read its report in backup/drills/{drill.id} in the data folder; then repeat it: {command}"
+
+
+def _backup_missing(seen: _Seen) -> _Found:
+    gone = seen.standing.gone
+    if not gone:
+        return None
+    return (
+        f"{gone} was in {seen.standing.where} and is gone; no prune of this instance deletes the newest.",
+        "Find out who deleted it, and put it back if there is a copy; else make a full backup: "
+        "stockops backup create --full",
+    )
 
 
 def _backup_failing(seen: _Seen) -> _Found:
@@ -290,9 +265,15 @@ def _storage_same_disk(seen: _Seen) -> _Found:
 
 _LOOKS: dict[Kind, Callable[[_Seen], _Found]] = {
     "two-writers": _two_writers,
+    "part-down": lambda seen: part_down(seen.standing.local.troubles),
+    "disk-full": lambda seen: disk_full(seen.standing.local.disks, seen.standing.local.troubles),
+    "structure-changed": lambda seen: structure_changed(
+        seen.standing.local.live, seen.standing.local.expected
+    ),
     "archive-broken": _archive_broken,
     "storage-unreachable": _storage_unreachable,
     "backup-damaged": _backup_damaged,
+    "backup-missing": _backup_missing,
     "key-missing": _key_missing,
     "wal-kept-for-archive": _wal_kept,
     "backup-failing": _backup_failing,
@@ -301,8 +282,11 @@ _LOOKS: dict[Kind, Callable[[_Seen], _Found]] = {
     "archive-stopped": _archive_stopped,
     "spool-full": _spool_full,
     "archive-lagging": _archive_lagging,
+    "disk-filling": lambda seen: disk_filling(seen.standing.local.disks, seen.standing.local.troubles),
+    "tables-shrunk": lambda seen: tables_shrunk(seen.reach.backups, seen.now),
     "storage-nearly-full": _storage_nearly_full,
     "prune-failing": _prune_failing,
+    "drill-not-run": _drill_not_run,
     "drill-overdue": _drill_overdue,
     "backup-unverified": _backup_unverified,
     "clock-jumped": _clock_jumped,

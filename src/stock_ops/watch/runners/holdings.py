@@ -19,6 +19,7 @@ from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.facts.keys import find_key_flaw
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.objects import moment_of
 from stock_ops.storage.plans import judge, way_of
 from stock_ops.watch.facts import shares_disk
 
@@ -39,6 +40,8 @@ class View:
     histories: dict[int, str] = field(default_factory=dict)
     drills: tuple[Drill, ...] = ()
     key_flaw: OpsError | None = None
+    gone: str = ""
+    """The newest backup that was ever seen there, and is not there any more."""
     shares_disk: bool = False
     ended_s: dict[str, float] = field(default_factory=dict)
     """When the backups and drills ended that this process saw come, by the steady clock."""
@@ -105,7 +108,13 @@ class Holdings:
             free_bytes=storage.free_bytes(),
             unreachable=None,
             histories=histories,
+            gone=self._gone(contents.archive),
         )
+
+    def _gone(self, archive: Archive) -> str:
+        memory, there = self._memory.value, {one.id for one in archive.backups} | archive.damaged.keys()
+        is_gone = memory.newest_in == self._settings.storage and memory.newest not in there
+        return memory.newest if is_gone else ""
 
     def _remember(self, before: View, view: View) -> None:
         """A new backup is a reason to prune, and may be the one that was wanted."""
@@ -113,6 +122,9 @@ class Holdings:
         broken_at = self._memory.value.broken_at
         if broken_at and is_mended(broken_at, view.usable):
             self._memory.change(broken_at=None)
+        newest = view.usable[-1].id if view.usable else ""
+        if newest and (not view.gone or moment_of(newest) > moment_of(view.gone)):
+            self._memory.change(newest=newest, newest_in=self._settings.storage)
         if come:
             self._memory.change(prune_wanted=True)
 

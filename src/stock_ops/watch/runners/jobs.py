@@ -8,10 +8,11 @@ import os
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 
-from stock_ops.kit.commands import environment, last_words
+from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import OpsError, PartError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.leashing import leashed
+from stock_ops.kit.words import last_words
 from stock_ops.local.facts.programs import Programs
 from stock_ops.watch.plans.schedule import Job
 

@@ -21,8 +21,9 @@ from stock_ops.archive.runners.wal_source import WalSource
 from stock_ops.kit.accounts import service_account
 from stock_ops.kit.backup_settings import read_backup_settings, read_recipient
 from stock_ops.kit.errors import MissingProgramError, PartError
-from stock_ops.kit.layout import LOOPBACK, Layout
+from stock_ops.kit.layout import LOOPBACK, Layout, data_folder
 from stock_ops.kit.leashing import leashed
+from stock_ops.kit.typed import Named
 from stock_ops.local.facts.instance import Memory, read_memory
 from stock_ops.local.facts.programs import Programs, observe_programs, place_of, postgresql_bin
 from stock_ops.local.plans.settings import wal_keep_mebibytes
@@ -32,6 +33,7 @@ from stock_ops.watch.plans.overview import overview
 from stock_ops.watch.runners.holdings import Holdings
 from stock_ops.watch.runners.schedule import Schedule
 from stock_ops.watch.runners.status_page import Page, serve
+from stock_ops.watch.runners.surroundings import Surroundings
 
 log = logging.getLogger("stockops.backup")
 
@@ -68,6 +70,9 @@ class _Part:
             limit_bytes=wal_keep_mebibytes(self._settings.wal_keep_gib) * 2**20,
         )
         self._holdings = Holdings(layout, self._settings, recipient, self._memory)
+        self._surroundings = Surroundings(layout)
+        default = data_folder(None, {}, os.geteuid())
+        self._named = Named({} if layout.root == default else {"--data": f"{layout.root}"})
         self._schedule = Schedule(
             layout, self._settings, programs, self._holdings, self._memory, self._troubles
         )
@@ -84,6 +89,7 @@ class _Part:
             for work in (
                 beat(self._source, self._troubles, self._settings.heartbeat_s),
                 self._holdings.watch(),
+                self._surroundings.watch(),
                 self._schedule.run(),
                 self._remember(),
             )
@@ -125,6 +131,9 @@ class _Part:
             clock_jump_s=self._schedule.clock_jump_s,
             key_flaw=view.key_flaw,
             shares_disk=view.shares_disk,
+            local=self._surroundings.state,
+            gone=view.gone,
+            named=self._named,
         )
         return overview(standing, datetime.now(UTC))
 

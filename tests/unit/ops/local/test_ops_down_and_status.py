@@ -7,6 +7,7 @@ import pytest
 
 from stock_ops.archive.facts.state import ArchiveState
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.words import duration
 from stock_ops.local.facts.condition import Condition, PartCondition
 from stock_ops.local.facts.health import Health
 from stock_ops.local.facts.host import Host
@@ -21,7 +22,7 @@ from stock_ops.local.facts.safety import Safety
 from stock_ops.local.plans.doctor import NEEDED, Finding, closing, examine
 from stock_ops.local.plans.down import archive_trouble, plan_down
 from stock_ops.local.plans.settings import valkey_settings
-from stock_ops.local.plans.status import Status, address, assess, duration, keys_drawn, urgent
+from stock_ops.local.plans.status import Status, address, assess, keys_drawn, urgent
 from stock_ops.local.plans.steps import EndProcess, Step, StopPart, StopSupervisor, WriteFiles
 from stock_ops.local.plans.up import plan_up
 from stock_ops.storage.keys import LostKeyError
@@ -100,8 +101,9 @@ def test_down_says_what_the_archive_does_not_hold_yet(
 
 
 def test_all_well_is_running_and_exit_code_0() -> None:
-    status = judged(running())
+    status = judged(with_overview(calm(AT)))
     assert (status.state, status.exit_code) == ("running", 0)
+    assert ("Verdict", "everything works") in status.lines
     assert [row[1] for row in status.rows] == ["healthy"] * 4
     assert status.data["address"] == "http://127.0.0.1:8080"
 
@@ -193,8 +195,10 @@ def test_status_tells_how_the_backups_stand_and_what_needs_somebody() -> None:
     status = judged(with_overview(wrong("storage-unreachable", AT)))
     error = wrong("storage-unreachable", AT).unreachable
     assert error is not None
-    assert ("Warning", f"{error.why} {error.todo}") in status.lines
-    assert (status.state, status.exit_code) == ("running", 0)
+    told = f"{error.why} {error.todo} Runbook: `stockops runbook storage-unreachable`"
+    assert ("Critical", told) in status.lines
+    assert (status.state, status.exit_code) == ("running", 3)
+    assert status.data["verdict"]["state"] == "critical"
     assert status.data["backups"]["warnings"][0]["kind"] == "storage-unreachable"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.kit.commands import last_words
 from stock_ops.kit.errors import BusyError
 from stock_ops.kit.files import exclusive
 from stock_ops.kit.layout import LONGEST_SOCKET_PATH, Layout, data_folder
+from stock_ops.kit.words import last_words
 from stock_ops.local.facts.folder import observe_folder
 from stock_ops.local.facts.health import explain
 from stock_ops.local.facts.instance import (

@@ -8,10 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stock_ops.archive.facts.state import ArchiveState
 from stock_ops.archive.plans.spool import SPOOL_BYTES
+from stock_ops.kit.verdict import KINDS
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview
-from stock_ops.watch.plans.warnings import KINDS
 from tests.unit.ops.standings import calm, drill, week, wrong
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

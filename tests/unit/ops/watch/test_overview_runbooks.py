@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 
 from stock_ops.backup.plans.retention import Hindrance
 from stock_ops.cli import app
+from stock_ops.kit.verdict import KINDS, SEVERITIES
 from stock_ops.watch.plans.overview import overview
-from stock_ops.watch.plans.warnings import KINDS, SEVERITIES
 from tests.unit.ops.standings import all_wrong
 
 ROOT = Path(__file__).resolve().parents[4]
