@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -22,10 +23,10 @@ class Beside:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of the coroutine; an interrupted caller cancels it and lets it tidy up first."""
+    def run(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """The result of a coroutine function; an interrupted caller cancels it and lets it tidy up first."""
         try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            return self._begin(work, *arguments).result()
         except BaseException:
             self._end_all()
             raise
@@ -38,7 +39,17 @@ class Beside:
         self._loop.close()
 
     def _end_all(self) -> None:
-        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result()
+        self._begin(_end_others).result()
+
+    def _begin(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> Future[T]:
+        """Its coroutine is made where it runs: a signal to the caller can leave none that nobody awaits."""
+        begun: Future[Future[T]] = Future()
+
+        def begin() -> None:
+            begun.set_result(asyncio.run_coroutine_threadsafe(work(*arguments), self._loop))
+
+        self._loop.call_soon_threadsafe(begin)
+        return begun.result()
 
 
 async def _end_others() -> None:

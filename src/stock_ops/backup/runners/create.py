@@ -170,7 +170,7 @@ class _Copying:
 def _slow_servants(facts: CreationFacts, loop: Beside, slow: _Slow) -> None:
     """A server that has no room for one more question is asked for nothing; the copy goes on."""
     with contextlib.suppress(PartError), database_words("The backup"):
-        for pid in loop.run(read_servants(facts.address)):
+        for pid in loop.run(read_servants, facts.address):
             slow(pid)
 
 
@@ -187,15 +187,15 @@ def _take_at_mark(
     with _held(loop) as stack:
         with steps(plan.mark), database_words("The mark"), first_again():
             positions = _positions(facts)
-            held = loop.run(stack.enter_async_context(hold_mark(facts.address, plan.mark.name)))
+            held = loop.run(stack.enter_async_context, hold_mark(facts.address, plan.mark.name))
         with steps(plan.streams):
             streams = _keep_streams(plan, facts, positions)
         with steps(plan.measure), database_words("The measure of the content"):
-            content = loop.run(measure_content(partial(_connect, facts.address, slow), held.snapshot))
-            structure = loop.run(measure_structure(held.holder))
-            schema_version = loop.run(read_schema_version(held.holder))
-            extensions = loop.run(read_extensions(held.holder))
-            pieces = loop.run(read_structure(held.holder))
+            content = loop.run(measure_content, partial(_connect, facts.address, slow), held.snapshot)
+            structure = loop.run(measure_structure, held.holder)
+            schema_version = loop.run(read_schema_version, held.holder)
+            extensions = loop.run(read_extensions, held.holder)
+            pieces = loop.run(read_structure, held.holder)
         dump = None
         if plan.dump:
             with steps(plan.dump):
@@ -211,7 +211,7 @@ def _held(loop: Beside) -> Iterator[contextlib.AsyncExitStack]:
     try:
         yield stack
     finally:
-        loop.run(stack.aclose())
+        loop.run(stack.aclose)
 
 
 def _positions(facts: CreationFacts) -> Positions | OpsError:
