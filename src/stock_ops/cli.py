@@ -6,7 +6,8 @@ from stock_ops.kit.late import late_group
 
 _HELP = (
     "Start, stop and look after the stock analysis platform on this machine.\n\n"
-    "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running or degraded, 130 interrupted."
+    "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running, degraded or "
+    "critical, 4 a drill that could not begin, 130 interrupted."
 )
 _BACKUP_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
 _WRITER_HELP = "Who writes to the storage of the backups: one instance; look, and decide where there are two."

@@ -28,6 +28,9 @@ from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, DryRun, Json, backups_locked, layout_of, run_verb
 from stock_ops.storage.facts.place import absolute
 
+NOT_RUN = 4
+"""Exit code of a drill that could not begin: it has neither passed nor failed."""
+
 
 def drill(
     data: Data = None,
@@ -92,7 +95,9 @@ def _drill(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> int
 def _exit_code(result: Result) -> int:
     if result.journal.outcome == "passed":
         return 0
-    return StoppedByUserError.exit_code if result.interrupted else OpsError.exit_code
+    if result.interrupted:
+        return StoppedByUserError.exit_code
+    return OpsError.exit_code if result.journal.outcome == "failed" else NOT_RUN
 
 
 def _lines(result: Result) -> Iterator[tuple[str, str]]:
@@ -128,5 +133,5 @@ def _data(result: Result) -> dict[str, Any]:
 def _error(result: Result) -> dict[str, Any]:
     journal, failed = result.journal, _failed(result.journal)
     why, todo = (failed[0].found, failed[0].todo) if failed else (journal.obstacle, journal.todo)
-    kind = "DrillFailed" if failed else "DrillNotRun"
+    kind = "DrillFailed" if journal.outcome == "failed" else "DrillNotRun"
     return {"kind": kind, "why": why or summary(journal), "todo": todo, "exit_code": _exit_code(result)}

@@ -32,6 +32,17 @@ class BusyError(OpsError):
         )
 
 
+class RestoreRunsError(OpsError):
+    """A restore works on the data folder, and is nothing that `down` stops."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(
+            f"A restore runs on this data folder: {holder}. Nothing else runs, and nothing was stopped.",
+            "Wait until it ends; or end it (Ctrl-C where it runs, or SIGTERM to its pid): no data are lost, "
+            "and the same command goes on later.",
+        )
+
+
 class PortTakenError(OpsError):
     """Another program listens on the port."""
 

@@ -86,12 +86,27 @@ def is_held(lock: Path) -> bool:
         os.close(handle)
 
 
+def holder_of(lock: Path) -> str | None:
+    """Who holds the lock, in the words that the holder wrote; None when it is free, or may not be opened."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return None if _is_taken(handle) else _words_of(handle)
+    finally:
+        os.close(handle)
+
+
+def _words_of(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "it has just begun"
+
+
 def _take(handle: int, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while not _is_taken(handle):
         if time.monotonic() >= deadline:
-            holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
-            raise BusyError(holder or "it has just begun")
+            raise BusyError(_words_of(handle))
         time.sleep(_LOOK_AGAIN_S)
 
 

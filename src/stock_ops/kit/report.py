@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stock_ops.kit.errors import OpsError, megabytes
+from stock_ops.kit.outlook import Outlook
 from stock_ops.kit.typed import PROGRAM, Named
 from stock_ops.kit.wrapping import wrapped
 
@@ -28,8 +29,8 @@ class Report(Protocol):
     def advance(self, done_bytes: int, total_bytes: int | None) -> None:
         """Progress of the running step; None: its total is unknown."""
 
-    def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
-        """The steps of a dry run."""
+    def plan(self, verb: str, steps: Sequence[tuple[str, str]], outlook: Outlook | None = None) -> None:
+        """The steps of a dry run, and what they would lead to."""
 
     def result(self, verb: str, lines: Sequence[tuple[str, str]], data: Mapping[str, Any]) -> None:
         """The end of a verb: lines for people, data for programs."""
@@ -106,8 +107,8 @@ class ConsoleReport:
         else:
             self._step_line("...", self._title, text, now - self._started)
 
-    def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
-        """The steps of a dry run."""
+    def plan(self, verb: str, steps: Sequence[tuple[str, str]], outlook: Outlook | None = None) -> None:
+        """The steps of a dry run, and what they would lead to."""
         if not steps:
             self._out.print(f"{verb}: no changes")
             return
@@ -116,6 +117,7 @@ class ConsoleReport:
         )
         for number, (title, detail) in enumerate(steps, 1):
             self._print_named(self._out, f"{number:>3}    {title:<18} ", "", detail)
+        self.result(verb, outlook.lines if outlook else (), {})
 
     def result(
         self,
@@ -216,10 +218,11 @@ class JsonReport:
     def advance(self, done_bytes: int, total_bytes: int | None) -> None:
         """Nothing: programs read the end."""
 
-    def plan(self, verb: str, steps: Sequence[tuple[str, str]]) -> None:
-        """The steps of a dry run."""
+    def plan(self, verb: str, steps: Sequence[tuple[str, str]], outlook: Outlook | None = None) -> None:
+        """The steps of a dry run, and what they would lead to."""
         listed = [{"title": title, "detail": detail} for title, detail in steps]
-        self._print({"verb": verb, "ok": True, "dry_run": True, "changed": False, "steps": listed})
+        data = outlook.data if outlook else {}
+        self._print({"verb": verb, "ok": True, "dry_run": True, "changed": False, "steps": listed, **data})
 
     def result(
         self,

@@ -27,7 +27,7 @@ OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Those of them that each verb takes; a test holds it true."""
 _VERB = re.compile(
-    rf"(?<![\w./-]){PROGRAM} ({'|'.join(sorted(OPTIONS, key=len, reverse=True))})(?![\w-])([^`\n]*)"
+    rf"(?<![\w./-]){PROGRAM} ({'|'.join(sorted(OPTIONS, key=len, reverse=True))})(?![\w-])(?!, pid)([^`\n]*)"
 )
 
 

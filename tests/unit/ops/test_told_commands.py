@@ -85,3 +85,8 @@ def test_what_a_command_has_is_not_given_twice() -> None:
 
 def test_prose_about_the_program_is_no_command() -> None:
     assert NAMED.complete("stockops keeps to folders of its own") == "stockops keeps to folders of its own"
+
+
+def test_who_holds_a_lock_is_no_command() -> None:
+    told = "Another stockops is at work: stockops restore, pid 7, since 10:00:00."
+    assert NAMED.complete(told) == told

@@ -156,6 +156,12 @@ def failed(journal: Journal, name: str, at: datetime, error: OpsError) -> Journa
     return _with(journal, replace(check, seconds=_between(check.started_at, at)))
 
 
+def unsteady(journal: Journal, name: str, error: OpsError) -> Journal:
+    """What a drill needs to begin is not there: neither check nor drill has failed, they did not run."""
+    check = replace(journal.check(name), outcome="not_run", found=error.why, todo=error.todo)
+    return hindered(_with(journal, check), error)
+
+
 def without(journal: Journal, names: Iterable[str]) -> Journal:
     """The drill has nothing to check there."""
     return replace(journal, checks=tuple(check for check in journal.checks if check.name not in names))

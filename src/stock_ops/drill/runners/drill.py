@@ -164,9 +164,12 @@ def _run(layout: Layout, wish: Wish, method: Method, recorder: Recorder, report:
     except OpsError as error:
         recorder.change(hindered(recorder.journal, error))
         return
-    if not recorder.check("platform", lambda: check_platform(ground.facts, ground.port)):
+    steady = {
+        "platform": lambda: check_platform(ground.facts, ground.port),
+        "heartbeat": lambda: check_heartbeat(layout, ground.settings),
+    }
+    if not all(recorder.steady(name, look) for name, look in steady.items()):
         return
-    recorder.check("heartbeat", lambda: check_heartbeat(layout, ground.settings))
     method(recorder, ground, report)
     recorder.check(
         "platform_after", lambda: check_unaffected(ground.facts, ground.port, ground.facts.supervisor)

@@ -10,7 +10,17 @@ from pathlib import Path
 import asyncpg
 
 from stock_ops.drill.facts.drills import is_drill_id, report_file
-from stock_ops.drill.plans.journal import KEPT, Figure, Journal, begun, dump_journal, failed, finished, passed
+from stock_ops.drill.plans.journal import (
+    KEPT,
+    Figure,
+    Journal,
+    begun,
+    dump_journal,
+    failed,
+    finished,
+    passed,
+    unsteady,
+)
 from stock_ops.drill.plans.report import drill_report
 from stock_ops.kit.errors import OpsError, PartError
 from stock_ops.kit.files import write_whole
@@ -43,13 +53,20 @@ class Recorder:
 
     def check(self, name: str, work: Callable[[], Found]) -> bool:
         """Make a check. Whether it passed; why it did not stands in the journal."""
+        return self._make(name, work, lambda error: failed(self.journal, name, now(), error))
+
+    def steady(self, name: str, work: Callable[[], Found]) -> bool:
+        """Make a check without which a drill cannot begin. Whether it passed; else the drill has not run."""
+        return self._make(name, work, lambda error: unsteady(self.journal, name, error))
+
+    def _make(self, name: str, work: Callable[[], Found], ended: Callable[[OpsError], Journal]) -> bool:
         check = self.journal.check(name)
         self.change(begun(self.journal, name, now()))
         try:
             with self._report.step(check.label, check.title, quiet=False), _in_words():
                 found = work()
         except OpsError as error:
-            self.change(failed(self.journal, name, now(), error))
+            self.change(ended(error))
             return False
         self.change(passed(self.journal, name, now(), found.words, found.figures))
         return True

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from stock_ops.kit.backup_settings import BackupSettings
-from stock_ops.kit.errors import FolderError
+from stock_ops.kit.errors import FolderError, RestoreRunsError
+from stock_ops.kit.files import holder_of
 from stock_ops.kit.layout import PARTS, Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.rotating import change
@@ -122,6 +123,9 @@ def _plan_up(layout: Layout, port: int | None) -> tuple[UpPlan, Facts]:
 def _down(layout: Layout, report: Report, *, dry_run: bool) -> int:
     facts = observe(layout, port=None)
     steps = plan_down(facts.supervisor, facts.leftovers)
+    at_work = holder_of(layout.lock)
+    if at_work and "stockops restore" in at_work:
+        raise RestoreRunsError(at_work)
     if dry_run:
         report.plan("down", listed(steps))
         return 0

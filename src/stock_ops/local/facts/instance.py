@@ -12,6 +12,7 @@ import psutil
 
 from stock_ops.kit.layout import (
     BACKUP_ROLE,
+    FORMAT,
     GATEWAY_ROLE,
     OWNER_ROLE,
     READER_ROLE,
@@ -153,6 +154,8 @@ def _read(path: Path, parse: Callable[[str], T]) -> T | Unreadable | None:
 
 def _parse_memory(text: str) -> Memory:
     found = _table(json.loads(text))
+    if int(found.get("format", 0)) > FORMAT:
+        return Memory(int(found["format"]), {}, None, None)  # what else it holds, a later release knows
     ports = {str(name): _port(value) for name, value in _table(found["ports"]).items()}
     return Memory(int(found["format"]), ports, found.get("sample"), found.get("code"), found.get("backup"))
 

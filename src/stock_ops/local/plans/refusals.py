@@ -86,6 +86,7 @@ def refuse_data(facts: Facts) -> None:
     """
     if facts.putting_in_place:
         raise UnfinishedRestoreError
+    refuse_newer(facts)
     advice = {
         facts.layout.memory: "Delete it: the next `up` writes a new one (and chooses ports anew).",
         facts.layout.secrets: "Delete it: the next `up` sets new passwords. No data are lost.",
@@ -97,13 +98,17 @@ def refuse_data(facts: Facts) -> None:
             raise CorruptFileError(found.path, found.reason, todo)
     if isinstance(facts.backups, OpsError):
         raise facts.backups
+    if isinstance(facts.cluster, Cluster):
+        _refuse_cluster(facts, facts.cluster)
+
+
+def refuse_newer(facts: Facts) -> None:
+    """Raise ForeignDataError when a later release has arranged the folder: this one would read it wrongly."""
     if isinstance(facts.memory, Memory) and facts.memory.format > FORMAT:
         raise ForeignDataError(
             f"{facts.layout.root} is of a later release (format {facts.memory.format}, not {FORMAT}).",
-            "Start it with that release, or choose another folder with --data.",
+            "Use that release with it, or choose another folder with --data.",
         )
-    if isinstance(facts.cluster, Cluster):
-        _refuse_cluster(facts, facts.cluster)
 
 
 @dataclass(frozen=True, slots=True)

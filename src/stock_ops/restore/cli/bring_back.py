@@ -13,6 +13,7 @@ from stock_ops.local.facts.observe import Facts, observe
 from stock_ops.local.facts.programs import postgresql_bin, valkey_server
 from stock_ops.local.plans.refusals import installed, refuse_folder
 from stock_ops.local.runners.run import run_steps
+from stock_ops.restore.cli.outlook import outlook_of
 from stock_ops.restore.cli.source import Source, Wish, look
 from stock_ops.restore.cli.telling import hint, question, tell, way_back
 from stock_ops.restore.facts.progress import Progress, boot_of_machine, cluster_folder, observe_works
@@ -37,7 +38,8 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
     wanted = _progress(layout, source, wish)
     steps = plan_restore(wanted, works)
     if dry_run:
-        report.plan("restore", [*_first(facts), *listed([*plan_preparations(facts), *steps])])
+        planned = [*_first(facts), *listed([*plan_preparations(facts), *steps])]
+        report.plan("restore", planned, outlook_of(layout, facts, source, wish))
         return 0
     going_on = resumable(wanted, works) is not None
     if not confirmed(question(layout, source.choice, going_on=going_on), yes=yes):

@@ -40,7 +40,7 @@ def restore(
     if sum((time is not None, mark is not None, latest)) > 1:
         raise typer.BadParameter("name one of them only", param_hint="--time, --mark, --latest")
     request = Request(_moment(time), mark, backup, latest, timeline)
-    wish = Wish(request, storage, key_file)
+    wish = Wish(request, storage, key_file, time)
     run_verb(
         "restore", as_json, lambda report: bring_back(layout_of(data), wish, report, dry_run=dry_run, yes=yes)
     )

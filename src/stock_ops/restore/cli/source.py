@@ -32,6 +32,8 @@ class Wish:
     request: Request
     storage: str | None
     key_file: Path | None
+    typed_time: str | None = None
+    """The time as it was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,12 @@ def _with_commits(
     """Which times are possible is told by the log itself."""
     if request.time is None or not archive.backups:
         return archive
+    with reader(reading_shop(facts, storage, identity, archive)) as read:
+        return find_passage(archive, request, request.time, now, read)
+
+
+def reading_shop(facts: Facts, storage: Storage, identity: str, archive: Archive) -> Workshop:
+    """What reads segments of the log, and makes nothing."""
     binaries = postgresql_bin(installed(facts.programs).postgresql.package)
     place = Place(facts.layout.postgresql, facts.layout.root, facts.programs, binaries, None)
-    shop = Workshop(storage, identity, archive.backups[-1:], archive.histories, place)
-    with reader(shop) as read:
-        return find_passage(archive, request, request.time, now, read)
+    return Workshop(storage, identity, archive.backups[-1:], archive.histories, place)

@@ -13,7 +13,7 @@ from stock_ops.kit.typed import command
 from stock_ops.kit.wanted import NewFolder
 from stock_ops.local.facts.instance import Cluster, Unreadable
 from stock_ops.local.facts.observe import Facts
-from stock_ops.local.plans.refusals import installed, refuse_folder, refuse_service
+from stock_ops.local.plans.refusals import installed, refuse_folder, refuse_newer, refuse_service
 from stock_ops.local.plans.steps import CopyProgram, MakeFolders
 from stock_ops.restore.facts.fitness import Here
 from stock_ops.restore.plans.recovery import Choice
@@ -23,6 +23,7 @@ from stock_ops.storage.facts.archive import Archive
 def refuse_target(facts: Facts) -> None:
     """Raise OpsError when nothing can be restored into the data folder; `refuse_live`: while it is in use."""
     refuse_folder(facts)
+    refuse_newer(facts)
     refuse_service(facts)
     installed(facts.programs)
     if isinstance(facts.secrets, Unreadable):

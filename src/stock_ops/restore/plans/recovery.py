@@ -129,6 +129,12 @@ def _target(
     return Target("latest"), None
 
 
+def position_of(archive: Archive, mark: str) -> int | None:
+    """Where a mark lies in the log, one of a backup too; None where it is unknown."""
+    own = [NamedMark(one.mark.name, one.mark.lsn, one.timeline, one.mark.at) for one in archive.backups]
+    return next((parse_lsn(one.lsn) for one in (*archive.marks, *own) if one.name == mark), None)
+
+
 def _mark(archive: Archive, name: str, way: Way) -> tuple[Target, int]:
     own = [NamedMark(one.mark.name, one.mark.lsn, one.timeline, one.mark.at) for one in archive.backups]
     ids = {one.id: one.mark.name for one in archive.backups}

@@ -13,7 +13,7 @@ from pathlib import Path
 from stock_ops.kit.commands import run_to_end
 from stock_ops.kit.errors import OpsError
 from stock_ops.restore.plans.moments import find_branch, first_mark_after
-from stock_ops.restore.plans.recovery import Request, choose
+from stock_ops.restore.plans.recovery import Choice, Request, choose, position_of
 from stock_ops.restore.runners.fetch import Workshop, fetch_segment
 from stock_ops.restore.runners.scratch import Place
 from stock_ops.storage.facts.archive import Archive, Passage
@@ -58,6 +58,24 @@ def find_passage(archive: Archive, request: Request, time: datetime, now: dateti
     by_number = {number_of(held.name): held for held in wal}
     passes = (number for number in near if any(at > time for _, at in read(by_number[number]).commits))
     return replace(archive, passage=Passage(last, next(passes, end)))
+
+
+def last_commit(choice: Choice, archive: Archive, read: Reader) -> datetime | None:
+    """Time of the last commit that a restore would bring back; None where its log has none before the target.
+
+    The log is read from its end, segment by segment, until there is one.
+    """
+    until = datetime.fromisoformat(choice.target.value) if choice.target.kind == "time" else None
+    lsn = position_of(archive, choice.target.value) if choice.target.kind == "mark" else None
+    for held in reversed(choice.wal):
+        reached = [
+            at
+            for place, at in read(held).commits
+            if (until is None or at <= until) and (lsn is None or place < lsn)
+        ]
+        if reached:
+            return max(reached)
+    return None
 
 
 def _first_commit(leg: Leg, archive: Archive, read: Reader) -> datetime | None:

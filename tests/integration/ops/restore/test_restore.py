@@ -1,9 +1,11 @@
 """A restore brings back every row of the point that was asked for, or says why not and changes nothing."""
 
+import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from stock_ops.kit.errors import (
     DamagedBackupError,
     DiskFullError,
+    ForeignDataError,
     ForeignStorageError,
     LiveDataError,
     NoBackupError,
@@ -20,7 +23,7 @@ from stock_ops.kit.errors import (
 )
 from stock_ops.kit.files import remove
 from stock_ops.kit.layout import Layout
-from stock_ops.kit.report import ConsoleReport
+from stock_ops.kit.report import ConsoleReport, JsonReport
 from stock_ops.local.facts.kept import read_kept
 from stock_ops.restore.cli import source as restore_source
 from stock_ops.restore.cli.bring_back import bring_back
@@ -119,7 +122,50 @@ def test_a_dry_run_tells_the_steps_and_does_none(
     told = capsys.readouterr().out
     assert origin.chain[-1] in told
     assert "Swap" in told
+    assert re.search(r"Size +\d+ MiB to fetch, \d+ MiB unpacked; and \d+ MiB of log", told)
+    assert re.search(r"Room +\d+ MiB needed, [\d,]+ MiB free", told)
+    assert "a guess from how long the backups took: no drill has shown it here yet" in told
     assert sorted(path.name for path in target.root.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["full", "time", "mark", "increment", "latest"])
+def test_a_dry_run_names_the_last_commit_that_comes_back(
+    name: str, target: Layout, origin: BackedUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wish = Wish(origin.points[name].request, str(origin.storage), origin.key)
+    assert bring_back(target, wish, JsonReport(), dry_run=True, yes=False) == 0
+    told = json.loads(capsys.readouterr().out)
+    last = datetime.fromisoformat(told["last_commit"])
+    assert last >= max(row[1] for row in origin.points[name].rows) - timedelta(seconds=0.1)
+    assert told["free_bytes"] > told["need_bytes"] > told["size_bytes"] > told["fetch_bytes"] > 0
+    assert told["expected_s"] > 0
+    points = list(origin.points)
+    later = [origin.points[one].rows for one in points[points.index(name) + 1 :]]
+    if later:
+        assert last <= max(row[1] for row in later[-1])
+
+
+def test_a_dry_run_converts_the_time_that_it_was_given(
+    target: Layout, origin: BackedUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = origin.points["time"].request.time
+    assert at is not None
+    there = at.astimezone(timezone(timedelta(hours=9)))
+    wish = Wish(Request(time=there), str(origin.storage), origin.key, f"{there:%Y-%m-%d %H:%M:%S%z}")
+    assert bring_back(target, wish, ConsoleReport(), dry_run=True, yes=False) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{there:%Y-%m-%d %H:%M:%S%z} is {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" in told
+    assert "was assumed" not in told
+    naive = Wish(Request(time=at), str(origin.storage), origin.key, f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
+    assert bring_back(target, naive, ConsoleReport(), dry_run=True, yes=False) == 0
+    assert "no zone was named, so UTC was assumed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_folder_of_a_later_release_is_not_restored_into(target: Layout, origin: BackedUp) -> None:
+    target.memory.write_text('{"format": 2, "places": {"everything": "elsewhere"}}')
+    with pytest.raises(ForeignDataError, match="of a later release"):
+        origin.restore(target)
+    assert "everything" in target.memory.read_text()
 
 
 # --- what is refused, with nothing changed ----------------------------------------------------------

@@ -272,3 +272,11 @@ def test_a_postmaster_that_was_killed_and_not_yet_buried_is_nobody(tmp_path: Pat
         found = read_cluster(layout)
     assert not isinstance(found, Unreadable)
     assert found.postmaster_pid is None
+
+
+def test_a_folder_of_a_later_release_is_known_as_such_whatever_else_its_file_holds(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.memory.write_text('{"format": 2, "places": ["no ports any more"]}')
+    memory = read_memory(layout)
+    assert isinstance(memory, Memory)
+    assert (memory.format, memory.ports) == (2, {})
