@@ -130,6 +130,10 @@ class UnknownSecretError(OpsError):
         super().__init__(f"There is no secret {name!r}.", "Their names: stockops secrets show-names")
 
 
+class SlowPartError(PartError):
+    """Something is late, and has not failed: it goes on, and so does all that runs."""
+
+
 class NoBackupError(OpsError):
     """There is nothing to restore."""
 

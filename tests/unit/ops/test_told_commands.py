@@ -39,7 +39,8 @@ def parse(line: str) -> None:
 def test_the_options_of_each_verb_are_known() -> None:
     root = typer.main.get_command(app)
     assert isinstance(root, TyperGroup)
-    assert dict(verbs(root)) == dict(OPTIONS)
+    taken = {verb: options for verb, options in verbs(root) if options}
+    assert taken == dict(OPTIONS), "name the verb in stock_ops/kit/typed.py"
 
 
 def test_commands_are_found_in_words() -> None:

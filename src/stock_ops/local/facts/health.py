@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stock_ops.kit.patience import patient
+
 _TIMEOUT_S = 5.0
 
 
@@ -51,7 +53,7 @@ def ask_postgresql(isready: Path, host: str, port: int) -> Health:
             [isready, "-q", "-h", host, "-p", str(port), "-t", "3"],
             capture_output=True,
             check=False,
-            timeout=_TIMEOUT_S,
+            timeout=patient(_TIMEOUT_S),
         )
     except (OSError, subprocess.SubprocessError) as error:
         return Health(False, f"cannot be asked: {error}", answers=False)
@@ -64,7 +66,7 @@ def ask_postgresql(isready: Path, host: str, port: int) -> Health:
 def ask_valkey(host: str, port: int, password: str) -> Health:
     """Authenticate and ping."""
     try:
-        with socket.create_connection((host, port), _TIMEOUT_S) as connection:
+        with socket.create_connection((host, port), patient(_TIMEOUT_S)) as connection:
             connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
             answer = connection.makefile("rb").read(4096).decode("utf-8", "replace").splitlines()
     except OSError as error:
@@ -82,7 +84,9 @@ def ask_platform(host: str, port: int) -> Health:
 def ask_http(host: str, port: int, path: str) -> Health:
     """Ask over HTTP; 200 is healthy."""
     try:
-        with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)) as connection:
+        with contextlib.closing(
+            http.client.HTTPConnection(host, port, timeout=patient(_TIMEOUT_S))
+        ) as connection:
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read()
@@ -106,5 +110,5 @@ def explain(status: int, body: bytes, path: str = "/readyz") -> str:
 
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {_TIMEOUT_S:g} s"
+        return f"no answer within {patient(_TIMEOUT_S):.0f} s"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from stock_ops.kit.accounts import Account, current_account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import LOOPBACK, PARTS, PLATFORM_ROLES, Layout
+from stock_ops.kit.patience import operators_factor, patient
 from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, VALKEY
 from stock_ops.kit.wanted import UNFINISHED
 from stock_ops.local.facts.folder import Folder, observe_folder
@@ -33,7 +34,13 @@ from stock_ops.local.facts.instance import (
 )
 from stock_ops.local.facts.part import ask_part
 from stock_ops.local.facts.ports import Holder, free_ports, holders_of, is_taken, obstacle
-from stock_ops.local.facts.processes import Leftover, Supervisor, observe_leftovers, observe_supervisor
+from stock_ops.local.facts.processes import (
+    Leftover,
+    Supervisor,
+    observe_leftovers,
+    observe_supervisor,
+    work_done,
+)
 from stock_ops.local.facts.programs import (
     Fingerprints,
     Programs,
@@ -45,6 +52,8 @@ from stock_ops.local.facts.programs import (
 )
 from stock_ops.local.facts.unfinished import is_putting_in_place, read_abandoned
 from stock_ops.storage.facts.keys import Keys, observe_keys
+
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,10 @@ class Facts:
     putting_in_place: bool = False
     """A restore was cut off while it put its data in place."""
     keys: Keys = field(default_factory=Keys)
+    getting_on: frozenset[str] = frozenset()
+    """Parts that do not answer, but work."""
+    patience: float = 1.0
+    """How many times as long as usual the operator wants to wait."""
     overview: Mapping[str, Any] | None = None
     """The account of the part `backup`; None when it does not run."""
 
@@ -126,7 +139,18 @@ def observe(layout: Layout, *, port: int | None) -> Facts:
     ports = facts.memory.ports if isinstance(facts.memory, Memory) else {}
     doors = [facts.door(name, number) for name, number in ports.items() if facts.supervisor.runs(name)]
     overview = ask_part(layout) if facts.supervisor.runs("backup") else None
-    return replace(facts, health={door.name: ask(door) for door in doors}, overview=overview)
+    health = {door.name: ask(door) for door in doors}
+    silent = [name for name, one in health.items() if not one.answers]
+    return replace(facts, health=health, overview=overview, getting_on=_getting_on(facts, silent))
+
+
+def _getting_on(facts: Facts, names: Sequence[str]) -> frozenset[str]:
+    """Those parts that work although they do not answer: what is slow is not stuck."""
+    pids = {name: part.pid for name in names if (part := facts.supervisor.part(name))}
+    before = {name: work_done(pid) for name, pid in pids.items()}
+    if pids:
+        time.sleep(patient(_LOOK_S))
+    return frozenset(name for name, pid in pids.items() if work_done(pid) > before[name])
 
 
 def door_of(layout: Layout, name: str, port: int) -> Door:
@@ -166,6 +190,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         texts={path: read_text(path) for path in generated_files(layout)},
         health={},
         now=time.time(),
+        patience=operators_factor(),
         environment=_environment(layout),
         spare=Spare(draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
         abandoned=read_abandoned(layout),

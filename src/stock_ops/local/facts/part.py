@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from stock_ops.kit.layout import LOOPBACK, Layout
+from stock_ops.kit.patience import patient
 from stock_ops.local.facts.instance import Memory, read_memory
 
 _TIMEOUT_S = 5.0
@@ -82,7 +83,7 @@ def ask_part(layout: Layout) -> dict[str, Any] | None:
     if port is None:
         return None
     try:
-        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_S)) as connection:
+        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=patient(_TIMEOUT_S))) as connection:
             connection.request("GET", "/status")
             found: dict[str, Any] = json.loads(connection.getresponse().read())
             return found

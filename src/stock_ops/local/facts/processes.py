@@ -14,8 +14,10 @@ from typing import Any, cast
 import psutil
 
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.patience import patient
 
-_ANSWER_S = 3.0
+_ANSWER_S = 6.0
+"""A supervisor that is busy starting and logging answers late; one that is taken for dead is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class _UnixConnection(http.client.HTTPConnection):
     """HTTP over the control socket; never waits longer than its timeout."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_ANSWER_S)
+        super().__init__("localhost", timeout=patient(_ANSWER_S))
         self._path = path
 
     def connect(self) -> None:
@@ -118,6 +120,21 @@ def observe_leftovers(layout: Layout, supervisor: Supervisor) -> tuple[Leftover,
     """Processes of this folder beside the supervisor and its children."""
     known = {supervisor.pid, *(part.pid for part in supervisor.parts)}
     return tuple(left for left in _processes_of(layout) if left.pid not in known)
+
+
+def work_done(pid: int | None) -> float:
+    """Seconds of the processor that a process and its children have used: they grow while it gets on."""
+    try:
+        process = psutil.Process(pid or -1)
+        members = [process, *process.children(recursive=True)]
+    except (psutil.Error, ValueError):
+        return 0.0
+    total = 0.0
+    for member in members:
+        with contextlib.suppress(psutil.Error):
+            times = member.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def alive(pid: int) -> bool:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stock_ops.kit.accounts import Account
+from stock_ops.kit.patience import patient
 
 _ANSWER_S = 30.0
+_SAYS = "stock-analysis: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,10 @@ def fingerprints() -> Fingerprints:
 
 
 def read_objection(programs: Programs, overrides: Path) -> str | None:
-    """The platform's objection to the operator's settings; None where it takes them, or is itself missing.
+    """The platform's objection to the operator's settings; None where it takes them, or does not say.
 
     It is asked, because only the platform knows its settings. Takes as long as it takes to load, about 0.6 s.
+    A platform that is slow, cannot be started or crashes has refused nothing; the next step tells more.
     """
     if programs.platform is None:
         return None
@@ -114,17 +117,13 @@ def read_objection(programs: Programs, overrides: Path) -> str | None:
             env=os.environ | {"STOCK_CONFIG_FILE": f"{overrides}"},
             capture_output=True,
             text=True,
-            timeout=_ANSWER_S,
+            timeout=patient(_ANSWER_S),
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"it did not say within {_ANSWER_S:g} s whether it takes them"
-    except OSError as error:
-        return f"it cannot be asked: {error.strerror}"
-    if done.returncode == 0:
+    except (subprocess.TimeoutExpired, OSError):
         return None
-    said = [line.removeprefix("stock-analysis: ") for line in done.stderr.splitlines()]
-    return "; ".join(said) or f"it ended with {done.returncode} and said nothing"
+    said = [line.removeprefix(_SAYS) for line in done.stderr.splitlines() if line.startswith(_SAYS)]
+    return "; ".join(said) or None if done.returncode else None
 
 
 def pages_built() -> bool:

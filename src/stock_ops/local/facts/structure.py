@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
+from stock_ops.kit.patience import patient
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
 
 FILE = "structure.txt"
@@ -100,7 +101,7 @@ def observe_structure(layout: Layout) -> Structure | None:
     if port is None or not isinstance(secrets, Secrets) or not secrets.backup:
         return None
     try:
-        return asyncio.run(asyncio.wait_for(_read(port, secrets.backup), _TIMEOUT_S))
+        return asyncio.run(asyncio.wait_for(_read(port, secrets.backup), patient(_TIMEOUT_S)))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         return None
 

@@ -43,7 +43,8 @@ from stock_ops.local.plans.target import Target, changed_files, is_lost, settle,
 FIRST_START_BYTES = 768 * 2**20
 NEXT_START_BYTES = 96 * 2**20
 PATIENCE_S = 30.0
-"""A part that runs longer than this and does not answer is started again."""
+"""A part that runs longer than this, does not answer and does not work either is started again."""
+_GETS_ON = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +235,15 @@ def _is_well(facts: Facts, name: str) -> bool:
 
 
 def _hangs(facts: Facts, name: str) -> bool:
-    """Whether the part runs for long enough to answer, and does not."""
+    """Whether the part runs for long enough to answer, and neither does so nor gets on.
+
+    What works is given ten times as long: a slow machine is no mistake, and a stop would begin it all anew.
+    """
     health, part = facts.health.get(name), facts.supervisor.part(name)
     if health is None or health.answers or part is None:
         return False
-    return part.state == "RUNNING" and facts.now - part.since > PATIENCE_S
+    patience_s = PATIENCE_S * facts.patience * (_GETS_ON if name in facts.getting_on else 1)
+    return part.state == "RUNNING" and facts.now - part.since > patience_s
 
 
 def _remembers_other_ports(facts: Facts, target: Target) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from stock_ops.kit.errors import PartError
+from stock_ops.kit.errors import PartError, SlowPartError
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK
+from stock_ops.kit.patience import PATIENCE_VARIABLE, patient
 from stock_ops.kit.secret_names import SUPERUSER
 from stock_ops.local.plans.roles import GIVE_RIGHTS, MAKE_ROLES
 from stock_ops.local.plans.settings import SLOT, platform_passwords
@@ -35,10 +36,15 @@ SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_
 def set_up_roles(step: SetUpRoles) -> None:
     """Make the roles that are missing, then set passwords and rights as they shall be."""
     try:
-        asyncio.run(asyncio.wait_for(_set_up(step), _TIMEOUT_S))
-    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        asyncio.run(asyncio.wait_for(_set_up(step), patient(_TIMEOUT_S)))
+    except TimeoutError as error:
+        raise SlowPartError(
+            "PostgreSQL has not set up the database roles in time. It goes on, and so does all that runs.",
+            f"Run this again; with {PATIENCE_VARIABLE}=3 in the environment it waits three times as long.",
+        ) from error
+    except (asyncpg.PostgresError, OSError) as error:
         raise PartError(
-            f"The database roles cannot be set up: {error or 'no answer in time'}.",
+            f"The database roles cannot be set up: {error}.",
             "See `stockops logs postgresql`, then run this again.",
         ) from error
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stock_ops.kit.errors import OpsError, StoppedByUserError
+from stock_ops.kit.errors import OpsError, SlowPartError, StoppedByUserError
 from stock_ops.kit.files import explain, make_folder, write_whole
 from stock_ops.kit.layout import PARTS, Layout
 from stock_ops.kit.report import Report
@@ -78,6 +78,8 @@ def run_steps(steps: tuple[Step, ...], facts: Facts, report: Report, *, undo: bo
                     do(step, work)
         except KeyboardInterrupt as interrupt:
             raise StoppedByUserError(during, _undo(facts, undo)) from interrupt
+        except SlowPartError:
+            raise  # nothing healthy is stopped because something else is slow
         except (OpsError, OSError) as error:
             explained = explain(error, facts.layout)
             _undo(facts, undo)

@@ -4,18 +4,18 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stock_ops.kit.commands import environment
-from stock_ops.kit.errors import FolderError, PartError
+from stock_ops.kit.errors import FolderError, PartError, SlowPartError
 from stock_ops.kit.layout import Layout
+from stock_ops.kit.patience import PATIENCE_VARIABLE, wait_for
 from stock_ops.kit.words import last_words
 from stock_ops.local.facts.health import Door, Health, ask
 from stock_ops.local.facts.journal import read_crashes
-from stock_ops.local.facts.processes import UNREACHABLE, alive, control, observe_supervisor
+from stock_ops.local.facts.processes import UNREACHABLE, alive, control, observe_supervisor, work_done
 from stock_ops.local.facts.programs import Programs
 from stock_ops.local.plans.steps import PART_TITLES, AwaitPart, EndProcess
 
@@ -42,7 +42,9 @@ def start_supervisor(layout: Layout, programs: Programs) -> None:
     if done.returncode != 0:
         raise PartError(f"The supervisor did not start: {last_words(done.stdout + done.stderr)}", _DOCTOR)
     if not _wait(lambda: observe_supervisor(layout).answers, 15.0):
-        raise PartError("The supervisor started but does not answer within 15 s.", _see(layout, "supervisor"))
+        raise SlowPartError(
+            "The supervisor has started, and does not answer yet.", _see(layout, "supervisor")
+        )
 
 
 def stop_supervisor(layout: Layout) -> None:
@@ -87,31 +89,42 @@ def await_part(step: AwaitPart, layout: Layout, door: Door, marks: Mapping[str, 
 
     marks: where each log ended before this run, so that an old complaint is not taken for a new one.
     """
-    before = _crashes(layout, step.name)
-    deadline = time.monotonic() + _WAIT_S[step.name]
-    health = Health(False, "not asked yet")
-    while time.monotonic() < deadline:
+    before, health = _crashes(layout, step.name), Health(False, "not asked yet")
+
+    def is_ready() -> bool:
+        nonlocal health
         health = ask(door)
         if health.ok and observe_supervisor(layout).runs(step.name):
-            return
+            return True
         if _gave_up(layout, step.name, before):
             words = _last_line(layout.log(step.name), marks.get(step.name, 0))
             raise PartError(f"{PART_TITLES[step.name]} does not start: {words}", _see(layout, step.name))
-        time.sleep(_POLL_S)
-    raise PartError(
-        f"{PART_TITLES[step.name]} is not ready after {_WAIT_S[step.name]:g} s: {health.reason}.",
-        _see(layout, step.name),
-    )
+        return False
+
+    waited = wait_for(is_ready, _WAIT_S[step.name], lambda: _progress(layout, step.name))
+    if not waited.done:
+        raise SlowPartError(
+            f"{PART_TITLES[step.name]} is not ready after {waited.seconds:.0f} s: {health.reason}. "
+            "It goes on, and so does everything else that runs.",
+            f"`stockops status` says when it is ready. {_see(layout, step.name)} On a slow machine, "
+            f"{PATIENCE_VARIABLE}=3 in the environment waits three times as long.",
+        )
+
+
+def _progress(layout: Layout, name: str) -> tuple[float, int]:
+    """What grows while the part gets on: the work of its processes, and its log."""
+    part, log = observe_supervisor(layout).part(name), layout.log(name)
+    return work_done(part.pid if part else None), log.stat().st_size if log.exists() else 0
 
 
 _DOCTOR = "Run `stockops doctor`, then try again."
 
 
 def _see(layout: Layout, part: str) -> str:
-    more = f"Its log says more: {layout.log(part)}"
+    more = f"Its log says more: {layout.log(part)}."
     if part == "valkey":
         files = layout.valkey / "appendonlydir"
-        return f"{more}. It is only a cache: you may delete {files} and run this again."
+        return f"{more} It is only a cache: you may delete {files} and run this again."
     return more
 
 
@@ -160,9 +173,4 @@ def _last_line(path: Path, mark: int) -> str:
 
 
 def _wait(done: Callable[[], bool], limit_s: float) -> bool:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if done():
-            return True
-        time.sleep(_POLL_S)
-    return done()
+    return wait_for(done, limit_s, pause_s=_POLL_S).done

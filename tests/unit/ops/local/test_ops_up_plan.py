@@ -38,6 +38,7 @@ from stock_ops.local.plans.steps import (
     SetPasswords,
     SetUpRoles,
     StartSupervisor,
+    StopPart,
     WriteFiles,
     WriteSecrets,
 )
@@ -605,3 +606,34 @@ def test_only_the_way_to_the_servers_own_files_is_open_to_their_user() -> None:
     assert {name for name, mode in modes["root"].items() if mode == 0o711} == {"stocks", "programs", "backup"}
     rest = {mode for name, mode in modes["root"].items() if name not in {"stocks", "programs", "backup"}}
     assert rest == {0o700}
+
+
+def late(*, since_s: float, gets_on: bool, patience: float = 1.0) -> Facts:
+    """A platform that has run for so long and does not answer."""
+    facts = running()
+    parts = tuple(
+        replace(part, since=facts.now - since_s) if part.name == "platform" else part
+        for part in facts.supervisor.parts
+    )
+    return replace(
+        facts,
+        supervisor=replace(facts.supervisor, parts=parts),
+        health={**facts.health, "platform": Health(False, "no answer", answers=False)},
+        getting_on=frozenset({"platform"} if gets_on else ()),
+        patience=patience,
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "stopped"),
+    [
+        (late(since_s=31, gets_on=False), True),
+        (late(since_s=29, gets_on=False), False),
+        (late(since_s=31, gets_on=True), False),
+        (late(since_s=301, gets_on=True), True),
+        (late(since_s=31, gets_on=False, patience=3.0), False),
+        (late(since_s=91, gets_on=False, patience=3.0), True),
+    ],
+)
+def test_only_what_neither_answers_nor_works_is_started_again(facts: Facts, stopped: bool) -> None:
+    assert (StopPart("platform") in plan_up(facts, None).steps) == stopped
