@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import re
 import stat
@@ -23,9 +24,9 @@ class BackupSettings:
     """backup.toml; docs/backups.md describes each key."""
 
     storage: str
-    """Folder (absolute), or s3://bucket/prefix. Default: beside the data folder, named NAME-backups."""
+    """Folder (absolute), or s3://bucket/prefix. Default: NAME-backups beside the data, kept if those move."""
     key_file: Path
-    """The private key that opens the backups. Default: in the user's folder for settings."""
+    """The private key that opens the backups. Default: in the user's folder for settings, kept, too."""
     s3_endpoint: str = ""
     """Address of the S3 service; empty: Amazon's."""
     s3_region: str = "us-east-1"
@@ -79,8 +80,8 @@ def read_backup_settings(layout: Layout, environ: Mapping[str, str] = os.environ
             f"{path} sets {', '.join(unknown)}, which is no setting.", f"There are: {', '.join(known)}."
         )
     values = {name: _value(path, name, value) for name, value in found.items()}
-    defaults = {"storage": f"{layout.root}-backups", "key_file": default_key_file(layout, environ)}
-    settings = BackupSettings(**{**defaults, **values})
+    places = remembered_places(layout, environ)
+    settings = BackupSettings(**{"storage": places.storage, "key_file": places.key_file, **values})
     _refuse_places(layout, settings)
     return settings
 
@@ -107,6 +108,42 @@ def read_recipient(layout: Layout) -> str | None:
         return layout.recipient.read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where storage and key lie, if the operator's settings do not say."""
+
+    storage: str
+    key_file: Path
+
+
+def remembered_places(layout: Layout, environ: Mapping[str, str] = os.environ) -> Places:
+    """Those of the first start, else those that this path leads to.
+
+    A folder that moved keeps them. What is not there any more, while the place beside this folder is, moved
+    along with it.
+    """
+    derived = Places(f"{layout.root}-backups", default_key_file(layout, environ))
+    try:
+        found = json.loads(layout.backup_places.read_text(encoding="utf-8"))
+        kept = Places(str(found["storage"]), Path(found["key_file"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return derived
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        todo = "Delete it: the next `up` writes it anew. If this folder was moved, name both in backup.toml."
+        raise CorruptFileError(layout.backup_places, f"it makes no sense ({error})", todo) from error
+    is_folder = kept.storage.startswith("/")
+    moved_along = is_folder and not Path(kept.storage).exists() and Path(derived.storage).exists()
+    key_moved = not kept.key_file.exists() and derived.key_file.exists()
+    return Places(
+        derived.storage if moved_along else kept.storage, derived.key_file if key_moved else kept.key_file
+    )
+
+
+def dump_places(places: Places) -> str:
+    """The text of backup-places.json."""
+    return json.dumps({"storage": places.storage, "key_file": f"{places.key_file}"}, indent=1) + "\n"
 
 
 def default_key_file(layout: Layout, environ: Mapping[str, str]) -> Path:

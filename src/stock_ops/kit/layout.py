@@ -145,6 +145,11 @@ class Layout:
         return self.config / "backup.toml"
 
     @property
+    def backup_places(self) -> Path:
+        """Where storage and key lie if backup.toml does not say: as the first start chose."""
+        return self.config / "backup-places.json"
+
+    @property
     def backup_credentials(self) -> Path:
         """The operator's keys to an S3 storage, mode 0600; may be missing."""
         return self.config / "backup-credentials.toml"

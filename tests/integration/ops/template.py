@@ -43,5 +43,6 @@ def _forget_whose_it_was(layout: Layout) -> None:
     memory = json.loads(layout.memory.read_text())
     layout.memory.write_text(json.dumps(memory | {"ports": {}}))
     layout.recipient.unlink()
+    layout.backup_places.unlink()
     for folder in (layout.backup, layout.logs, layout.postgresql / "pg_replslot" / SLOT):
         shutil.rmtree(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stock_ops.kit.accounts import Account, current_account, service_account
-from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
+from stock_ops.kit.backup_settings import BackupSettings, Places, read_backup_settings
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import LOOPBACK, PARTS, PLATFORM_ROLES, Layout
 from stock_ops.kit.patience import operators_factor, patient
@@ -33,6 +33,7 @@ from stock_ops.local.facts.instance import (
     read_text,
 )
 from stock_ops.local.facts.part import ask_part
+from stock_ops.local.facts.places import places_to_keep
 from stock_ops.local.facts.ports import Holder, free_ports, holders_of, is_taken, obstacle
 from stock_ops.local.facts.processes import (
     Leftover,
@@ -108,6 +109,8 @@ class Facts:
     """Parts that do not answer, but work."""
     patience: float = 1.0
     """How many times as long as usual the operator wants to wait."""
+    places: Places | None = None
+    """Of storage and key, which are not written down yet."""
     overview: Mapping[str, Any] | None = None
     """The account of the part `backup`; None when it does not run."""
 
@@ -191,6 +194,7 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         health={},
         now=time.time(),
         patience=operators_factor(),
+        places=places_to_keep(layout),
         environment=_environment(layout),
         spare=Spare(draw_secrets(), free_ports(LOOPBACK, 4, avoid=frozenset(remembered.values()))),
         abandoned=read_abandoned(layout),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.backup_settings import BackupSettings, dump_places
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import FORMAT
 from stock_ops.kit.wanted import NewFile, NewFolder
@@ -134,6 +134,8 @@ def _files(facts: Facts, target: Target) -> Iterator[NewFile]:
     yield NewFile(layout.supervisor_config, supervisor_settings(layout, servers, target.overrides))
     for name, text in secret_files(secrets).items():
         yield NewFile(layout.passwords / name, text)
+    if facts.places and target.backups.enabled:
+        yield NewFile(layout.backup_places, dump_places(facts.places))
     yield NewFile(layout.platform_config, platform_settings(layout, servers, target.overrides))
 
 

@@ -90,8 +90,9 @@ def _steps(facts: Facts, target: Target) -> Iterator[Step]:
 
 
 def _is_the_platforms(facts: Facts, file: NewFile) -> bool:
-    """Whether only the platform reads the file, so that the servers need no restart for it."""
-    return file.path == facts.layout.platform_config or file.path.parent == facts.layout.passwords
+    """Whether no server reads the file, so that none needs a restart for it."""
+    ours = {facts.layout.platform_config, facts.layout.backup_places}
+    return file.path in ours or file.path.parent == facts.layout.passwords
 
 
 def _end_leftovers(facts: Facts) -> Iterator[Step]:

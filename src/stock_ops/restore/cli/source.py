@@ -18,8 +18,9 @@ from stock_ops.restore.runners.fetch import Workshop
 from stock_ops.restore.runners.scratch import Place
 from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import read_archive
+from stock_ops.storage.facts.keys import find_key_flaw
 from stock_ops.storage.facts.place import absolute, open_storage
-from stock_ops.storage.keys import WrongKeyError, read_identity, recipient_of
+from stock_ops.storage.keys import read_identity
 from stock_ops.storage.owner import read_owner
 from stock_ops.storage.storage import Storage
 from stock_ops.storage.writers import TwoWritersError
@@ -54,10 +55,10 @@ def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     """Look at the storage and choose. Every obstacle is told before anything is touched."""
     settings, place = read_backup_settings(layout), wish.storage
     storage = open_storage(layout, replace(settings, storage=absolute(place)) if place else settings)
-    identity = read_identity(wish.key_file or settings.key_file)
-    owner = read_owner(storage)
-    if owner and owner.recipient != recipient_of(identity):
-        raise WrongKeyError
+    owner, key_file = read_owner(storage), wish.key_file or settings.key_file
+    if flaw := find_key_flaw(key_file, owner.recipient if owner else None):
+        raise flaw
+    identity = read_identity(key_file)
     archive = read_archive(storage, identity)
     here = observe_here(layout, installed(facts.programs).postgresql.package, facts.folder.free_bytes)
     refuse_storage(archive, here)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from stock_ops.kit.backup_settings import BackupSettings, read_recipient
 from stock_ops.kit.errors import OpsError
@@ -37,9 +38,38 @@ def observe_keys(layout: Layout, settings: BackupSettings) -> Keys:
 
 
 def find_key_flaw(key_file: Path, recipient: str | None) -> OpsError | None:
-    """Why a key does not open what is sealed for the recipient; None when it does."""
+    """Why a key does not open what is sealed for the recipient; None when it does.
+
+    Where another key beside it does, that one is named.
+    """
     try:
         fits = recipient is None or recipient_of(read_identity(key_file)) == recipient
     except LostKeyError as error:
+        return named(error, key_file, recipient)
+    return None if fits else named(WrongKeyError(), key_file, recipient)
+
+
+def named(error: OpsError, key_file: Path, recipient: str | None) -> OpsError:
+    """The error, with the key that fits in its advice, if there is one beside the key file."""
+    found = find_fitting_key(key_file.parent, recipient)
+    if found is None:
         return error
-    return None if fits else WrongKeyError()
+    told = f'{found} fits: write key_file = "{found}" in config/backup.toml'
+    error.todo = f"{told}; or for once: --key-file {quote(f'{found}')}"
+    return error
+
+
+def find_fitting_key(folder: Path, recipient: str | None) -> Path | None:
+    """The key in a folder that opens what is sealed for the recipient; None where there is none."""
+    try:
+        files = sorted(folder.glob("*.key"))
+    except OSError:
+        return None
+    return next((file for file in files if recipient and _fits(file, recipient)), None)
+
+
+def _fits(file: Path, recipient: str) -> bool:
+    try:
+        return recipient_of(read_identity(file)) == recipient
+    except LostKeyError:
+        return False

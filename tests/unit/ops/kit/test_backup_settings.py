@@ -6,6 +6,8 @@ import pytest
 from stock_ops.kit.backup_settings import (
     BackupSettings,
     Credentials,
+    Places,
+    dump_places,
     read_backup_settings,
     read_credentials,
     read_recipient,
@@ -154,3 +156,29 @@ def test_before_the_first_start_backups_are_sealed_for_nobody(layout: Layout) ->
     assert read_recipient(layout) is None
     layout.recipient.write_text("age1abc\n")
     assert read_recipient(layout) == "age1abc"
+
+
+def test_what_the_first_start_chose_is_kept_wherever_the_folder_lies(tmp_path: Path, layout: Layout) -> None:
+    storage, key = tmp_path / "old-backups", tmp_path / "old.key"
+    storage.mkdir()
+    key.touch()
+    layout.backup_places.write_text(dump_places(Places(f"{storage}", key)))
+    settings = read_backup_settings(layout, {})
+    assert (settings.storage, settings.key_file) == (f"{storage}", key)
+    layout.backup_settings.write_text('storage = "/srv/mine"\n')
+    assert read_backup_settings(layout, {}).storage == "/srv/mine"
+
+
+def test_what_moved_along_is_taken_from_beside_the_folder(tmp_path: Path, layout: Layout) -> None:
+    layout.backup_places.write_text(dump_places(Places(f"{tmp_path}/gone", tmp_path / "gone.key")))
+    assert read_backup_settings(layout, {}).storage == f"{tmp_path}/gone"
+    Path(f"{layout.root}-backups").mkdir()
+    assert read_backup_settings(layout, {}).storage == f"{layout.root}-backups"
+    layout.backup_places.write_text(dump_places(Places("s3://bucket/one", tmp_path / "gone.key")))
+    assert read_backup_settings(layout, {}).storage == "s3://bucket/one"
+
+
+def test_places_that_make_no_sense_are_refused_in_words(layout: Layout) -> None:
+    layout.backup_places.write_text('{"storage": 7}')
+    with pytest.raises(CorruptFileError, match="makes no sense"):
+        read_backup_settings(layout, {})
