@@ -19,6 +19,8 @@ OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         **dict.fromkeys(("up", "down", "status", "logs", "doctor", "runbook"), _DATA),
         **dict.fromkeys(("restore", "drill", "backup verify"), _SOURCE),
         **dict.fromkeys(("backup list", "backup show"), frozenset({"--data", "--storage"})),
+        **dict.fromkeys((f"secrets {one}" for one in ("init", "check", "export", "rotate")), _DATA),
+        "secrets import": frozenset({"--data", "--key-file"}),
         **dict.fromkeys(("kept list", "kept delete"), _DATA),
         **dict.fromkeys(("service install", "service remove", "service status"), _DATA),
         **dict.fromkeys((f"backup {one}" for one in ("create", "mark", "prune", "schedule", "run")), _DATA),

@@ -33,7 +33,8 @@ def parse(line: str) -> None:
     while isinstance(found, TyperGroup):
         assert words, f"{line}: a verb is missing"
         found = found.commands[words.pop(0)]
-    found.make_context(found.name, words, resilient_parsing=False)
+    if words[-1:] != ["--help"]:
+        found.make_context(found.name, words, resilient_parsing=False)
 
 
 def test_the_options_of_each_verb_are_known() -> None:

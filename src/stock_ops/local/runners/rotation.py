@@ -129,7 +129,9 @@ class LocalHolder:
                 "See `stockops logs valkey`, then bring the change to its end: stockops up",
             ) from error
         if answers[2:3] != [b"+OK"]:
-            raise PartError("Valkey refuses to change its password.", "Run: stockops down, then stockops up")
+            raise PartError(
+                "Valkey refuses to change its password.", "Run `stockops down`, then `stockops up`."
+            )
 
 
 def unfinished(secrets_: object) -> list[str]:

@@ -101,7 +101,7 @@ def _tell(report: Report, cut_off: list[str], names: list[str], *, keep_old: boo
             ("Sessions", "go on, signed with the old key, for 12 hours at most (else --end-sessions)")
         )
     if PEPPER in names:
-        lines.append(("Keep", "API keys need this pepper from now on: stockops secrets export"))
+        lines.append(("Keep", "API keys need this pepper from now on: stockops secrets export --to FILE"))
     report.result("secrets rotate", lines, {"changed": True, "finished": cut_off, "rotated": names})
 
 

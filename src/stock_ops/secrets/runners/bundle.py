@@ -13,7 +13,7 @@ from stock_ops.kit.secret_names import BY_NAME
 
 FORMAT = 1
 LARGEST_BYTES = 2**20
-_TODO = "Name a file that `stockops secrets export` wrote, and the key that it was sealed for."
+_TODO = "Name a file that `stockops secrets export --to FILE` wrote, and the key that it was sealed for."
 
 
 class BundleError(OpsError):
