@@ -35,6 +35,7 @@ from stock_analysis.testing.processes import free_port
 from stock_analysis.testing.valkey import ValkeyServer
 from tests.bench.backups import measure_backups
 from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars
+from tests.bench.events import measure_events
 from tests.bench.http import Timing, etag_of, request_bytes, saturate, time_requests
 from tests.bench.load import measure_load
 from tests.bench.table import Row, show
@@ -59,6 +60,7 @@ def main() -> None:
         postgres.remove()
     rows += measure_load()
     rows += measure_backups()
+    rows += measure_events()
     show(rows)
     sys.exit(1 if any(row.met is False for row in rows) else 0)
 

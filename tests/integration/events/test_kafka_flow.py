@@ -58,7 +58,7 @@ class TestOnKafka(FlowContract):
         topic = f"{small.events_prefix}prices.bars.v1"
         async with open_event_log(small) as log, flowing(small, log):
             async with pool.acquire() as connection:
-                for _ in range(40):
+                for _ in range(12):
                     await write(connection, "K1", count=1000, pad=300)
             await settled(pool, 120)
             assert sum(node.data_bytes(topic) for node in kafka.nodes) > 0
