@@ -150,7 +150,8 @@ async def consuming(settings: Settings, consumer: Consumer) -> AsyncIterator[Non
 def bare_loop(servers: str) -> float:
     """Events a second of a producer and a consumer alone, one after the other in turns of a batch."""
     topic = "bare"
-    for future in AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 3, 1)]).values():
+    admin = AdminClient({"bootstrap.servers": servers})  # kept: with it, what it was asked for would end
+    for future in admin.create_topics([NewTopic(topic, 3, 1)]).values():
         future.result(20)
     producer = Producer(
         {"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True, "linger.ms": 2}

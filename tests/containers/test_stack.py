@@ -24,6 +24,7 @@ from tools.test_parts import find_browser
 
 Report = Callable[[str, str], None]
 AAPL = {"interval": "1d", "adjustment": "raw", "from": "2000-03-01", "to": "2000-03-10"}
+ROLES = {"stock": "stock_reader", "relay": "stock_relay"}
 
 
 def closes_until(last: date) -> list[float]:
@@ -81,7 +82,7 @@ def test_only_the_gateway_has_a_way_out(stack: Stack) -> None:
     """A default route is the line of /proc/net/route whose destination is 0."""
     every = (*SERVERS, *SERVICES)
     ways = {one: stack.sh(one, "cut -f2 /proc/net/route").split().count("00000000") for one in every}
-    assert ways == {"postgresql": 0, "valkey": 0, "kafka": 0, "stock": 0, "gateway": 1}
+    assert ways == {"postgresql": 0, "valkey": 0, "kafka": 0, "stock": 0, "relay": 0, "gateway": 1}
     published = {one: stack.inspect(one)["HostConfig"]["PortBindings"].values() for one in every}
     assert [one for one in every if any(published[one])] == ["gateway"]
 
@@ -100,8 +101,10 @@ def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_pat
             "STOCK_DATABASE_HOST": "postgresql",
             "STOCK_VALKEY_HOST": "valkey",
             "STOCK_STOCK_URL": "http://stock:8001",
-            "STOCK_DATABASE_USER": "stock_reader" if target == "stock" else "stock_gateway",
+            "STOCK_DATABASE_USER": ROLES.get(target, "stock_gateway"),
             "STOCK_DATABASE_READER": "stock_reader",
+            "STOCK_DATABASE_RELAY": "stock_relay",
+            "STOCK_RELAY_HOST": "0.0.0.0",  # noqa: S104 - in the container
             "STOCK_DATABASE_PASSWORDS": "/run/secrets/",
             "STOCK_VALKEY_PASSWORD_FILE": "/run/secrets/valkey",
         }
@@ -130,6 +133,16 @@ def test_search_chart_and_indicator_come_through_the_gateway(stack: Stack) -> No
     assert average["outputs"]["real"][2:] == pytest.approx(
         [sum(closes[at - 2 : at + 1]) / 3 for at in range(2, len(closes))]
     )
+
+
+def test_what_an_import_told_arrives_through_kafka(stack: Stack) -> None:
+    def has_arrived() -> bool:
+        ask = "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) = 0"
+        ask += " AND (SELECT sum(events) FROM event_delivery) = (SELECT count(*) FROM outbox)"
+        ask += " AND (SELECT count(*) FROM dead_letter) = 0"
+        return stack.sh("postgresql", f'psql -U postgres -d stock_analysis -Atc "{ask}"').strip() == "t"
+
+    wait_for(has_arrived, lambda: stack.logs("relay"))
 
 
 def test_errors_are_told_with_their_id(stack: Stack) -> None:
@@ -184,7 +197,7 @@ def test_each_service_has_its_own_role_and_none_is_superuser(stack: Stack) -> No
         return stack.sh("postgresql", f'psql -U postgres -d stock_analysis -Atc "{statement}"').split()
 
     assert stack.get("/api/v1/stocks/AAPL/chart", **AAPL).status_code == 200
-    assert set(sql(SESSIONS)) <= {"stock_reader", "stock_gateway"}
+    assert set(sql(SESSIONS)) <= {"stock_reader", "stock_relay", "stock_gateway"}
     assert "stock_reader" in sql(SESSIONS)
     assert sql("SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
     assert sql(OWNERS) == ["stock_analysis"]
