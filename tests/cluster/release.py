@@ -23,6 +23,7 @@ KEYS = (
     "stock_writer",
     "stock_reader",
     "stock_gateway",
+    "stock_relay",
     "stock_backup",
     "valkey",
 )
