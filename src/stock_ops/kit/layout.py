@@ -160,6 +160,16 @@ class Layout:
         return self.config / "backup-recipient.txt"
 
     @property
+    def authentication_key(self) -> Path:
+        """The key that authenticates the backups, derived from the private one, mode 0600."""
+        return self.config / "backup-authentication.key"
+
+    @property
+    def authentication_memory(self) -> Path:
+        """The newest state of each storage that was seen here."""
+        return self.backup / "authentication.json"
+
+    @property
     def restore(self) -> Path:
         """Where a restore works until its data are whole."""
         return self.root / "restore"

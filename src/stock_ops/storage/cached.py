@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
+from stock_ops.storage.authority import Authority
 from stock_ops.storage.marks import MARKS
 from stock_ops.storage.objects import BACKUPS
 from stock_ops.storage.storage import Storage, StoredObject, read_bytes
@@ -21,6 +22,11 @@ class CachedStorage:
         self._storage = storage
         self._listed: dict[str, StoredObject] = {}
         self._read: dict[str, tuple[StoredObject, bytes]] = {}
+
+    @property
+    def authority(self) -> Authority | None:
+        """Checks its objects."""
+        return self._storage.authority
 
     @property
     def where(self) -> str:

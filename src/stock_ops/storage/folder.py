@@ -33,6 +33,11 @@ class FolderStorage:
         self._root = root
 
     @property
+    def authority(self) -> None:
+        """Nothing is checked here: see AuthenticStorage."""
+        return None
+
+    @property
     def where(self) -> str:
         """The folder."""
         return str(self._root)

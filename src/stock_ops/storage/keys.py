@@ -1,12 +1,14 @@
 """The key pair of the backups, in the format of age-keygen: the public half seals, the private half opens."""
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyrage
 
-from stock_ops.kit.errors import OpsError
+from stock_ops.kit.errors import CorruptFileError, OpsError
+from stock_ops.storage.tags import AuthenticationKey, derive_key
 
 
 class LostKeyError(OpsError):
@@ -32,7 +34,8 @@ def draw_identity(path: Path) -> str:
     recipient = str(identity.to_public())
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    text = f"# created: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n# public key: {recipient}\n{identity}\n"
+    created = f"# created: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    text = f"{created}\n# public key: {recipient}\n{_WITH_TAGS}\n{identity}\n"
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -58,6 +61,38 @@ def read_identity(path: Path) -> str:
     return keys[0]
 
 
+def knows_tags(path: Path) -> bool:
+    """Whether a private key says that what was sealed for it always carried tags."""
+    try:
+        return _WITH_TAGS in path.read_text(encoding="ascii").split("\n")
+    except (OSError, ValueError):
+        return False
+
+
+def authentication_key(identity: str) -> AuthenticationKey:
+    """The key that authenticates what is sealed for a private key that read_identity gave."""
+    parsed = pyrage.x25519.Identity.from_str(identity)
+    return derive_key(str(parsed.to_public()), str(parsed))
+
+
+def dump_authentication_key(key: AuthenticationKey) -> str:
+    """The text of its file, which must have mode 0600."""
+    return f"# authenticates the backups that are sealed for {key.recipient}\n{key.secret.hex()}\n"
+
+
+def read_authentication_key(path: Path) -> AuthenticationKey | None:
+    """The key in a file; None when there is none. Raises CorruptFileError."""
+    try:
+        found = _AUTHENTICATION.fullmatch(path.read_text(encoding="ascii"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(path, str(error), _DERIVE) from error
+    if found is None:
+        raise CorruptFileError(path, "it does not hold just one key", _DERIVE)
+    return AuthenticationKey(found[1], bytes.fromhex(found[2]))
+
+
 def recipient_of(identity: str) -> str:
     """The public half of a private key that read_identity gave."""
     return str(pyrage.x25519.Identity.from_str(identity).to_public())
@@ -70,4 +105,9 @@ def _parsed(text: str) -> pyrage.x25519.Identity | None:
         return None
 
 
+_WITH_TAGS = "# backups: authenticated"
+_AUTHENTICATION = re.compile(
+    r"# authenticates the backups that are sealed for (age1[0-9a-z]+)\n([0-9a-f]{64})\n"
+)
+_DERIVE = "Delete it, put the private key in its place (key_file), and run: stockops up"
 _TODO = "Bring back your copy of the key (--key-file); without it the backups cannot be opened."

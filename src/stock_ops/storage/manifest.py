@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 from stock_ops.storage.envelope import Sealed
 from stock_ops.storage.objects import Kind, is_backup_id
+from stock_ops.storage.tags import MEMBER
 
-FORMAT = 1
+FORMAT = 2
+_KNOWN = (1, FORMAT)
+"""Format 1 names no blocks."""
 
 Role = Literal["base", "dump", "valkey"]
 
@@ -29,6 +32,8 @@ class StoredPart:
     plain_sha256: str
     stored_bytes: int
     stored_sha256: str
+    stored_blocks: tuple[str, ...] = ()
+    """SHA-256 of each piece of BLOCK_BYTES of it; empty in manifests of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +116,13 @@ def load_manifest(data: bytes) -> Manifest:
     """
     try:
         body = json.loads(data)
+        body.pop(MEMBER, None)
         told, written = body.pop("sha256"), body.get("format")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ManifestError(f"it is no manifest: {error}") from error
     if _digest(body) != told:
         raise ManifestError("its checksum does not fit its text")
-    if written != FORMAT:
+    if written not in _KNOWN:
         raise ManifestError(f"its format is {written}, this release knows {FORMAT}")
     return _manifest({name: value for name, value in body.items() if name != "format"})
 
@@ -130,7 +136,10 @@ def _manifest(body: dict[str, Any]) -> Manifest:
             "started_at": datetime.fromisoformat(body["started_at"]),
             "finished_at": datetime.fromisoformat(body["finished_at"]),
             "content": tuple(TableContent(**table) for table in body["content"]),
-            "parts": tuple(StoredPart(**part) for part in body["parts"]),
+            "parts": tuple(
+                StoredPart(**{**part, "stored_blocks": tuple(part.get("stored_blocks", ()))})
+                for part in body["parts"]
+            ),
         }
     )
     if not is_backup_id(found.id) or (found.parent is not None and not is_backup_id(found.parent)):

@@ -9,6 +9,7 @@ Kind = Literal["full", "incr"]
 REPOSITORY = "repository.json"
 BACKUPS = "backups/"
 WAL = "wal/"
+LEDGER = "ledger/"
 SEALED = ".zst.age"
 """Ends the name of everything that is compressed and encrypted."""
 
@@ -65,6 +66,11 @@ def dump_of(backup: str) -> str:
 def valkey_of(backup: str) -> str:
     """Data of Valkey that cannot be computed again."""
     return f"{folder_of(backup)}valkey.json{SEALED}"
+
+
+def ledger_object(number: int) -> str:
+    """An entry of the ledger."""
+    return f"{LEDGER}{number:010d}.json"
 
 
 def backup_of(name: str) -> str | None:

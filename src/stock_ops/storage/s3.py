@@ -71,6 +71,11 @@ class S3Storage:
         )
 
     @property
+    def authority(self) -> None:
+        """Nothing is checked here: see AuthenticStorage."""
+        return None
+
+    @property
     def where(self) -> str:
         """The bucket as s3://bucket/prefix."""
         return f"s3://{self._bucket.name}/{self._bucket.prefix}".rstrip("/")

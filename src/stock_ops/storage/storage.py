@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from stock_ops.kit.errors import OpsError
+
+if TYPE_CHECKING:
+    from stock_ops.storage.authority import Authority
 
 _LARGEST_TEXT = 64 * 2**20
 """Of an object that is read whole: manifests and the like."""
@@ -38,6 +41,10 @@ class Storage(Protocol):
 
     Every method raises StorageError, with what to do, when the storage itself fails.
     """
+
+    @property
+    def authority(self) -> "Authority | None":
+        """Checks its objects; None where nothing does, as below AuthenticStorage."""
 
     @property
     def where(self) -> str:

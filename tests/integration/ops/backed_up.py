@@ -22,8 +22,7 @@ from stock_ops.restore.cli.bring_back import bring_back
 from stock_ops.restore.cli.source import Wish
 from stock_ops.restore.plans.recovery import Request
 from stock_ops.restore.runners.scratch import Place, scratch_server
-from stock_ops.storage.manifest import Manifest, TableContent, dump_manifest, load_manifest
-from stock_ops.storage.objects import manifest_of
+from stock_ops.storage.manifest import TableContent
 from tests.integration.ops.instance import Instance
 from tests.integration.ops.template import Template
 from tests.room import a_folder
@@ -201,9 +200,3 @@ def connect_cache(instance: Instance) -> "valkey.Valkey":
 def copy(source: Path, target: Path) -> None:
     """Copy a folder with owners and modes."""
     subprocess.run(["cp", "-a", source, target], check=True)
-
-
-def rewrite(storage: Path, backup: str, change: Callable[[Manifest], Manifest]) -> None:
-    """Another manifest in a folder of backups, with a checksum that fits it."""
-    path = storage / manifest_of(backup)
-    path.write_bytes(dump_manifest(change(load_manifest(path.read_bytes()))))

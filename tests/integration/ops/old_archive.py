@@ -1,4 +1,7 @@
-"""A storage as after two months of backups: real objects, small, sealed, and as old as they say."""
+"""A storage as after two months of backups: real objects, small, sealed, and as old as they say.
+
+It was written before backups were authenticated, and its key says nothing of that.
+"""
 
 import io
 import json
@@ -31,6 +34,7 @@ class OldArchive:
             folder.mkdir(parents=True)
         key = base / "backup.key"
         self.recipient = draw_identity(key)
+        key.write_text(key.read_text().replace("# backups: authenticated\n", ""))
         layout.recipient.write_text(self.recipient)
         place = f'storage = "{self.instance.backups}"\n'
         if server:

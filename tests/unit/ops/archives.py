@@ -36,6 +36,10 @@ class MemoryStorage:
         self.now = BEGIN
 
     @property
+    def authority(self) -> None:
+        return None
+
+    @property
     def where(self) -> str:
         return "memory"
 

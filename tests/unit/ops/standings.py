@@ -199,6 +199,13 @@ def disk(share: float) -> Disk:
 STRUCTURE = Structure(8, frozenset({"table public.instrument", "column public.instrument.id integer"}))
 DESIGN = Structure(8, STRUCTURE.pieces | {"index CREATE INDEX instrument_name ON public.instrument (name)"})
 
+
+def newest_of(standing: Standing) -> str:
+    """Id of the newest backup."""
+    assert standing.contents is not None
+    return standing.contents.archive.backups[-1].id
+
+
 Change = Callable[[Standing, datetime], Standing]
 
 WRONG: Mapping[Kind, Change] = {
@@ -209,8 +216,10 @@ WRONG: Mapping[Kind, Change] = {
         s, damaged={backup_id(now - timedelta(days=11), "full"): "its checksum does not fit its text"}
     ),
     "backup-failing": lambda s, _: replace(s, failures={**s.failures, "backup": _failure(TRIES)}),
+    "backup-forged": lambda s, _: with_holdings(s, findings=("marks/before.json is not ours",)),
     "backup-missing": lambda s, _: replace(s, gone="20261125T031500Z-full"),
     "backup-overdue": lambda s, now: last_backup(s, now - BACKUP_AGE - SECOND),
+    "backup-unproven": lambda s, _: with_holdings(s, unproven={newest_of(s): "it was made before"}),
     "backup-unverified": lambda s, now: verified(s, now - RESTING - SECOND),
     "clock-jumped": lambda s, _: replace(s, clock_jump_s=-(CLOCK + SECOND).total_seconds()),
     "disk-filling": lambda s, _: with_local(s, disks=(disk(WARN_SHARE - 0.001),)),

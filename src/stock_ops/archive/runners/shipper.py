@@ -19,8 +19,9 @@ from stock_ops.local.facts.part import Break
 from stock_ops.storage.envelope import fetch, store, store_once
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity
+from stock_ops.storage.known import remember
 from stock_ops.storage.objects import REPOSITORY, WAL, segment_object, segment_of
-from stock_ops.storage.owner import claim
+from stock_ops.storage.owner import authenticate, claim
 from stock_ops.storage.storage import ExistingObjectError, Storage, StorageError
 from stock_ops.storage.timelines import way_to
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, segment_at, timeline_of
@@ -136,6 +137,10 @@ class Shipper:
             _refuse_emptied(storage)
         claim(storage, reading.system_identifier, self._recipient)
         self._lease.hold(storage)
+        if authenticate(storage):
+            log.info("from now on the objects in %s carry authentication tags", storage.where)
+            self._newest = _Newest()
+        remember(self._layout, storage)
         if known != storage.where:
             self._memory.change(storage=storage.where, shipped_at=None, broken_at=None, breaks=())
         expected = _expected(storage, reading.timeline)

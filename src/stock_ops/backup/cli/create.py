@@ -16,6 +16,8 @@ from stock_ops.kit.priority import lead_session
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, DryRun, Json, backups_locked, layout_of, listed, run_verb
 from stock_ops.kit.verdict import judge
+from stock_ops.storage.known import remember
+from stock_ops.storage.ledger import add_entry
 from stock_ops.storage.marks import LONGEST_NAME, is_mark_name
 from stock_ops.storage.owner import claim
 
@@ -70,6 +72,7 @@ def _mark(layout: Layout, name: str, report: Report) -> int:
     refuse_unless_held(layout, facts.storage)
     with report.step("Mark", name, quiet=False):
         found = name_moment(facts.storage, facts.address, name)
+        remember(layout, facts.storage, add_entry(facts.storage))
     lines = [
         ("Mark", f"{name}, {found.at:%Y-%m-%d %H:%M:%S} UTC at {found.lsn}; in the storage within seconds"),
         ("Restore", f"stockops restore --mark {name}"),

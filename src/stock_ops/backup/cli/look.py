@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from stock_ops.backup.cli.source import StorageOption, open_source
-from stock_ops.backup.plans.catalog import COLUMNS, catalog, data, details, find, lines, row
+from stock_ops.backup.plans.catalog import COLUMNS, catalog, data, details, doubts, find, lines, row
 from stock_ops.kit.errors import megabytes
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
@@ -38,6 +38,7 @@ def _list(layout: Layout, place: str | None, report: Report) -> int:
         report.table(COLUMNS, [row(entry) for entry in entries])
     room = f", {megabytes(free)} free" if free is not None else ""
     told = [("Damaged", f"{entry.id}: {entry.flaw}") for entry in entries if entry.flaw]
+    told += doubts(contents.archive)
     told.append(("Storage", f"{storage.where}: {megabytes(contents.used_bytes)} used{room}"))
     if not entries:
         told.append(("Backups", "none yet; make one with: stockops backup create"))
@@ -52,6 +53,7 @@ def _list(layout: Layout, place: str | None, report: Report) -> int:
         "free_bytes": free,
         "backups": [data(entry) for entry in entries],
         "unfinished": unfinished,
+        "findings": list(contents.archive.findings),
     }
     report.result("backup list", told, found)
     return 0

@@ -6,7 +6,8 @@ from typing import Any
 from stock_ops.archive.runners.lease import refuse_unless_held
 from stock_ops.backup.facts.retention import RetentionFacts, observe_retention
 from stock_ops.backup.plans.prune import PrunePlan, plan_prune
-from stock_ops.backup.runners.prune import run_prune, sweep
+from stock_ops.backup.runners.leftovers import sweep
+from stock_ops.backup.runners.prune import run_prune
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import ChangedMeanwhileError, NotConfirmedError, megabytes
 from stock_ops.kit.layout import Layout
@@ -22,6 +23,8 @@ from stock_ops.kit.verbs import (
     listed,
     run_verb,
 )
+from stock_ops.storage.known import remember
+from stock_ops.storage.ledger import add_entry
 
 
 def prune(data: Data = None, dry_run: DryRun = False, yes: Yes = False, as_json: Json = False) -> None:
@@ -45,6 +48,8 @@ def _prune(layout: Layout, report: Report, *, dry_run: bool, yes: bool) -> int:
         plan, facts = _plan(layout, settings)
         refuse_unless_held(layout, facts.storage)
         _refuse_more(plan, agreed)
+        if plan.steps:
+            remember(layout, facts.storage, add_entry(facts.storage, retire=plan.going))
         run_prune(plan.steps, facts.storage, report)
         swept = sweep(facts.storage)
     report.result("backup prune", _lines(plan, facts, swept), _data(plan, swept))

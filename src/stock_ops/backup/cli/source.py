@@ -28,12 +28,12 @@ KeyOption = Annotated[
 ]
 
 
-def open_source(layout: Layout, place: str | None) -> Storage:
-    """The storage that the operator named, or the one of the settings."""
+def open_source(layout: Layout, place: str | None, key_file: Path | None = None) -> Storage:
+    """The storage that the operator named, or the one of the settings. Raises LostKeyError."""
     settings = read_backup_settings(layout)
     if place is not None:
         settings = replace(settings, storage=absolute(place))
-    return open_storage(layout, settings)
+    return open_storage(layout, settings, key_file=key_file)
 
 
 def read_key(layout: Layout, key_file: Path | None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stock_ops.backup.cli.source import KeyOption, StorageOption, open_source, read_key
-from stock_ops.backup.plans.catalog import catalog, find
+from stock_ops.backup.plans.catalog import catalog, doubts, find
 from stock_ops.backup.runners.verify import REPLACE, verify_entries
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.priority import give_way, lead_session
@@ -49,24 +49,29 @@ def _verify(
 ) -> int:
     lead_session()
     give_way()
-    storage, identity = open_source(layout, place), read_key(layout, key_file)
+    storage, identity = open_source(layout, place, key_file), read_key(layout, key_file)
     with _alone(layout, report):
         contents = read_contents(storage)
         entry = find(contents, backup)
         flaws = verify_entries(storage, catalog(contents) if every else (entry,), identity, report)
+    archive = contents.archive
     damaged = {name: flaw for name, flaw in flaws.items() if flaw}
-    lines = list(damaged.items())
+    changed = [*archive.findings, *([archive.lost_end] if archive.lost_end else [])]
+    lines = [*damaged.items(), *doubts(archive)]
+    if changed and not damaged:
+        lines.append(("To do", "Somebody else changed the storage: stockops runbook backup-forged"))
     if damaged:
         lines += [("Verify", f"{len(damaged)} of {len(flaws)} damaged"), ("To do", REPLACE)]
     else:
         lines += [("Verify", f"whole: {', '.join(flaws)}")]
     found = {
-        "ok": not damaged,
+        "ok": not damaged and not changed,
+        "findings": changed,
         "whole": [name for name in flaws if name not in damaged],
         "damaged": [{"backup": name, "why": why} for name, why in damaged.items()],
     }
     report.result("backup verify", lines, found)
-    return 1 if damaged else 0
+    return 1 if damaged or changed else 0
 
 
 @contextlib.contextmanager

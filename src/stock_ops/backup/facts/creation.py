@@ -65,6 +65,11 @@ class CreationFacts:
     """Backups whose own manifest by PostgreSQL lies here."""
     now: datetime
 
+    @property
+    def authenticates(self) -> bool:
+        """Whether a new backup will be authenticated."""
+        return self.owner is not None and bool(self.owner.storage_id)
+
 
 def observe_creation(layout: Layout, settings: BackupSettings) -> CreationFacts:
     """Look at everything; changes nothing.

@@ -6,6 +6,7 @@ from typing import Any
 
 from stock_ops.kit.errors import NoBackupError, OutOfReachError, megabytes
 from stock_ops.kit.words import duration
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import moment_of
@@ -26,6 +27,8 @@ class Entry:
     """The backups it is made of, itself included; empty when one of them is missing."""
     verification: Verification | None
     flaw: str | None
+    unproven: str | None = None
+    """Why nothing proves that this instance made it; None where something does."""
 
 
 def catalog(contents: Contents) -> tuple[Entry, ...]:
@@ -54,6 +57,18 @@ def find(contents: Contents, backup: str | None) -> Entry:
     return found
 
 
+def doubts(archive: Archive) -> list[tuple[str, str]]:
+    """What nothing proves, and what somebody else changed, for people."""
+    told = [("Forged", finding) for finding in archive.findings]
+    if archive.lost_end:
+        told.append(("Missing", archive.lost_end))
+    for why in sorted(set(archive.unproven.values())):
+        names = [name for name, one in archive.unproven.items() if one == why]
+        what = names[0] if len(names) == 1 else f"{len(names)} backups, the newest {max(names)}"
+        told.append(("Unproven", f"{what}: {why}"))
+    return told
+
+
 def row(entry: Entry) -> tuple[str, ...]:
     """A line of the list, under COLUMNS."""
     state, backup = "damaged" if entry.flaw else "ok", entry.manifest
@@ -73,7 +88,7 @@ def row(entry: Entry) -> tuple[str, ...]:
 def data(entry: Entry) -> dict[str, Any]:
     """A backup for programs."""
     backup, verified = entry.manifest, entry.verification
-    told: dict[str, Any] = {"id": entry.id, "flaw": entry.flaw}
+    told: dict[str, Any] = {"id": entry.id, "flaw": entry.flaw, "unproven": entry.unproven}
     told["verified"] = {"at": verified.at.isoformat(), "how": verified.how} if verified else None
     if backup is None:
         return told
@@ -115,6 +130,7 @@ def lines(entry: Entry) -> list[tuple[str, str]]:
     return [
         ("Backup", entry.id),
         ("State", state),
+        ("Proof", f"none: {entry.unproven}" if entry.unproven else "made by this instance"),
         ("Verified", f"{_told(verified.at)} UTC, {verified.how}" if verified else "never"),
         ("Chain", " <- ".join(one.id for one in entry.chain) or f"incomplete, on top of {backup.parent}"),
         ("Mark", f"{_told(mark.at)} UTC, {mark.name} at {mark.lsn}, timeline {backup.timeline}"),
@@ -132,7 +148,9 @@ def _entry(name: str, known: dict[str, Manifest], contents: Contents, flaw: str 
     chain = _chain(backup, known) if backup else ()
     below = next((one.id for one in chain if one.id in contents.found_damaged), None)
     flaw = flaw or (f"{below}, which it builds on, was found damaged" if below else None)
-    return Entry(name, backup, chain, contents.verifications.get(name), flaw)
+    return Entry(
+        name, backup, chain, contents.verifications.get(name), flaw, contents.archive.unproven.get(name)
+    )
 
 
 def _chain(backup: Manifest, known: dict[str, Manifest]) -> tuple[Manifest, ...]:

@@ -231,6 +231,8 @@ def _why_full(facts: CreationFacts, chain: tuple[Manifest, ...]) -> str | None:
         return "by the clock the last full one was made in the future"
     if age >= timedelta(days=facts.settings.full_every_days, seconds=-EARLY_S):
         return f"the last full one is {_told(age)} old"
+    if any(one.id in facts.contents.archive.unproven for one in chain) and facts.authenticates:
+        return "the last full one was made before the backups were authenticated"
     if len(chain) >= LONGEST_CHAIN:
         return f"the chain has {len(chain)} backups"
     return None

@@ -74,6 +74,8 @@ def plan_prune(facts: RetentionFacts) -> PrunePlan:
     Raises ForeignStorageError when the backups there are not this instance's.
     """
     _refuse_foreign(facts)
+    if facts.storage.authority:
+        facts.storage.authority.refuse_without_key()
     return plan_deletions(facts.contents, retain(facts.contents, facts.settings, facts.now))
 
 
@@ -84,8 +86,7 @@ def plan_deletions(contents: Contents, retention: Retention) -> PrunePlan:
     hint = _why_log_stays(retention, kept)
     steps = [*_leftovers(contents), *_backups(contents, retention), *_superseded(contents)]
     if not retention.refusal and kept:
-        steps += _marks(contents, kept)
-        steps += () if hint else _log(contents, kept)
+        steps += () if hint else (*_marks(contents, kept), *_log(contents, kept))
     return PrunePlan(retention, tuple(step for step in steps if step.names), hint)
 
 

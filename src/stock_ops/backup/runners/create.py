@@ -24,7 +24,7 @@ from stock_ops.backup.runners.content import (
     read_schema_version,
 )
 from stock_ops.backup.runners.dump import take_dump
-from stock_ops.backup.runners.leftovers import clear_leftovers, discard_backup, forget_manifests
+from stock_ops.backup.runners.leftovers import clear_leftovers, forget_manifests, take_back
 from stock_ops.backup.runners.mark import HeldMark, hold_mark
 from stock_ops.backup.runners.streams import Positions, opened, read_keys, read_positions
 from stock_ops.kit.errors import OpsError, PartError, StoppedByUserError
@@ -34,6 +34,8 @@ from stock_ops.kit.signals import signals_interrupt, signals_wait
 from stock_ops.kit.verdict import Finding
 from stock_ops.local.facts.structure import Structure, expected_structure, read_structure
 from stock_ops.storage.envelope import LEVEL, store
+from stock_ops.storage.known import remember
+from stock_ops.storage.ledger import add_entry
 from stock_ops.storage.manifest import Manifest, StoredPart, TableContent, dump_manifest, stored_part
 from stock_ops.storage.objects import manifest_of, valkey_of
 from stock_ops.storage.owner import claim
@@ -73,7 +75,7 @@ def make_backup(plan: BackupPlan, facts: CreationFacts, report: Report, *, gives
             return _make(plan, facts, steps, loop, slow)
         except BaseException as error:
             with signals_wait(), first_again(), contextlib.suppress(OpsError):
-                discard_backup(facts.storage, plan.backup)
+                take_back(facts.layout, facts.storage, plan.backup)
             if isinstance(error, KeyboardInterrupt):
                 raise StoppedByUserError(
                     steps.current, "There is no new backup; the others are kept."
@@ -136,6 +138,7 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, s
     with steps(plan.claim):
         claim(facts.storage, facts.server.system_identifier, facts.recipient)
         refuse_unless_held(facts.layout, facts.storage)
+        remember(facts.layout, facts.storage)
     with steps(plan.clear):
         clear_leftovers(facts.storage, facts.contents)
     with steps(plan.base):
@@ -149,6 +152,7 @@ def _make(plan: BackupPlan, facts: CreationFacts, steps: _Steps, loop: Beside, s
     with steps(plan.manifest):
         refuse_unless_held(facts.layout, facts.storage)
         write_once(facts.storage, manifest_of(plan.backup), dump_manifest(manifest))
+        remember(facts.layout, facts.storage, add_entry(facts.storage))
         forget_manifests(facts.layout, {plan.backup, *(one.id for one in facts.contents.archive.backups)})
     findings = find_losses([*facts.contents.archive.backups, manifest], at_mark.pieces, expected_structure())
     return Made(manifest, at_mark.held.held_off_s, at_mark.streams.flaw, findings)

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 
 from stock_ops.kit.layout import Layout
+from stock_ops.storage.authentic import innermost
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.folder import FolderStorage
+from stock_ops.storage.known import remember
+from stock_ops.storage.ledger import add_entry, read_ledger
 from stock_ops.storage.objects import folder_of, is_backup_id, manifest_of
 from stock_ops.storage.storage import Storage
 
@@ -13,8 +16,21 @@ def clear_leftovers(storage: Storage, contents: Contents) -> None:
     """Remove the objects of every unfinished backup. Only for the holder of the lock of the backups."""
     for backup in sorted(contents.unfinished):
         discard_backup(storage, backup)
-    if isinstance(storage, FolderStorage):
-        storage.sweep()
+    sweep(storage)
+
+
+def sweep(storage: Storage) -> int:
+    """Remove the leftovers of killed writers in a folder; returns how many files. A bucket shows none."""
+    folder = innermost(storage)
+    return folder.sweep() if isinstance(folder, FolderStorage) else 0
+
+
+def take_back(layout: Layout, storage: Storage, backup: str) -> None:
+    """Remove a backup that could not be finished, also from the ledger. Raises OpsError."""
+    ledger = read_ledger(storage)
+    if ledger and backup in ledger.entry.backups:
+        remember(layout, storage, add_entry(storage, retire=[backup]))
+    discard_backup(storage, backup)
 
 
 def discard_backup(storage: Storage, backup: str) -> None:

@@ -32,7 +32,7 @@ def _reserve(storage: Storage, name: str) -> None:
     try:
         known = load_mark(read_bytes(storage, mark_object(name)))
     except MissingObjectError:
-        write_bytes(storage, mark_object(name), b"{}\n")
+        write_bytes(storage, mark_object(name), b'{"name": null}\n')
         return
     raise TakenMarkError(name, known.at if known else None)
 

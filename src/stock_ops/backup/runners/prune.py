@@ -4,7 +4,6 @@ from stock_ops.backup.plans.prune import Deletion
 from stock_ops.kit.errors import OpsError, StoppedByUserError
 from stock_ops.kit.report import Report
 from stock_ops.kit.signals import signals_interrupt
-from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.storage import Storage, StorageError
 
 
@@ -24,11 +23,6 @@ def run_prune(steps: tuple[Deletion, ...], storage: Storage, report: Report) -> 
             raise StoppedByUserError(during, "Everything to be kept is untouched.") from interrupt
         except StorageError as error:
             raise StorageError(f"{error.why} Everything to be kept is untouched.", _rerun(error)) from error
-
-
-def sweep(storage: Storage) -> int:
-    """Remove the leftovers of killed writers in a folder; returns how many files. A bucket shows none."""
-    return storage.sweep() if isinstance(storage, FolderStorage) else 0
 
 
 def _delete(step: Deletion, storage: Storage) -> None:

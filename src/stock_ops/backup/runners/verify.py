@@ -11,8 +11,9 @@ from stock_ops.kit.errors import DamagedBackupError
 from stock_ops.kit.report import Report
 from stock_ops.storage.basetar import BaseTar
 from stock_ops.storage.envelope import fetch
-from stock_ops.storage.manifest import Manifest, Role, StoredPart, stored_part
+from stock_ops.storage.manifest import Manifest, Role, StoredPart
 from stock_ops.storage.objects import base_of, damage_of, dump_of, segment_object, valkey_of, verification_of
+from stock_ops.storage.parts import fetch_part
 from stock_ops.storage.storage import Storage, write_bytes
 from stock_ops.storage.streams import load_streams
 from stock_ops.storage.verification import Damage, Verification, dump_damage, dump_verification
@@ -151,11 +152,9 @@ def _verify_part(storage: Storage, backup: Manifest, part: StoredPart, identity:
     name, make = _PARTS[part.role]
     check = make()
     try:
-        sealed = fetch(storage, part.name, cast("BinaryIO", _Tee(check, count)), identity)
-        if part != stored_part(part.role, name(backup.id), sealed):
-            raise DamagedBackupError(
-                f"{part.name} in {storage.where} is another object than the manifest names.", REPLACE
-            )
+        if part.name != name(backup.id):
+            raise DamagedBackupError(f"{part.name} is no object of {backup.id}.", REPLACE)
+        fetch_part(storage, part, cast("BinaryIO", _Tee(check, count)), identity)
         check.finish()
     except ValueError as error:
         raise DamagedBackupError(f"{part.name} in {storage.where} is damaged: {error}.", REPLACE) from error

@@ -36,10 +36,43 @@ class Swapped:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The object holds another text."""
+    """The object holds another text; where there was none, it is added."""
 
     name: str
     data: bytes
 
 
-Damage = Cut | Flipped | Lost | Swapped | Rewritten
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """The object holds something else, compressed and sealed by the public key."""
+
+    name: str
+    plain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The object holds another text, with a tag that fits: it was there once."""
+
+    name: str
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The manifest of a backup holds another text, with all that only this instance can make for it."""
+
+    backup: str
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """All of them."""
+
+    damages: tuple["Damage", ...]
+
+
+Damage = Cut | Flipped | Lost | Swapped | Rewritten | Planted | Replayed | Owned | Several
+Plain = Cut | Flipped | Lost | Swapped | Rewritten
+"""Those that need no key."""

@@ -1,10 +1,11 @@
 """The damages that a sabotage drill does, and by which words each of them must be found. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stock_ops.drill.plans.damages import Cut, Damage, Flipped, Lost, Rewritten, Swapped
+from stock_ops.drill.plans.damages import Cut, Damage, Flipped, Lost, Owned, Swapped
+from stock_ops.drill.plans.forgeries import Forgery
 from stock_ops.drill.plans.journal import Check
 from stock_ops.restore.plans.recovery import Choice
 from stock_ops.storage.facts.archive import Archive
@@ -38,12 +39,20 @@ class Sabotage:
         return Check(self.name, self.label, self.title, "damage")
 
 
-def sabotages(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> tuple[Sabotage, ...]:
+def sabotages(
+    archive: Archive, choice: Choice, sizes: Mapping[str, int], forged: Iterable[Forgery] = ()
+) -> tuple[Sabotage, ...]:
     """Every damage that there is something for in the storage.
 
     choice: what a restore of the undamaged storage would take. sizes: of all objects.
     """
-    return (*_of_objects(archive, choice, sizes), *_of_log(archive, choice, sizes), *_OF_DATA)
+    objects, log = _of_objects(archive, choice, sizes), _of_log(archive, choice, sizes)
+    return (*objects, *log, *map(_forged, forged), *_OF_DATA)
+
+
+def _forged(one: Forgery) -> Sabotage:
+    reach: Reach = "log" if one.in_log else "backup"
+    return Sabotage(one.name, one.label, one.title, reach, one.named, one.damage)
 
 
 def _of_objects(archive: Archive, choice: Choice, sizes: Mapping[str, int]) -> Iterator[Sabotage]:
@@ -154,5 +163,5 @@ def _another_segment(held: Held, archive: Archive) -> str | None:
     return segment_object(others[0]) if others else None
 
 
-def _of_schema(backup: Manifest, version: int) -> Rewritten:
-    return Rewritten(manifest_of(backup.id), dump_manifest(replace(backup, schema_version=version)))
+def _of_schema(backup: Manifest, version: int) -> Owned:
+    return Owned(backup.id, dump_manifest(replace(backup, schema_version=version)))

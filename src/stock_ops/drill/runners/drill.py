@@ -43,10 +43,11 @@ from stock_ops.local.facts.unfinished import scratch_name
 from stock_ops.local.runners.postgres import discard
 from stock_ops.restore.plans.recovery import Request
 from stock_ops.restore.runners.disarm import disarm_catalog
-from stock_ops.restore.runners.fetch import OTHER, fetch_backup, fetch_log, fetch_part, make_work_folders
+from stock_ops.restore.runners.fetch import OTHER, fetch_backup, fetch_log, make_work_folders
 from stock_ops.restore.runners.rebuild import build_cluster, prove, recover
 from stock_ops.restore.runners.scratch import ScratchServer, scratch_server
 from stock_ops.storage.objects import verification_of
+from stock_ops.storage.parts import fetch_part
 from stock_ops.storage.storage import write_bytes
 from stock_ops.storage.streams import load_streams
 from stock_ops.storage.verification import Verification, dump_verification
@@ -210,7 +211,7 @@ def _read_streams(chosen: Chosen) -> None:
     """The backup's data of Valkey can be read, too. Raises DamagedBackupError."""
     if part := chosen.choice.backup.part("valkey"):
         text = io.BytesIO()
-        fetch_part(chosen.shop, part, text)
+        fetch_part(chosen.shop.storage, part, text, chosen.shop.identity)
         try:
             load_streams(text.getvalue())
         except ValueError as error:

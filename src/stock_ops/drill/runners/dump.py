@@ -25,9 +25,9 @@ from stock_ops.kit.words import last_words
 from stock_ops.restore.plans.comparison import differences
 from stock_ops.restore.runners.rebuild import measure
 from stock_ops.restore.runners.scratch import PORT, ScratchServer
-from stock_ops.storage.envelope import Sealed, fetch
-from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.manifest import Manifest, StoredPart
 from stock_ops.storage.objects import dump_of
+from stock_ops.storage.parts import fetch_part
 from stock_ops.storage.storage import Storage
 
 _LOADED = "loaded_dump"
@@ -95,23 +95,22 @@ def _feed_all(
             line, stdin=subprocess.PIPE, stdout=errors, stderr=errors, cwd="/", env=environment()
         )
         try:
-            sealed = _feed(storage, name, identity, cast("BinaryIO", process.stdin))
+            fed = part is not None and _feed(storage, part, identity, cast("BinaryIO", process.stdin))
             code = process.wait()
         finally:
             process.kill()
             process.wait()
         errors.seek(0)
         words = last_words(errors.read().decode("utf-8", "replace"))
-    if sealed is None or code != 0:
+    if not fed or code != 0:
         raise DamagedBackupError(f"{name} in {storage.where} cannot be read by pg_restore: {words}", _TODO)
-    if part is None or sealed.plain_sha256 != part.plain_sha256:
-        raise DamagedBackupError(f"{name} in {storage.where} is not the dump that was made.", _TODO)
 
 
-def _feed(storage: Storage, name: str, identity: str, sink: BinaryIO) -> Sealed | None:
-    """None when the program wanted no more of it."""
+def _feed(storage: Storage, part: StoredPart, identity: str, sink: BinaryIO) -> bool:
+    """False when the program wanted no more of it."""
     try:
         with sink:
-            return fetch(storage, name, sink, identity)
+            fetch_part(storage, part, sink, identity)
     except BrokenPipeError:
-        return None
+        return False
+    return True

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stock_ops.backup.facts.creation import Tools, observe_tools
+from stock_ops.drill.plans.damages import Damage
+from stock_ops.drill.runners.forging import plain_damages
 from stock_ops.drill.runners.journal import now
+from stock_ops.drill.runners.tampered import TamperedStorage
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DiskFullError, FolderError, NoBackupError, PartError
 from stock_ops.kit.files import make_folder
@@ -20,13 +23,14 @@ from stock_ops.local.plans.refusals import installed, refuse_folder, refuse_serv
 from stock_ops.local.runners.postgres import discard
 from stock_ops.restore.facts.fitness import Here, observe_here
 from stock_ops.restore.facts.progress import Progress, boot_of_machine, cluster_folder
-from stock_ops.restore.plans.fitness import refuse_storage, refuse_unfit
+from stock_ops.restore.plans.fitness import refuse_findings, refuse_storage, refuse_unfit
 from stock_ops.restore.plans.recovery import Choice, Request, choose
 from stock_ops.restore.runners.fetch import Workshop
 from stock_ops.restore.runners.scratch import Place
+from stock_ops.storage.authentic import AuthenticStorage
 from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.facts.place import open_storage
-from stock_ops.storage.keys import read_identity
+from stock_ops.storage.keys import read_identity, recipient_of
 from stock_ops.storage.objects import BACKUPS
 from stock_ops.storage.storage import Storage, StorageError
 
@@ -43,7 +47,7 @@ class Ground:
     settings: BackupSettings
     tools: Tools
     here: Here
-    storage: Storage
+    storage: AuthenticStorage
     identity: str
     folder: Path
     """Of the scratch instance."""
@@ -52,6 +56,13 @@ class Ground:
     def layout(self) -> Layout:
         """The files of the live instance."""
         return self.facts.layout
+
+    def damaged(self, damage: Damage) -> Storage:
+        """The storage as it would be after a damage, with the same checks."""
+        damaged: Storage = self.storage.inner
+        for one in plain_damages(self.storage, damage, recipient_of(self.identity)):
+            damaged = TamperedStorage(damaged, one)
+        return self.storage.over(damaged)
 
     def place(self, work: Path) -> Place:
         """Where a temporary server works."""
@@ -115,6 +126,7 @@ def take_newest(
     storage, identity = storage or ground.storage, identity or ground.identity
     contents = read_contents(storage, identity)
     refuse_storage(contents.archive, ground.here)
+    refuse_findings(contents.archive)
     choice = choose(contents.archive, request, now())
     if ground.here.free_bytes < choice.need_bytes:
         raise DiskFullError(ground.folder.parent, ground.here.free_bytes, choice.need_bytes)

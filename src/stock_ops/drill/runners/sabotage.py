@@ -2,20 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from stock_ops.drill.plans.forgeries import Forgery, forgeries
 from stock_ops.drill.plans.journal import AFTER, Check
 from stock_ops.drill.plans.sabotage import Reach, Sabotage, newest_dump, sabotages
 from stock_ops.drill.runners.damage import change_value, empty_table
 from stock_ops.drill.runners.drill import choose_for, restore, serve
 from stock_ops.drill.runners.dump import read_dump
+from stock_ops.drill.runners.forging import forged_base
 from stock_ops.drill.runners.ground import Chosen, Ground, take_newest
 from stock_ops.drill.runners.journal import Found, Recorder
 from stock_ops.drill.runners.restored import ask
-from stock_ops.drill.runners.tampered import TamperedStorage
 from stock_ops.kit.errors import OpsError, UndetectedDamageError
 from stock_ops.kit.files import remove
 from stock_ops.kit.report import Report
@@ -26,6 +27,7 @@ from stock_ops.restore.runners.rebuild import compare, measure
 from stock_ops.restore.runners.scratch import ScratchServer
 from stock_ops.storage.facts.contents import read_contents
 from stock_ops.storage.keys import draw_identity, read_identity
+from stock_ops.storage.ledger import read_ledger
 from stock_ops.storage.manifest import Manifest, load_manifest
 from stock_ops.storage.objects import manifest_of
 from stock_ops.storage.storage import Storage, read_bytes
@@ -46,7 +48,7 @@ def sabotage(recorder: Recorder, ground: Ground, report: Report) -> None:
     chosen = choose_for(recorder, "backup", lambda: take_newest(ground, work, request))
     if chosen is None:
         return
-    planned = _plan(recorder, newest)
+    planned = _plan(recorder, ground, newest)
     with contextlib.ExitStack() as stack:
         servers: list[ScratchServer] = []
         if restore(recorder, chosen, report, lambda: servers.append(stack.enter_context(serve(chosen)))):
@@ -55,15 +57,27 @@ def sabotage(recorder: Recorder, ground: Ground, report: Report) -> None:
                 recorder.check(one.name, partial(_find, saboteur, one))
 
 
-def _plan(recorder: Recorder, newest: Chosen) -> tuple[Sabotage, ...]:
+def _plan(recorder: Recorder, ground: Ground, newest: Chosen) -> tuple[Sabotage, ...]:
     """Every damage that this storage can suffer becomes a check of the drill."""
     sizes = {one.name: one.size_bytes for one in newest.contents.objects}
-    planned = sabotages(newest.contents.archive, newest.choice, sizes)
+    planned = sabotages(newest.contents.archive, newest.choice, sizes, _forgeries(ground, newest))
     before = tuple(check for check in recorder.journal.checks if check not in AFTER)
     checks: tuple[Check, ...] = (*before, *(one.check for one in planned), *AFTER)
     backup, chain = newest.choice.backup.id, tuple(one.id for one in newest.choice.chain)
     recorder.change(replace(recorder.journal, checks=checks, backup=backup, chain=chain))
     return planned
+
+
+def _forgeries(ground: Ground, newest: Chosen) -> Iterator[Forgery]:
+    """None where nothing proves the backup: there a forgery cannot be told from it."""
+    archive, ledger, known = (
+        newest.contents.archive,
+        read_ledger(ground.storage),
+        ground.storage.authority.known,
+    )
+    if ledger and newest.choice.backup.id not in archive.unproven:
+        remembered = known is not None and known.ledger == ledger.entry.number
+        yield from forgeries(archive, newest.choice, ledger, forged_base(), remembered=remembered)
 
 
 def _find(saboteur: "_Saboteur", one: Sabotage) -> Found:
@@ -107,7 +121,7 @@ class _Saboteur:
 
     def _read(self, one: Sabotage) -> None:
         """As far as a restore would have to go to find it."""
-        storage = TamperedStorage(self.ground.storage, one.damage) if one.damage else self.ground.storage
+        storage = self.ground.damaged(one.damage) if one.damage else self.ground.storage
         work = self.ground.folder / one.name
         try:
             match one.reach:

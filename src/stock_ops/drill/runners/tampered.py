@@ -4,9 +4,10 @@ import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from stock_ops.drill.plans.damages import Cut, Damage, Flipped, Lost, Rewritten, Swapped
+from stock_ops.drill.plans.damages import Cut, Flipped, Lost, Plain, Rewritten, Swapped
 from stock_ops.storage.storage import MissingObjectError, Storage, StorageError, StoredObject
 
 if TYPE_CHECKING:
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 class TamperedStorage:
     """Another storage, damaged in one way."""
 
-    def __init__(self, storage: Storage, damage: Damage) -> None:
+    def __init__(self, storage: Storage, damage: Plain) -> None:
         self._storage, self._damage = storage, damage
+
+    @property
+    def authority(self) -> None:
+        """Nothing is checked here: that is what is to be seen."""
+        return None
 
     @property
     def where(self) -> str:
@@ -26,14 +32,21 @@ class TamperedStorage:
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """The objects as the damaged storage would list them."""
+        listed = set()
         for found in self._storage.list(prefix):
+            listed.add(found.name)
             if shown := self._shown(found):
                 yield shown
+        match self._damage:
+            case Rewritten(name) if name.startswith(prefix) and name not in listed:
+                yield self._added(name)
 
     def head(self, name: str) -> StoredObject | None:
         """The object without its content."""
         found = self._storage.head(name)
-        return self._shown(found) if found else None
+        if found is None:
+            return self._added(name) if self._is_rewritten(name) else None
+        return self._shown(found)
 
     def open(self, name: str) -> AbstractContextManager[BinaryIO]:
         """Read the object as it is after the damage."""
@@ -64,6 +77,13 @@ class TamperedStorage:
         """Room that is left."""
         return self._storage.free_bytes()
 
+    def _is_rewritten(self, name: str) -> bool:
+        return isinstance(self._damage, Rewritten) and self._damage.name == name
+
+    def _added(self, name: str) -> StoredObject:
+        size = len(self._damage.data) if isinstance(self._damage, Rewritten) else 0
+        return StoredObject(name, size, datetime.now(UTC))
+
     def _shown(self, found: StoredObject) -> StoredObject | None:
         match self._damage:
             case Lost(name) if name == found.name:
@@ -83,7 +103,7 @@ class TamperedStorage:
 class _Changed(io.RawIOBase):
     """A stream that is cut short, or has one bit flipped."""
 
-    def __init__(self, source: BinaryIO, damage: Damage) -> None:
+    def __init__(self, source: BinaryIO, damage: Plain) -> None:
         self._source, self._damage, self._position = source, damage, 0
 
     def readable(self) -> bool:

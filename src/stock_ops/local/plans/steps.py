@@ -99,6 +99,20 @@ class SetPasswords:
 
 
 @dataclass(frozen=True, slots=True)
+class DeriveKey:
+    """Derive the key that authenticates the backups from the private one, which may be moved away then."""
+
+    key_file: Path
+    target: Path
+    title = "Backup key"
+
+    @property
+    def detail(self) -> str:
+        """Where it lies."""
+        return f"{self.target.name}, which authenticates the backups, derived from the private key"
+
+
+@dataclass(frozen=True, slots=True)
 class DrawKey:
     """Draw the key pair of the backups, once: the private half is never overwritten."""
 
@@ -234,6 +248,7 @@ Step = (
     | CreateCluster
     | SetPasswords
     | DrawKey
+    | DeriveKey
     | SetUpRoles
     | EndProcess
     | StartSupervisor

@@ -22,6 +22,7 @@ from stock_ops.local.plans.steps import (
     AwaitPart,
     CopyProgram,
     CreateCluster,
+    DeriveKey,
     DrawKey,
     EndProcess,
     MakeFolders,
@@ -153,8 +154,16 @@ def _cluster(facts: Facts, target: Target) -> Iterator[Step]:
 
 def _keys(facts: Facts, target: Target) -> Iterator[Step]:
     """A key pair for the backups; where only the private half is left, the public one is read from it."""
-    layout, keys = facts.layout, facts.keys
-    if not target.backups.enabled or keys.recipient is not None:
+    layout, keys, derive = (
+        facts.layout,
+        facts.keys,
+        DeriveKey(target.backups.key_file, facts.layout.authentication_key),
+    )
+    if not target.backups.enabled:
+        return
+    if keys.recipient is not None:
+        if keys.authenticates != keys.recipient == keys.opens:
+            yield derive
         return
     if isinstance(keys.opens, OpsError):
         raise keys.opens
@@ -162,6 +171,7 @@ def _keys(facts: Facts, target: Target) -> Iterator[Step]:
         yield DrawKey(target.backups.key_file, layout.recipient, layout.backup_settings)
     else:
         yield WriteFiles((NewFile(layout.recipient, f"{keys.opens}\n"),))
+    yield derive
 
 
 def _start(facts: Facts, target: Target, *, stopped: bool) -> Iterator[Step]:

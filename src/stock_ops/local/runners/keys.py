@@ -3,8 +3,8 @@
 from stock_ops.kit.errors import FolderError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.wanted import NewFile
-from stock_ops.local.plans.steps import DrawKey
-from stock_ops.storage.keys import draw_identity
+from stock_ops.local.plans.steps import DeriveKey, DrawKey
+from stock_ops.storage.keys import authentication_key, draw_identity, dump_authentication_key, read_identity
 
 
 def draw_key(step: DrawKey) -> None:
@@ -17,3 +17,9 @@ def draw_key(step: DrawKey) -> None:
             f"Name another place as key_file in {step.settings}, or write there: enabled = false",
         ) from error
     write_whole(NewFile(step.recipient, f"{recipient}\n"))
+
+
+def derive_key(step: DeriveKey) -> None:
+    """Raises LostKeyError."""
+    key = authentication_key(read_identity(step.key_file))
+    write_whole(NewFile(step.target, dump_authentication_key(key)))

@@ -19,6 +19,7 @@ from stock_ops.local.plans.steps import (
     AwaitPart,
     CopyProgram,
     CreateCluster,
+    DeriveKey,
     DrawKey,
     EndProcess,
     MakeFolders,
@@ -36,7 +37,7 @@ from stock_ops.local.plans.steps import (
     WriteSecrets,
 )
 from stock_ops.local.runners.instance import copy_program, write_memory, write_secrets
-from stock_ops.local.runners.keys import draw_key
+from stock_ops.local.runners.keys import derive_key, draw_key
 from stock_ops.local.runners.platform import run_platform, size_of
 from stock_ops.local.runners.postgres import create_cluster, discard, set_passwords
 from stock_ops.local.runners.supervise import (
@@ -137,6 +138,7 @@ _DOERS: dict[type, Callable[[Any, Work], None]] = {
     CreateCluster: lambda step, work: create_cluster(step, work.facts.programs),
     SetPasswords: lambda step, work: set_passwords(step, work.facts.programs),
     DrawKey: lambda step, _: draw_key(step),
+    DeriveKey: lambda step, _: derive_key(step),
     SetUpRoles: lambda step, _: _set_up_roles(step),
     EndProcess: lambda step, _: end_process(step),
     StartSupervisor: lambda _, work: start_supervisor(work.layout, work.facts.programs),

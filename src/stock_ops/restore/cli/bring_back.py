@@ -42,7 +42,7 @@ def bring_back(layout: Layout, wish: Wish, report: Report, *, dry_run: bool, yes
         report.plan("restore", planned, outlook_of(layout, facts, source, wish))
         return 0
     going_on = resumable(wanted, works) is not None
-    if not confirmed(question(layout, source.choice, going_on=going_on), yes=yes):
+    if not confirmed(question(layout, source, going_on=going_on), yes=yes):
         raise NotConfirmedError("a restore")
     with locked(layout, "restore"):
         facts = observe(layout, port=None)

@@ -54,8 +54,10 @@ class Source:
 def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     """Look at the storage and choose. Every obstacle is told before anything is touched."""
     settings, place = read_backup_settings(layout), wish.storage
-    storage = open_storage(layout, replace(settings, storage=absolute(place)) if place else settings)
-    owner, key_file = read_owner(storage), wish.key_file or settings.key_file
+    named = replace(settings, storage=absolute(place)) if place else settings
+    storage = open_storage(layout, named, key_file=wish.key_file)
+    key_file = wish.key_file or settings.key_file
+    owner = read_owner(storage)
     if flaw := find_key_flaw(key_file, owner.recipient if owner else None):
         raise flaw
     identity = read_identity(key_file)

@@ -8,7 +8,6 @@ from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.restore.cli.source import Source, Wish
 from stock_ops.restore.facts.progress import Progress
-from stock_ops.restore.plans.recovery import Choice
 from stock_ops.storage.facts.place import absolute
 
 
@@ -25,26 +24,39 @@ def _command(layout: Layout, *words: str) -> str:
     return shlex.join(["stockops", *words, "--data", str(layout.root)])
 
 
-def question(layout: Layout, choice: Choice, *, going_on: bool) -> str:
+def doubt(source: Source) -> str:
+    """Why nothing proves that what is brought back was made by this instance; empty where something does."""
+    unproven = source.archive.unproven
+    return next((f"{one.id}: {unproven[one.id]}" for one in source.choice.chain if one.id in unproven), "")
+
+
+def question(layout: Layout, source: Source, *, going_on: bool) -> str:
     """The question before anything is touched."""
+    choice, why = source.choice, doubt(source)
     begin = "Go on with the restore of" if going_on else "Restore"
     size = megabytes(sum(part.plain_bytes for backup in choice.chain if (part := backup.part("base"))))
     present = " The present data are kept." if layout.postgresql.exists() else ""
-    return f"{begin} {choice.backup.id} ({size}), to the {choice.target}, into {layout.root}?{present}"
+    doubts = f" Nothing proves who made {why}." if why else ""
+    return (
+        f"{begin} {choice.backup.id} ({size}), to the {choice.target}, into {layout.root}?{present}{doubts}"
+    )
 
 
 def hint(layout: Layout, source: Source, wish: Wish) -> list[tuple[str, str]]:
     """Where the next backups go, if not to where these came from, or by another key."""
-    settings, here = source.settings, source.storage.where
+    settings, here, why = source.settings, source.storage.where, doubt(source)
+    doubts = [("Unproven", why)] if why else []
+    doubts += [("Forged", finding) for finding in source.archive.findings]
     if wish.key_file in (None, settings.key_file) and settings.storage.rstrip("/") == here:
         trouble = source.two_writers
-        return [("Writer", f"{trouble.why} {trouble.todo}")] if trouble else []
+        return [*doubts, *([("Writer", f"{trouble.why} {trouble.todo}")] if trouble else [])]
     return [
+        *doubts,
         (
             "Backups",
             f"will go to {settings.storage}, for the key {settings.key_file}; "
             f"to go on in {here}, name both in {layout.backup_settings} before the start",
-        )
+        ),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from stock_ops.kit.errors import (
     CorruptFileError,
+    DamagedBackupError,
     DiskFullError,
     FolderError,
     ForeignStorageError,
@@ -48,6 +49,16 @@ def refuse_live(facts: Facts) -> None:
             f"A PostgreSQL that stockops did not start (pid {cluster.postmaster_pid}) works on "
             f"{facts.layout.postgresql}.",
             f"Stop it (kill -INT {cluster.postmaster_pid}), then run this again.",
+        )
+
+
+def refuse_findings(archive: Archive) -> None:
+    """Raise DamagedBackupError where somebody else changed the storage, whatever of it is used."""
+    lost = [f"{archive.lost_end}, is missing"] if archive.lost_end else []
+    if findings := [*archive.findings, *lost]:
+        raise DamagedBackupError(
+            f"Somebody else changed {archive.where}: {'; '.join(findings)}.",
+            "See docs/runbooks/backup-forged.md, also by: stockops runbook backup-forged",
         )
 
 

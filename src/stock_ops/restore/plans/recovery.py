@@ -83,6 +83,8 @@ def choose(archive: Archive, request: Request, now: datetime) -> Choice:
     usable = Usable(archive, way)
     if not archive.backups and not archive.damaged:
         raise NoBackupError(archive.where)
+    if request == Request():
+        _refuse_lost_end(archive)
     target, lsn = _target(archive, request, way, usable, now)
     backup = _backup(archive, request, usable, target, lsn)
     until = _until(archive, target, lsn)
@@ -217,6 +219,15 @@ def _refuse_damaged(usable: Usable, name: str, why: str, request: Request, lsn: 
         older = command("restore", "--backup", others[-1].id, *wish)
         todo = f"An older one is whole and, with the log since, leads there: {older}"
     raise DamagedBackupError(f"Backup {name} is damaged: {why}.", todo)
+
+
+def _refuse_lost_end(archive: Archive) -> None:
+    """The latest point is not what the storage happens to end with."""
+    if archive.lost_end:
+        raise DamagedBackupError(
+            f"The newest log in {archive.where} was taken away: {archive.lost_end}, is missing.",
+            "Use another copy (--storage). To bring back what is left: --backup ID --latest, or --time.",
+        )
 
 
 _OTHER_COPY = "Use another copy of the storage, if you have one (--storage)."

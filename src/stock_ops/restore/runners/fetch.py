@@ -14,9 +14,10 @@ from stock_ops.kit.wanted import NewFile, NewFolder
 from stock_ops.restore.facts.progress import chain_folder, log_folder
 from stock_ops.restore.runners.scratch import Place
 from stock_ops.restore.runners.unpack import Unpacker
-from stock_ops.storage.envelope import Sealed, fetch
-from stock_ops.storage.manifest import Manifest, StoredPart
+from stock_ops.storage.envelope import fetch
+from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import segment_object
+from stock_ops.storage.parts import fetch_part
 from stock_ops.storage.storage import Storage
 from stock_ops.storage.tarreader import TarError
 from stock_ops.storage.timelines import Held
@@ -67,7 +68,8 @@ def fetch_backup(shop: Workshop, backup: str, advance: Advance) -> None:
     make_folder(NewFolder(unfinished, 0o700, shop.place.account))
     unpacker = Unpacker(unfinished, shop.place.account)
     try:
-        fetch_part(shop, part, cast("BinaryIO", _Told(unpacker.write, advance, part.plain_bytes)))
+        sink = cast("BinaryIO", _Told(unpacker.write, advance, part.plain_bytes))
+        fetch_part(shop.storage, part, sink, shop.identity)
         unpacker.finish()
     except TarError as error:
         raise DamagedBackupError(f"{part.name} is no base backup: {error}.", OTHER) from error
@@ -75,14 +77,6 @@ def fetch_backup(shop: Workshop, backup: str, advance: Advance) -> None:
         unpacker.close()
     verify_files(shop, unfinished, backup)
     unfinished.rename(chain_folder(shop.work) / backup)
-
-
-def fetch_part(shop: Workshop, part: StoredPart, sink: BinaryIO) -> None:
-    """Open one object of a backup. Raises DamagedBackupError when it does not match the manifest."""
-    sealed = fetch(shop.storage, part.name, sink, shop.identity)
-    if sealed != Sealed(part.plain_bytes, part.plain_sha256, part.stored_bytes, part.stored_sha256):
-        where = shop.storage.where
-        raise DamagedBackupError(f"{part.name} in {where} is another object than the manifest names.", OTHER)
 
 
 def fetch_log(shop: Workshop, wal: tuple[Held, ...], advance: Advance) -> None:

@@ -18,9 +18,10 @@ from stock_ops.kit.leashing import leashed
 from stock_ops.kit.wanted import NewFolder
 from stock_ops.kit.words import last_words
 from stock_ops.restore.facts.progress import cache_folder
-from stock_ops.restore.runners.fetch import OTHER, Workshop, fetch_part
+from stock_ops.restore.runners.fetch import OTHER, Workshop
 from stock_ops.restore.runners.places import flush_all, move
 from stock_ops.restore.runners.scratch import Place, socket_folder
+from stock_ops.storage.parts import fetch_part
 from stock_ops.storage.streams import load_streams
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _fetch_keys(shop: Workshop) -> Sequence[dict[str, Any]]:
     part = manifest.part("valkey")
     if part is None:
         raise DamagedBackupError(f"{manifest.id} lacks the Valkey data that its manifest names.", OTHER)
-    fetch_part(shop, part, text)
+    fetch_part(shop.storage, part, text, shop.identity)
     try:
         return load_streams(text.getvalue())
     except ValueError as error:

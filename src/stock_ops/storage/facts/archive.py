@@ -1,7 +1,7 @@
 """A storage's backups, log, timelines and marks, as a value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from stock_ops.storage.manifest import Manifest
@@ -55,6 +55,13 @@ class Archive:
     """At the time that is asked for; None where nobody asks for one."""
     branch: Branch | None = None
     """The last one before a time that is asked for; None where there is none, or nobody asks."""
+
+    unproven: Mapping[str, str] = field(default_factory=dict)
+    """Backups of which nothing proves that this instance made them, and why."""
+    findings: tuple[str, ...] = ()
+    """What was added, changed, put back or taken away by somebody else."""
+    lost_end: str = ""
+    """The newest segment that is known of, when it is missing."""
 
     @property
     def timeline(self) -> int:

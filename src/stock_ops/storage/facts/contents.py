@@ -1,13 +1,16 @@
 """The contents of a storage: backups, write-ahead log, timelines, marks, verifications."""
 
+import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from stock_ops.kit.errors import DamagedBackupError
+from stock_ops.storage.authority import ForgedObjectError
 from stock_ops.storage.envelope import fetch
 from stock_ops.storage.facts.archive import Archive
+from stock_ops.storage.ledger import Ledger, find_flaws, find_lost_end, find_lost_marks, read_ledger
 from stock_ops.storage.manifest import Manifest, ManifestError, load_manifest
 from stock_ops.storage.marks import MARKS, NamedMark, load_mark
 from stock_ops.storage.objects import (
@@ -19,7 +22,7 @@ from stock_ops.storage.objects import (
     segment_of,
     verification_of,
 )
-from stock_ops.storage.owner import read_owner
+from stock_ops.storage.owner import Owner, read_owner
 from stock_ops.storage.storage import MissingObjectError, Storage, StoredObject, read_bytes
 from stock_ops.storage.verification import Damage, Verification, load_damage, load_verification
 
@@ -49,15 +52,17 @@ class Contents:
 
 
 def read_contents(storage: Storage, identity: str | None = None) -> Contents:
-    """Look at every object, and read the small ones.
+    """Look at every object, and read the small ones; what is forged does not count, and is told.
 
     identity: the private key; without it the histories of timelines stay unread, for they are sealed.
-    Raises StorageError, ForeignStorageError, and WrongKeyError for a history.
+    Raises StorageError, ForeignStorageError, ForgedObjectError, and WrongKeyError for a history.
     """
     owner = read_owner(storage)
+    ledger = read_ledger(storage)
     objects = tuple(storage.list())
     names = {one.name for one in objects}
-    backups, damaged = _read_manifests(storage, names)
+    backups, damaged, forged = _read_manifests(storage, names, ledger)
+    marks = _read_marks(storage, names, forged)
     segments = [found for name in names if (found := segment_of(name))]
     archive = Archive(
         where=storage.where,
@@ -68,7 +73,10 @@ def read_contents(storage: Storage, identity: str | None = None) -> Contents:
         whole=frozenset(name for name, partial in segments if not partial),
         partial=frozenset(name for name, partial in segments if partial),
         histories=_read_histories(storage, names, identity) if identity else {},
-        marks=tuple(_read_marks(storage, names)),
+        marks=tuple(marks),
+        unproven=_find_unproven(storage, owner, backups),
+        findings=(*forged, *find_lost_marks(ledger, names)),
+        lost_end=find_lost_end(ledger, names),
     )
     verifications, found_damaged = _read_findings(storage, names, backups)
     return Contents(archive, objects, verifications, found_damaged)
@@ -79,14 +87,35 @@ def read_archive(storage: Storage, identity: str | None = None) -> Archive:
     return read_contents(storage, identity).archive
 
 
-def _read_manifests(storage: Storage, names: set[str]) -> tuple[tuple[Manifest, ...], dict[str, str]]:
+def _find_unproven(storage: Storage, owner: Owner | None, backups: Iterable[Manifest]) -> dict[str, str]:
+    authority = storage.authority
+    if authority is None or owner is None:
+        return {}
+    if authority.checks:
+        before = owner.before.objects if owner.before else {}
+        return {one.id: _BEFORE for one in backups if manifest_of(one.id) in before}
+    return dict.fromkeys((one.id for one in backups), authority.unchecked or _BEFORE)
+
+
+def _read_manifests(
+    storage: Storage, names: set[str], ledger: Ledger | None
+) -> tuple[tuple[Manifest, ...], dict[str, str], list[str]]:
+    """The backups, those that are damaged, and what is forged among these.
+
+    Without the backups that were retired, of which something may be left.
+    """
+    retired = ledger.entry.retired if ledger else frozenset()
     found: list[Manifest] = []
     damaged: dict[str, str] = {}
-    for backup in sorted({backup for name in names if (backup := backup_of(name))}):
+    forged: dict[str, str] = {}
+    digests: dict[str, str] = {}
+    for backup in sorted({backup for name in names if (backup := backup_of(name))} - retired):
         if manifest_of(backup) not in names:
             continue
         try:
-            manifest = load_manifest(read_bytes(storage, manifest_of(backup)))
+            text = read_bytes(storage, manifest_of(backup))
+            digests[backup] = hashlib.sha256(text).hexdigest()
+            manifest = load_manifest(text)
             if manifest.id == backup:
                 found.append(manifest)
             else:
@@ -95,7 +124,14 @@ def _read_manifests(storage: Storage, names: set[str]) -> tuple[tuple[Manifest, 
             continue
         except ManifestError as error:
             damaged[backup] = str(error)
-    return tuple(sorted(found, key=_begun)), damaged
+        except ForgedObjectError as error:
+            digests[backup] = ""
+            forged[backup] = f"its manifest is not what this instance wrote: {error.reason}"
+    forged = find_flaws(ledger, digests) | forged
+    damaged = damaged | forged
+    whole = (one for one in found if one.id not in damaged)
+    told = [f"{backup}: {why}" for backup, why in forged.items()]
+    return tuple(sorted(whole, key=_begun)), damaged, told
 
 
 def _begun(manifest: Manifest) -> tuple[datetime, str]:
@@ -117,10 +153,19 @@ def _read_history(storage: Storage, name: str, identity: str) -> str:
     return text.getvalue().decode("ascii", "replace")
 
 
-def _read_marks(storage: Storage, names: set[str]) -> Iterator[NamedMark]:
-    for name in sorted(names):
-        if name.startswith(MARKS) and (mark := load_mark(_read(storage, name))):
-            yield mark
+def _read_marks(storage: Storage, names: set[str], forged: list[str]) -> list[NamedMark]:
+    """The marks; what is wrong with those that are forged is added to a list."""
+    found = []
+    for name in sorted(one for one in names if one.startswith(MARKS)):
+        try:
+            mark = load_mark(read_bytes(storage, name))
+        except MissingObjectError:
+            continue
+        except ForgedObjectError as error:
+            forged.append(f"{name} is not what this instance wrote: {error.reason}")
+            continue
+        found += [mark] if mark else []
+    return found
 
 
 def _read_findings(
@@ -137,8 +182,11 @@ def _read_findings(
 
 
 def _read(storage: Storage, name: str) -> bytes:
-    """A small object; one that was deleted since it was listed is empty."""
+    """A small object; one that was deleted since it was listed, or is forged, is empty."""
     try:
         return read_bytes(storage, name)
-    except MissingObjectError:
+    except (MissingObjectError, ForgedObjectError):
         return b""
+
+
+_BEFORE = "it was made before this instance authenticated its backups"

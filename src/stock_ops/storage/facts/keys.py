@@ -5,9 +5,15 @@ from pathlib import Path
 from shlex import quote
 
 from stock_ops.kit.backup_settings import BackupSettings, read_recipient
-from stock_ops.kit.errors import OpsError
+from stock_ops.kit.errors import CorruptFileError, OpsError
 from stock_ops.kit.layout import Layout
-from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity, recipient_of
+from stock_ops.storage.keys import (
+    LostKeyError,
+    WrongKeyError,
+    read_authentication_key,
+    read_identity,
+    recipient_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,8 @@ class Keys:
     """The public key that seals the backups; None before the first start that makes some."""
     opens: str | OpsError | None = None
     """The public half of the private key, or why that cannot be read; None: there is no such file."""
+    authenticates: str | None = None
+    """The public half of the pair that the authentication key comes from; None: there is none of use."""
 
 
 def observe_keys(layout: Layout, settings: BackupSettings) -> Keys:
@@ -27,14 +35,20 @@ def observe_keys(layout: Layout, settings: BackupSettings) -> Keys:
     except OSError:
         recipient = None
     try:
-        if not settings.key_file.exists():
-            return Keys(recipient, None)
-        return Keys(recipient, recipient_of(read_identity(settings.key_file)))
+        authentication = read_authentication_key(layout.authentication_key)
+    except CorruptFileError:
+        authentication = None
+    return Keys(recipient, _opens(settings.key_file), authentication.recipient if authentication else None)
+
+
+def _opens(key_file: Path) -> str | OpsError | None:
+    try:
+        return recipient_of(read_identity(key_file)) if key_file.exists() else None
     except LostKeyError as error:
-        return Keys(recipient, error)
+        return error
     except OSError as error:
-        why = f"The key {settings.key_file} cannot be looked at: {error.strerror}."
-        return Keys(recipient, LostKeyError(why, "Run this as the user who ran `up`."))
+        why = f"The key {key_file} cannot be looked at: {error.strerror}."
+        return LostKeyError(why, "Run this as the user who ran `up`.")
 
 
 def find_key_flaw(key_file: Path, recipient: str | None) -> OpsError | None:

@@ -6,9 +6,20 @@ from pathlib import Path
 
 from stock_ops.kit.backup_settings import BackupSettings, read_credentials
 from stock_ops.kit.layout import Layout
+from stock_ops.storage.authentic import AuthenticStorage
+from stock_ops.storage.authority import Authority, Known
 from stock_ops.storage.folder import FolderStorage
+from stock_ops.storage.keys import (
+    LostKeyError,
+    authentication_key,
+    knows_tags,
+    read_authentication_key,
+    read_identity,
+)
+from stock_ops.storage.known import read_known
 from stock_ops.storage.s3 import Bucket, S3Storage
 from stock_ops.storage.storage import Storage, StorageError
+from stock_ops.storage.tags import AuthenticationKey
 
 
 def absolute(storage: str) -> str:
@@ -17,9 +28,41 @@ def absolute(storage: str) -> str:
 
 
 def open_storage(
-    layout: Layout, settings: BackupSettings, environ: Mapping[str, str] = os.environ
-) -> Storage:
-    """The storage, not yet looked at. Raises StorageError when the keys to a bucket are missing."""
+    layout: Layout,
+    settings: BackupSettings,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    key_file: Path | None = None,
+) -> AuthenticStorage:
+    """The storage, not yet looked at, whose objects are checked before they are used.
+
+    key_file: the private key that opens it, where that is not the one of the settings.
+    Raises StorageError when the keys to a bucket are missing, CorruptFileError, LostKeyError.
+    """
+    inner = _open(layout, settings, environ)
+    keys, always = _authentication(layout, key_file or settings.key_file, required=key_file is not None)
+
+    def known() -> Known | None:
+        return read_known(layout, inner.where) or (Known() if always else None)
+
+    return AuthenticStorage(inner, Authority(inner, keys, known))
+
+
+def _authentication(
+    layout: Layout, key_file: Path, *, required: bool
+) -> tuple[list[AuthenticationKey], bool]:
+    """The keys that authenticate, and whether the private one says that there never was anything without."""
+    here = read_authentication_key(layout.authentication_key)
+    keys = [here] if here else []
+    try:
+        return [*keys, authentication_key(read_identity(key_file))], knows_tags(key_file)
+    except LostKeyError:
+        if required:
+            raise
+        return keys, False
+
+
+def _open(layout: Layout, settings: BackupSettings, environ: Mapping[str, str]) -> Storage:
     if not settings.is_s3:
         return FolderStorage(Path(settings.storage))
     keys = read_credentials(layout, environ)

@@ -12,6 +12,7 @@ from stock_ops.kit.errors import megabytes
 from stock_ops.kit.verdict import Finding, Kind, finding
 from stock_ops.kit.words import duration
 from stock_ops.local.plans.findings import disk_filling, disk_full, part_down, structure_changed
+from stock_ops.storage.authority import ForgedObjectError
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.reach import Reach
 
@@ -74,7 +75,36 @@ def _two_writers(seen: _Seen) -> _Found:
 
 def _storage_unreachable(seen: _Seen) -> _Found:
     error = seen.standing.unreachable
-    return (error.why, error.todo) if error else None
+    return (error.why, error.todo) if error and not isinstance(error, ForgedObjectError) else None
+
+
+def _backup_forged(seen: _Seen) -> _Found:
+    error = seen.standing.unreachable
+    if isinstance(error, ForgedObjectError):
+        return error.why, error.todo
+    if seen.standing.contents is None:
+        return None
+    archive = seen.standing.contents.archive
+    findings = [*archive.findings, *([f"{archive.lost_end}, is missing"] if archive.lost_end else [])]
+    if not findings:
+        return None
+    more = f"; and {len(findings) - _NAMED} more" if len(findings) > _NAMED else ""
+    return (
+        f"Somebody else changed the storage: {'; '.join(findings[:_NAMED])}{more}.",
+        "Find out who can write there, and make a new full backup: stockops backup create --full",
+    )
+
+
+def _backup_unproven(seen: _Seen) -> _Found:
+    """Old backups are nobody's fault; that the newest one is unproven must end."""
+    contents, backups = seen.standing.contents, seen.reach.backups
+    why = contents.archive.unproven.get(backups[-1].id) if contents and backups else None
+    if why is None:
+        return None
+    return (
+        f"Nothing proves that this instance made the newest backup, {backups[-1].id}: {why}.",
+        "Put the private key in its place (key_file), then `stockops up` and `stockops backup create --full`.",
+    )
 
 
 def _backup_damaged(seen: _Seen) -> _Found:
@@ -272,6 +302,7 @@ _LOOKS: dict[Kind, Callable[[_Seen], _Found]] = {
     ),
     "archive-broken": _archive_broken,
     "storage-unreachable": _storage_unreachable,
+    "backup-forged": _backup_forged,
     "backup-damaged": _backup_damaged,
     "backup-missing": _backup_missing,
     "key-missing": _key_missing,
@@ -289,6 +320,7 @@ _LOOKS: dict[Kind, Callable[[_Seen], _Found]] = {
     "drill-not-run": _drill_not_run,
     "drill-overdue": _drill_overdue,
     "backup-unverified": _backup_unverified,
+    "backup-unproven": _backup_unproven,
     "clock-jumped": _clock_jumped,
     "storage-same-disk": _storage_same_disk,
 }

@@ -19,7 +19,7 @@ from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.facts.keys import find_key_flaw
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.manifest import Manifest
-from stock_ops.storage.objects import moment_of
+from stock_ops.storage.objects import backup_of, manifest_of, moment_of
 from stock_ops.storage.plans import judge, way_of
 from stock_ops.watch.facts import shares_disk
 
@@ -108,11 +108,12 @@ class Holdings:
             free_bytes=storage.free_bytes(),
             unreachable=None,
             histories=histories,
-            gone=self._gone(contents.archive),
+            gone=self._gone(contents),
         )
 
-    def _gone(self, archive: Archive) -> str:
-        memory, there = self._memory.value, {one.id for one in archive.backups} | archive.damaged.keys()
+    def _gone(self, contents: Contents) -> str:
+        memory, names = self._memory.value, (one.name for one in contents.objects)
+        there = {backup for name in names if (backup := backup_of(name)) and name == manifest_of(backup)}
         is_gone = memory.newest_in == self._settings.storage and memory.newest not in there
         return memory.newest if is_gone else ""
 

@@ -20,6 +20,7 @@ from stock_ops.kit.backup_settings import read_backup_settings
 from stock_ops.kit.files import exclusive
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import JsonReport
+from stock_ops.storage.authority import Authority
 from stock_ops.storage.storage import Storage, StoredObject
 
 
@@ -28,6 +29,10 @@ class KillingStorage:
 
     def __init__(self, storage: Storage, count: int, delay_s: float) -> None:
         self._storage, self._count, self._delay_s = storage, count, delay_s
+
+    @property
+    def authority(self) -> Authority | None:
+        return self._storage.authority
 
     @property
     def where(self) -> str:

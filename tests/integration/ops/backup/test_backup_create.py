@@ -17,7 +17,7 @@ from stock_ops.storage.envelope import store
 from stock_ops.storage.facts.contents import read_contents
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import draw_identity, read_identity, recipient_of
-from stock_ops.storage.objects import base_of, segment_object, valkey_of
+from stock_ops.storage.objects import LEDGER, base_of, segment_object, valkey_of
 from stock_ops.storage.writers import WRITERS
 from tests.contract.ops.storage.s3_server import BUCKET, S3Server
 from tests.integration.ops.backed_up import verb
@@ -135,7 +135,7 @@ def test_nothing_in_the_storage_is_readable_without_the_key(made: Made) -> None:
         if name.endswith(".zst.age"):
             assert data.startswith(b"age-encryption.org/v1\n-> X25519 ")
             assert b"public.debit" not in data
-        elif not name.startswith(WRITERS):
+        elif not name.startswith((WRITERS, LEDGER)):
             assert name.rpartition("/")[2] in (
                 "repository.json",
                 "manifest.json",

@@ -31,11 +31,12 @@ from stock_ops.kit.report import JsonReport
 from stock_ops.local.facts.processes import control
 from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.folder import UNFINISHED, FolderStorage
-from stock_ops.storage.storage import StorageError
+from stock_ops.storage.storage import StorageError, write_bytes
 from tests.contract.ops.storage.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.backup import killed_backup
 from tests.integration.ops.by_hand import superuser
+from tests.integration.ops.insider import authentic
 from tests.integration.ops.instance import Instance, shares_by_session, wait_for
 from tests.integration.ops.template import Template
 from tests.integration.ops.terminal import Terminal
@@ -517,9 +518,8 @@ def test_a_mark_is_named_once(instance: Instance) -> None:
 
 
 def test_a_mark_that_was_cut_off_keeps_its_name(instance: Instance) -> None:
-    path = instance.backups / "marks" / "half.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("{}\n")
+    held = authentic(instance.backups, next(instance.settings.rglob("*.key")))
+    write_bytes(held, "marks/half.json", b'{"name": null}\n')
     told = verb(instance, "backup", "mark", "half", code=1)
     assert "was interrupted" in told["error"]["why"]
 

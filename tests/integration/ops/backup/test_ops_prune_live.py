@@ -14,7 +14,8 @@ from stock_ops.storage.manifest import Manifest, load_manifest
 from stock_ops.storage.objects import manifest_of, segment_of
 from stock_ops.storage.wal import runs
 from tests.integration.ops.archived import wait_until_shipped
-from tests.integration.ops.backed_up import ADD, LEDGER, BackedUp, made, read_ledger, rewrite, verb
+from tests.integration.ops.backed_up import ADD, LEDGER, BackedUp, made, read_ledger, verb
+from tests.integration.ops.insider import rewrite
 from tests.integration.ops.instance import Instance
 
 RULES = "keep_days = 1\nkeep_full = 1\n"
@@ -68,7 +69,7 @@ def make_old(instance: Instance, backup: str, days: int) -> None:
 
     path = instance.backups / manifest_of(backup)
     before = path.stat().st_mtime - days * 86_400
-    rewrite(instance.backups, backup, earlier)
+    rewrite(instance.backups, backup, earlier, BackedUp(instance).key)
     os.utime(path, (before, before))
 
 

@@ -28,8 +28,8 @@ from stock_ops.storage.keys import draw_identity
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.objects import manifest_of, verification_of
 from stock_ops.storage.storage import read_bytes
-from tests.integration.ops.backed_up import rewrite
 from tests.integration.ops.drill import killed_drill
+from tests.integration.ops.insider import relist, rewrite
 from tests.integration.ops.instance import Instance, Result, wait_for
 from tests.integration.ops.template import Template
 from tests.room import a_folder
@@ -63,6 +63,15 @@ DAMAGES = {
     "flip_log",
     "lose_log",
     "swap_log",
+    "forge_manifest",
+    "forge_base",
+    "replay_manifest",
+    "lose_manifest",
+    "add_mark",
+    "forge_log",
+    "add_timeline",
+    "lose_end",
+    "put_back",
     "change_value",
     "empty_table",
 }
@@ -166,14 +175,21 @@ def test_every_damage_is_found_and_named(live: Instance) -> None:
     assert f"{full}/base.tar.zst.age has" in found["cut_base"]["found"]
     assert f"{incremental}/base.tar.zst.age" in found["flip_base"]["found"]
     assert f"{full}/dump.pgdump.zst.age" in found["flip_dump"]["found"]
-    assert f"Backup {incremental} is damaged: " in found["flip_manifest"]["found"]
+    assert f"{incremental}: its manifest is not what this instance wrote" in found["flip_manifest"]["found"]
     assert f"{incremental}/base.tar.zst.age" in found["swap_base"]["found"]
     assert "The key does not open these backups" in found["wrong_key"]["found"]
     assert "the schema is version" in found["older_schema"]["found"]
     assert "this release knows" in found["later_schema"]["found"]
     assert "is damaged: it was changed" in found["flip_log"]["found"]
     assert "of the log is missing" in found["lose_log"]["found"]
-    assert "not where its name says" in found["swap_log"]["found"]
+    assert "its tag does not fit its name and content" in found["swap_log"]["found"]
+    for name in ("forge_manifest", "forge_base", "add_mark", "forge_log"):
+        assert "its tag is missing" in found[name]["found"], name
+    assert "not the one that the ledger of the storage names" in found["replay_manifest"]["found"]
+    assert "no prune of this instance has deleted it" in found["lose_manifest"]["found"]
+    assert "history of timeline 2" in found["add_timeline"]["found"]
+    assert ", is missing" in found["lose_end"]["found"]
+    assert "this machine has seen" in found["put_back"]["found"]
     assert "public.bar_1d has other rows" in found["change_value"]["found"]
     assert "has 0 rows, not" in found["empty_table"]["found"]
     assert (journal["rpo_s"], journal["rto_s"]) == (None, None)
@@ -198,11 +214,13 @@ def test_a_dump_that_holds_something_else_fails_the_drill(live: Instance) -> Non
     full = next(backup for backup in _backups(live) if backup.endswith("-full"))
     path = live.backups / manifest_of(full)
     before = path.read_bytes()
-    rewrite(live.backups, full, _with_a_row_more)
+    key = read_backup_settings(live.layout, {"XDG_CONFIG_HOME": f"{live.settings}"}).key_file
+    rewrite(live.backups, full, _with_a_row_more, key)
     try:
         journal = drill(live, code=1)
     finally:
         path.write_bytes(before)
+        relist(live.backups, full, key)
     assert [name for name, outcome in outcomes(journal).items() if outcome == "failed"] == ["dump"]
     assert f"{full}/dump.pgdump.zst.age holds other data" in journal["error"]["why"]
 

@@ -1,9 +1,9 @@
-"""A backup that somebody else put into the storage runs no command and loads no code."""
+"""A backup that somebody else made is refused; one that was made with all keys of ours runs no command."""
 
 import asyncio
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from stock_ops.restore.runners.scratch import Place, ScratchServer, scratch_serv
 from stock_ops.storage.envelope import fetch, store
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import read_identity, recipient_of
-from stock_ops.storage.manifest import Manifest, stored_part
-from stock_ops.storage.objects import base_of
-from tests.integration.ops.backed_up import BackedUp, back_up, copy, rewrite
+from stock_ops.storage.manifest import Manifest, dump_manifest, load_manifest, stored_part
+from stock_ops.storage.objects import base_of, manifest_of
+from stock_ops.storage.tags import split_tag, with_tag
+from tests.integration.ops.backed_up import BackedUp, back_up, copy
+from tests.integration.ops.insider import rewrite
 from tests.integration.ops.template import Template
 from tests.room import a_folder
 
@@ -34,8 +36,11 @@ def origin(stub_template: Template) -> Iterator[BackedUp]:
         found.instance.remove()
 
 
-def forge(origin: BackedUp, storage: Path, files: dict[str, bytes]) -> None:
-    """Put other files into the full backup, by the public key alone, with checksums that fit."""
+Rewrite = Callable[[Path, str, Callable[[Manifest], Manifest], Path], None]
+
+
+def forge(origin: BackedUp, storage: Path, files: dict[str, bytes], rewrite: Rewrite = rewrite) -> None:
+    """Put other files into the full backup, with checksums that fit; by default with all keys of ours."""
     backup, held = origin.chain[0], FolderStorage(storage)
     before, after = io.BytesIO(), io.BytesIO()
     identity = read_identity(origin.key)
@@ -56,7 +61,25 @@ def forge(origin: BackedUp, storage: Path, files: dict[str, bytes]) -> None:
         rest = (part for part in manifest.parts if part.role != "base")
         return replace(manifest, parts=(stored_part("base", base_of(backup), sealed), *rest))
 
-    rewrite(storage, backup, changed)
+    rewrite(storage, backup, changed, origin.key)
+
+
+def rewrite_from_outside(
+    storage: Path, backup: str, change: Callable[[Manifest], Manifest], _key: Path
+) -> None:
+    """By the public key alone, which stands in the storage."""
+    path = storage / manifest_of(backup)
+    path.write_bytes(dump_manifest(change(load_manifest(path.read_bytes()))))
+
+
+def rewrite_with_an_old_tag(
+    storage: Path, backup: str, change: Callable[[Manifest], Manifest], key: Path
+) -> None:
+    """As from outside, with the tag of the manifest that was there."""
+    path = storage / manifest_of(backup)
+    _, tag = split_tag(path.read_bytes())
+    rewrite_from_outside(storage, backup, change, key)
+    path.write_bytes(with_tag(path.read_bytes(), tag or bytes(32)))
 
 
 @pytest.fixture
@@ -86,6 +109,25 @@ def test_no_command_of_a_forged_backup_is_run_and_each_is_told(
     assert (layout.postgresql / "postgresql.auto.conf.found").read_text() == "\n".join(lines)
     assert origin.rows(layout.postgresql) == origin.points["full"].rows
     assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "why"),
+    [
+        (rewrite_from_outside, "its tag is missing"),
+        (rewrite_with_an_old_tag, "its tag does not fit its name and content"),
+    ],
+)
+def test_a_backup_that_somebody_else_made_is_refused_before_anything_of_it_is_unpacked(
+    base: Path, origin: BackedUp, storage: Path, rewrite: Rewrite, why: str
+) -> None:
+    forge(origin, storage, {"postgresql.auto.conf": b"work_mem = '5MB'"}, rewrite)
+    layout = origin.target(base / "data", empty=True)
+    with pytest.raises(DamagedBackupError) as caught:
+        origin.restore(layout, Request(backup=origin.chain[0]), storage=storage)
+    assert why in caught.value.why
+    assert not layout.restore.exists()
+    assert not layout.postgresql.exists()
 
 
 @pytest.mark.parametrize("name", ["tablespace_map"])

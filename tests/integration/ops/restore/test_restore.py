@@ -29,11 +29,13 @@ from stock_ops.restore.cli import source as restore_source
 from stock_ops.restore.cli.bring_back import bring_back
 from stock_ops.restore.cli.source import Wish
 from stock_ops.restore.plans.recovery import Request
+from stock_ops.storage.authority import ForgedObjectError
 from stock_ops.storage.keys import LostKeyError, WrongKeyError, draw_identity
 from stock_ops.storage.manifest import Manifest, TableContent, load_manifest
 from stock_ops.storage.objects import base_of, manifest_of, segment_object
-from tests.integration.ops.backed_up import BackedUp, back_up, copy, rewrite, verb
+from tests.integration.ops.backed_up import BackedUp, back_up, copy, verb
 from tests.integration.ops.conftest import Maker
+from tests.integration.ops.insider import rewrite
 from tests.integration.ops.template import Template
 from tests.room import a_folder
 
@@ -236,7 +238,7 @@ def test_an_empty_storage_and_somebody_elses_are_refused(
     flip(control, 0)
     assert "--data" in refused(ForeignStorageError, target, origin)
     flip(control, 0)
-    rewrite(storage, origin.chain[0], lambda one: replace(one, system_identifier="42"))
+    rewrite(storage, origin.chain[0], lambda one: replace(one, system_identifier="42"), origin.key)
     assert "42" in refused(ForeignStorageError, target, origin, storage=storage)
 
 
@@ -261,7 +263,7 @@ LARGE = 2**60
 def test_what_does_not_fit_here_is_refused_before_anything_is_fetched(
     target: Layout, origin: BackedUp, storage: Path, change: Change, kind: type[OpsError], told: str
 ) -> None:
-    rewrite(storage, origin.chain[-1], change)
+    rewrite(storage, origin.chain[-1], change, origin.key)
     remove(target.restore)
     assert told in refused(kind, target, origin, storage=storage)
     assert not target.restore.exists()
@@ -297,10 +299,11 @@ def test_backups_that_changed_places_are_found(target: Layout, origin: BackedUp,
         lambda manifest: replace(
             manifest, parts=tuple(replace(part, stored_bytes=size) for part in manifest.parts)
         ),
+        origin.key,
     )
     shutil.copyfile(one, other)
     told = refused(DamagedBackupError, target, origin, storage=storage)
-    assert "another object than the manifest names" in told
+    assert "from byte 0 on it is not what the manifest names" in told
 
 
 def segments(origin: BackedUp) -> list[str]:
@@ -319,8 +322,8 @@ def test_a_missing_segment_is_named(target: Layout, origin: BackedUp, storage: P
 def test_segments_that_changed_places_are_found(target: Layout, origin: BackedUp, storage: Path) -> None:
     one, other = (storage / segment_object(name) for name in segments(origin)[:2])
     shutil.copyfile(one, other)
-    told = refused(DamagedBackupError, target, origin, storage=storage)
-    assert "not where its name says" in told
+    told = refused(ForgedObjectError, target, origin, storage=storage)
+    assert "its tag does not fit its name and content" in told
 
 
 def test_content_that_is_not_what_was_measured_is_named_by_table(
@@ -329,5 +332,10 @@ def test_content_that_is_not_what_was_measured_is_named_by_table(
     def change(table: TableContent) -> TableContent:
         return replace(table, rows=table.rows + 1) if table.table == "public.ledger" else table
 
-    rewrite(storage, origin.chain[-1], lambda one: replace(one, content=tuple(map(change, one.content))))
+    rewrite(
+        storage,
+        origin.chain[-1],
+        lambda one: replace(one, content=tuple(map(change, one.content))),
+        origin.key,
+    )
     assert "public.ledger has" in refused(DamagedBackupError, target, origin, storage=storage)

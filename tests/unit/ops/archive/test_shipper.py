@@ -20,7 +20,7 @@ from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.part import read_part_memory
 from stock_ops.storage.envelope import fetch
 from stock_ops.storage.folder import FolderStorage
-from stock_ops.storage.keys import draw_identity, read_identity
+from stock_ops.storage.keys import authentication_key, draw_identity, dump_authentication_key, read_identity
 from stock_ops.storage.objects import history_object, segment_object
 from stock_ops.storage.storage import StorageError
 from stock_ops.storage.wal import SEGMENT_BYTES, segment_name, start_of, timeline_of
@@ -42,6 +42,9 @@ class Bench:
         self.layout.spool.mkdir(parents=True)
         self.key = folder / "settings" / "backup.key"
         self.recipient = draw_identity(self.key)
+        self.layout.config.mkdir()
+        key = authentication_key(read_identity(self.key))
+        self.layout.authentication_key.write_text(dump_authentication_key(key))
         self.storage = FolderStorage(folder / "backups")
         self.settings = BackupSettings(storage=str(folder / "backups"), key_file=self.key)
         self.reading = Reading(US, 1, EVER, Slot(0, "reserved"), None)

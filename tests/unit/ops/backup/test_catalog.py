@@ -65,6 +65,7 @@ def test_a_manifest_that_cannot_be_read_is_listed_in_its_place(chain: tuple[Mani
     assert data(entries[1]) == {
         "id": chain[1].id,
         "flaw": "its checksum does not fit its text",
+        "unproven": None,
         "verified": None,
     }
     assert ("State", "damaged: its checksum does not fit its text") in lines(entries[1])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stock_ops.drill.plans.damages import Cut, Damage, Flipped, Lost, Rewritten, Swapped
+from stock_ops.drill.plans.damages import Cut, Flipped, Lost, Plain, Rewritten, Swapped
 from stock_ops.drill.runners.tampered import TamperedStorage
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.storage import MissingObjectError, Storage, StorageError, read_bytes, write_bytes
@@ -75,7 +75,7 @@ def test_a_listing_of_a_prefix_is_that_of_the_storage(storage: FolderStorage) ->
 @pytest.mark.parametrize(
     "damage", [Cut("a/one", 5), Flipped("a/one", 5), Lost("a/one"), Swapped("a/one", "a/two")]
 )
-def test_nothing_is_written_whatever_is_tried(storage: FolderStorage, damage: Damage) -> None:
+def test_nothing_is_written_whatever_is_tried(storage: FolderStorage, damage: Plain) -> None:
     tampered = TamperedStorage(storage, damage)
     texts(tampered)
     with pytest.raises(StorageError, match="a/new was not changed"), tampered.create("a/new"):
@@ -83,3 +83,13 @@ def test_nothing_is_written_whatever_is_tried(storage: FolderStorage, damage: Da
     with pytest.raises(StorageError, match="a/one was not changed"):
         tampered.delete("a/one")
     assert texts(storage) == TEXTS
+
+
+def test_an_object_that_was_not_there_is_added(storage: FolderStorage) -> None:
+    tampered = TamperedStorage(storage, Rewritten("b/added", b"new"))
+    assert texts(tampered) == {**TEXTS, "b/added": b"new"}
+    assert [one.name for one in tampered.list("b/")] == ["b/three", "b/added"]
+    found = tampered.head("b/added")
+    assert found
+    assert found.size_bytes == 3
+    assert tampered.head("b/other") is None

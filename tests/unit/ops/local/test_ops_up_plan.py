@@ -29,6 +29,7 @@ from stock_ops.local.plans.steps import (
     AwaitPart,
     CopyProgram,
     CreateCluster,
+    DeriveKey,
     DrawKey,
     EndProcess,
     MakeFolders,
@@ -80,6 +81,7 @@ def test_the_first_start_makes_everything_in_an_order_that_can_be_interrupted() 
         "CreateCluster",
         "WriteSecrets",
         "DrawKey",
+        "DeriveKey",
         "WriteFiles",
         "StartSupervisor",
         "AwaitPart postgresql",
@@ -250,7 +252,17 @@ def test_the_key_pair_is_drawn_once() -> None:
 
 def test_where_only_the_private_key_is_left_the_public_one_is_read_from_it() -> None:
     steps = plan_up(replace(running(), keys=Keys(None, "age1left")), None).steps
-    assert steps == (WriteFiles((NewFile(LAYOUT.recipient, "age1left\n"),)),)
+    assert steps == (
+        WriteFiles((NewFile(LAYOUT.recipient, "age1left\n"),)),
+        DeriveKey(Path("/home/ann/backup.key"), LAYOUT.authentication_key),
+    )
+
+
+def test_the_key_that_authenticates_is_derived_while_the_private_one_is_here_and_fits() -> None:
+    assert kinds(replace(running(), keys=Keys(RECIPIENT, RECIPIENT, None))) == ["DeriveKey"]
+    assert kinds(replace(running(), keys=Keys(RECIPIENT, RECIPIENT, "age1other"))) == ["DeriveKey"]
+    for opens in (None, "age1other"):
+        assert kinds(replace(running(), keys=Keys(RECIPIENT, opens, None))) == []
 
 
 def test_a_key_that_cannot_be_read_is_refused_before_another_is_drawn() -> None:
