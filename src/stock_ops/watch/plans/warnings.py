@@ -103,7 +103,8 @@ def _backup_unproven(seen: _Seen) -> _Found:
         return None
     return (
         f"Nothing proves that this instance made the newest backup, {backups[-1].id}: {why}.",
-        "Put the private key in its place (key_file), then `stockops up` and `stockops backup create --full`.",
+        "Put the private key in its place (key_file), then `stockops up`; "
+        "the next full backup is proven: `stockops backup create --full`.",
     )
 
 
