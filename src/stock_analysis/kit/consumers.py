@@ -123,6 +123,7 @@ class ConsumerRunner:
         self._role = role
         self._places: dict[Partition, _Place] = {}
         self._epochs: dict[str, int | None] = {}
+        self._behind = 0
         self.state = "starting"
 
     async def run(self) -> None:
@@ -209,6 +210,7 @@ class ConsumerRunner:
         name = self._consumer.name
         states = await self._log.partitions(self._consumer.topics)
         behind = await self._log.behind({one: place.position for one, place in self._places.items()})
+        self._behind = sum(behind.values())
         for topic in self._consumer.topics:
             BEHIND.labels(name, topic).set(sum(n for one, n in behind.items() if one.topic == topic))
         return {one.partition: one.identity for one in states} != {
@@ -349,7 +351,7 @@ class ConsumerRunner:
         """What it does. Raises EventLogUnavailableError when it does nothing."""
         if self.state.startswith("failing"):
             raise EventLogUnavailableError(f"consumer {self._consumer.name}: {self.state}")
-        return self.state
+        return f"{self.state.partition(':')[0]}, {self._behind:,} behind"
 
 
 def reason_of(error: BaseException) -> str:

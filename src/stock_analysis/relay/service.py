@@ -67,6 +67,7 @@ class Relay:
         self._log = event_log
         self._filled = asyncio.Event()
         self._topics = [one.value for one in DURABLE] + [one.dead_letters for one in DURABLE]
+        self._waiting = self._set_aside = 0
         self.state = "starting"
 
     async def run(self) -> None:
@@ -219,10 +220,13 @@ class Relay:
 
     async def _measure(self, connection: asyncpg.Connection) -> None:
         state = await connection.fetchrow(SQL["outbox_state"])
-        WAITING.set(state["waiting"])
+        self._waiting = state["waiting"]
+        WAITING.set(self._waiting)
         OLDEST.set(state["oldest_s"])
         SET_ASIDE.clear()
-        for (consumer, topic), messages in (await count_dead(connection)).items():
+        dead = await count_dead(connection)
+        self._set_aside = sum(dead.values())
+        for (consumer, topic), messages in dead.items():
             SET_ASIDE.labels(consumer, topic).set(messages)
 
     async def _prune(self, connection: asyncpg.Connection) -> None:
@@ -234,8 +238,11 @@ class Relay:
     async def check(self) -> str:
         """What it does, and on which log. Raises EventLogUnavailableError when it does nothing."""
         if self.state.startswith("failing"):
-            raise EventLogUnavailableError(f"events wait in the outbox: {self.state}")
-        return f"{await self._log.check()}, {self.state.partition(':')[0]}"
+            raise EventLogUnavailableError(f"{self._waiting:,} events wait in the outbox: {self.state}")
+        told = [await self._log.check(), self.state.partition(":")[0], f"{self._waiting:,} wait"]
+        if self._set_aside:
+            told.append(f"{self._set_aside:,} set aside")
+        return ", ".join(told)
 
 
 def _event(row: asyncpg.Record) -> Event:

@@ -24,7 +24,16 @@ from stock_ops.local.facts.safety import Safety, observe_safety
 from stock_ops.local.plans.doctor import NEEDED, closing, examine
 from stock_ops.local.plans.down import archive_trouble, plan_down
 from stock_ops.local.plans.refusals import refuse_folder, refuse_objection
-from stock_ops.local.plans.status import COLUMNS, address, assess, keys_drawn, places, urgent, verdict_for
+from stock_ops.local.plans.status import (
+    COLUMNS,
+    address,
+    assess,
+    events_of,
+    keys_drawn,
+    places,
+    urgent,
+    verdict_for,
+)
 from stock_ops.local.plans.up import UpPlan, plan_up
 from stock_ops.local.runners.follow import Follower, follow
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
@@ -187,6 +196,7 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         objection=_objection(facts),
         verdict=verdict,
         structure=condition.live,
+        events=events_of(condition),
     )
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
     lines = [(one.check, one.todo) for one in findings if one.todo]

@@ -5,13 +5,22 @@ import http.client
 import json
 import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stock_ops.kit.patience import patient
 
 _TIMEOUT_S = 5.0
+_EVENTS = ("events", "delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class EventsHealth:
+    """How the platform's events stand: relay and delivery, what waits and what was set aside."""
+
+    ok: bool
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,8 @@ class Health:
     reason: str | None = None
     answers: bool = True
     """False when there was no answer at all."""
+    events: EventsHealth | None = None
+    """Of the platform, which does without them for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,16 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
 
 def ask_platform(host: str, port: int) -> Health:
     """Ask /readyz; the reason names the parts that are not healthy."""
-    return ask_http(host, port, "/readyz")
+    health, body = _ask(host, port, "/readyz")
+    return replace(health, events=read_events(body)) if health.ok else health
 
 
 def ask_http(host: str, port: int, path: str) -> Health:
     """Ask over HTTP; 200 is healthy."""
+    return _ask(host, port, path)[0]
+
+
+def _ask(host: str, port: int, path: str) -> tuple[Health, bytes]:
     try:
         with contextlib.closing(
             http.client.HTTPConnection(host, port, timeout=patient(_TIMEOUT_S))
@@ -91,8 +107,19 @@ def ask_http(host: str, port: int, path: str) -> Health:
             answer = connection.getresponse()
             body = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no name of a host
-        return Health(False, f"no answer on port {port}: {_words(error)}", answers=False)
-    return Health(True) if answer.status == 200 else Health(False, explain(answer.status, body, path))
+        return Health(False, f"no answer on port {port}: {_words(error)}", answers=False), b""
+    ok = answer.status == 200
+    return (Health(True) if ok else Health(False, explain(answer.status, body, path))), body
+
+
+def read_events(body: bytes) -> EventsHealth | None:
+    """How the events stand, from the answer of /readyz; None where it does not say."""
+    try:
+        parts = [part for part in json.loads(body)["parts"] if part["name"] in _EVENTS]
+        told = "; ".join(f"{part['name']}: {part['version'] or part['reason']}" for part in parts)
+        return EventsHealth(all(part["healthy"] for part in parts), told) if parts else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def explain(status: int, body: bytes, path: str = "/readyz") -> str:

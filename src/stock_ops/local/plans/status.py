@@ -12,6 +12,7 @@ from stock_ops.kit.verdict import Verdict, judge, read_findings
 from stock_ops.kit.words import duration
 from stock_ops.local.facts.condition import Condition, PartCondition
 from stock_ops.local.facts.disk import read_disks
+from stock_ops.local.facts.health import EventsHealth
 from stock_ops.local.facts.local_state import LocalState, PartTrouble
 from stock_ops.local.facts.observe import Facts
 from stock_ops.local.plans.findings import verdict_of, with_trend
@@ -166,6 +167,9 @@ def _lines(
     lines += [remark for part in condition.parts for remark in _remarks(part, now) if state != "stopped"]
     if "platform" in condition.ports and state != "stopped":
         lines.append(("Address", address(condition.host, condition.ports["platform"])))
+    events = events_of(condition)
+    if events and state != "stopped":
+        lines.append(("Events", events.detail))
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
     lines += _backup_lines(facts.overview, now)
@@ -173,6 +177,11 @@ def _lines(
     if state != "stopped":
         lines.append(("Memory", f"{megabytes(_memory(condition))} in all, supervisor included"))
     return lines
+
+
+def events_of(condition: Condition) -> EventsHealth | None:
+    """How the events stand, where the platform says so."""
+    return next((part.health.events for part in condition.parts if part.health.events), None)
 
 
 def _problem(facts: Facts) -> OpsError | None:
