@@ -37,6 +37,8 @@ class Checkout:
             )
         modules = (ROOT / "frontend" / "node_modules").resolve()
         subprocess.run(["cp", "-a", modules, self.root / "frontend" / "node_modules"], check=True)
+        # As npm leaves it; what is copied is as new as the checkout.
+        (self.root / "frontend" / "node_modules" / ".package-lock.json").touch()
 
     def give(self, uid: int) -> None:
         subprocess.run(["chown", "-R", f"{uid}:0", self.root / "frontend"], check=True)
@@ -77,7 +79,7 @@ def dev(
 
 def address(stack: Stack, service: str) -> str:
     """Where the service is published; it must be loopback."""
-    ((bound,),) = stack.inspect(service)["HostConfig"]["PortBindings"].values()
+    ((bound,),) = filter(None, stack.inspect(service)["HostConfig"]["PortBindings"].values())
     assert bound["HostIp"] == "127.0.0.1"
     return f"http://127.0.0.1:{bound['HostPort']}"
 
