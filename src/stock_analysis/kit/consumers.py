@@ -7,6 +7,7 @@ that a restore took back is passed over, too (`event_epoch`).
 
 import asyncio
 import time
+from collections import Counter as Counts
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -255,9 +256,11 @@ class ConsumerRunner:
             moved = await self._move(connection, batch)
         self._moved(moved)
         now = datetime.now(UTC)
+        delivery = DELIVERY.labels(self._consumer.name)
         for event in batch.fresh:
-            CONSUMED.labels(self._consumer.name, event.topic).inc()
-            DELIVERY.labels(self._consumer.name).observe(max(0.0, (now - event.time).total_seconds()))
+            delivery.observe(max(0.0, (now - event.time).total_seconds()))
+        for topic, count in Counts(event.topic for event in batch.fresh).items():
+            CONSUMED.labels(self._consumer.name, topic).inc(count)
 
     async def _handle(self, connection: asyncpg.Connection, events: Sequence[Event]) -> None:
         """Have the consumer do its work. HandleError is what it raises, unless the database failed."""

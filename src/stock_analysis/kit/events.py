@@ -124,13 +124,15 @@ class Event:
             "content-type": CONTENT_TYPE,
             "ce_schemaversion": self.schema,
         }
-        optional = {
-            "ce_sequence": str(self.sequence) if self.sequence else "",
-            "ce_epoch": self.epoch,
-            "ce_requestid": self.request_id,
-            "ce_traceparent": self.traceparent,
-        }
-        return found | {name: value for name, value in optional.items() if value}
+        if self.sequence:
+            found["ce_sequence"] = str(self.sequence)
+        if self.epoch:
+            found["ce_epoch"] = self.epoch
+        if self.request_id:
+            found["ce_requestid"] = self.request_id
+        if self.traceparent:
+            found["ce_traceparent"] = self.traceparent
+        return found
 
 
 def event_of(headers: Mapping[str, bytes], data: bytes) -> Event:

@@ -7,7 +7,7 @@ ORDER BY new.place;
 
 -- name: waiting_events
 -- The oldest events that wait for the relay.
-SELECT id, event_id, epoch, topic, key, schema, source, data, request_id, traceparent, created_at
+SELECT id, event_id::text, epoch::text, topic, key, schema, source, data, request_id, traceparent, created_at
 FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1;
 
 -- name: mark_published

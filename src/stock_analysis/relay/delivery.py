@@ -21,4 +21,4 @@ async def count_events(connection: asyncpg.Connection, events: Sequence[Event]) 
         await connection.execute(SQL["count_delivered"], topic, count, last.sequence, last.time)
 
 
-DELIVERY = Consumer("delivery", tuple(one.value for one in DURABLE), count_events)
+DELIVERY = Consumer("delivery", tuple(one.value for one in DURABLE), count_events, batch=2000)

@@ -6,6 +6,7 @@ twice, because relay or log died between the two, has the same ids and sequences
 
 import asyncio
 import time
+from collections import Counter as Counts
 from collections.abc import Sequence
 
 import asyncpg
@@ -174,8 +175,8 @@ class Relay:
             await self._refuse(connection, *events[0], reason_of(error))
             return
         await connection.execute(SQL["mark_published"], [number for number, _ in events])
-        for _, event in events:
-            PUBLISHED.labels(event.topic).inc()
+        for topic, count in Counts(event.topic for _, event in events).items():
+            PUBLISHED.labels(topic).inc(count)
 
     async def _refuse(self, connection: asyncpg.Connection, number: int, event: Event, reason: str) -> None:
         headers = {name: value.encode() for name, value in event.headers().items()}
@@ -251,11 +252,11 @@ def _event(row: asyncpg.Record) -> Event:
         key=row["key"],
         data=row["data"].encode(),
         source=row["source"],
-        id=str(row["event_id"]),
+        id=row["event_id"],
         time=row["created_at"],
         schema=row["schema"],
         sequence=row["id"],
-        epoch=str(row["epoch"]),
+        epoch=row["epoch"],
         request_id=row["request_id"],
         traceparent=row["traceparent"],
     )

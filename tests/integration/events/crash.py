@@ -6,10 +6,10 @@ EVENTS_CRASH_ROUNDS says how many kills; the default keeps the suite quick.
 import asyncio
 import os
 import random
+import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from stock_analysis.kit.db import CONNECTION_ERRORS
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
 from stock_analysis.testing.postgres import PostgresCluster, connect
-from stock_analysis.testing.processes import free_port
+from stock_analysis.testing.processes import Server, free_port, server_folder
 from tests.integration.events.ledger import effects, open_ledger, settled, write, written
 
 ROUNDS = int(os.environ.get("EVENTS_CRASH_ROUNDS", "8"))
@@ -32,40 +32,42 @@ SETTLE_S = 180.0
 
 @dataclass
 class Party:
-    """A process of the platform, which can be killed and started again."""
+    """A process of the platform, which can be killed and started again; it ends with the test run."""
 
-    command: list[str]
+    command: Sequence[str]
     environ: Mapping[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    log: Path
+    server: Server | None = None
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            self.command,
-            env=os.environ | dict(self.environ),
-            cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        told = [f"{name}={value}" for name, value in self.environ.items()]
+        self.server = Server(["env", *told, *self.command], self.log)
 
     def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-            self.process = None
+        if self.server is not None:
+            os.kill(self.server.pid, signal.SIGKILL)
+            self.server.stop()
+            self.server = None
 
 
 @contextmanager
 def parties(settings: Settings) -> Iterator[dict[str, Party]]:
     """The relay as it is installed, and the consumer of the ledger."""
+    folder = server_folder("parties")
     environ = environment(settings) | {"STOCK_RELAY_PORT": str(free_port()), "PYTHONPATH": str(CHECKOUT)}
     found = {
-        "relay": Party([str(BIN / "stock-analysis"), "serve", "--target", "relay"], environ),
-        "consumer": Party([sys.executable, "-m", "tests.integration.events.party"], environ),
+        "relay": Party(
+            [str(BIN / "stock-analysis"), "serve", "--target", "relay"], environ, folder / "relay"
+        ),
+        "consumer": Party(
+            [sys.executable, "-m", "tests.integration.events.party"], environ, folder / "consumer"
+        ),
     }
     with ExitStack() as stack:
         for party in found.values():
             party.start()
             stack.callback(party.kill)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield found
 
 
