@@ -13,6 +13,8 @@ PATIENCE_VARIABLE = "STOCKOPS_PATIENCE"
 _LONGEST_FACTOR = 20.0
 _STALL_S = 30.0
 """What has got on within this time is not given up."""
+_LOOK_S = 1.0
+"""Looking costs, and takes from what is waited for."""
 _AT_MOST = 10.0
 """But so many times the patience is the end of it."""
 
@@ -61,12 +63,14 @@ def wait_for(
     processor. While it changed within the last 30 s the wait goes on, ten times as long at most. Without it,
     the wait grows with the load of the machine.
     """
-    begun = changed = time.monotonic()
+    begun = changed = looked = time.monotonic()
     seen = progress() if progress else None
     while not done():
         now = time.monotonic()
-        if progress and (latest := progress()) != seen:
-            seen, changed = latest, now
+        if progress and now - looked >= _LOOK_S:
+            looked = now
+            if (latest := progress()) != seen:
+                seen, changed = latest, now
         limit_s = seconds * operators_factor() * (1.0 if progress else load_factor())
         gets_on = progress and now - changed < _STALL_S and now - begun < _AT_MOST * limit_s
         if now - begun >= limit_s and not gets_on:

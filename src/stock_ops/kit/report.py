@@ -50,8 +50,9 @@ class Report(Protocol):
 
 _NAME = 12
 """Columns of a name before its value."""
-_LONGEST_WORD = 12
-"""Words up to this length are not broken in a table; a path may be."""
+_LONGEST_WORD = 19
+"""Words up to this length are not broken in a table, a date with its time among them; a path may be."""
+_WORD = re.compile(r"(?:\d{4}-)?\d\d-\d\d \d\d:\d\d(?::\d\d)?|[\d,]+ (?:[KMG]iB|B)|\S+")
 _ITEM = re.compile(r"- |\d+\. ")
 _MARKS = {"ok": ("ok", "green"), "failed": ("failed", "red"), "warning": ("warning", "yellow")}
 
@@ -133,7 +134,7 @@ class ConsoleReport:
         """Rows under their titles."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for number, column in enumerate(columns):
-            words = " ".join((column, *(row[number] for row in rows))).split()
+            words = _WORD.findall(" ".join((column, *(row[number] for row in rows))))
             longest = max((len(word) for word in words if len(word) <= _LONGEST_WORD), default=0)
             table.add_column(column, overflow="fold", no_wrap=number == 0, min_width=longest)
         for row in rows:

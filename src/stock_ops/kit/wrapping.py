@@ -5,14 +5,15 @@ import re
 from stock_ops.kit.typed import OPTIONS, PROGRAM
 
 _VERBS = "|".join(sorted(OPTIONS, key=len, reverse=True))
-_WHOLE = re.compile(
-    rf"`[^`]*`[.,;:)]*"
-    rf"|\S*{PROGRAM} (?:{_VERBS})(?![\w-])(?:\s+(?!says|say|tells|shows|then|and|or|first|names?\b)"
-    rf'(?:"[^"]*"|\'[^\']*\'|[^\s;,()])+)*[;,.)]*'
-    r"|\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC|Z)?[;,.)]*"
-    r"|\d[\d,.]* (?:[KMGT]?i?B(?:/s)?|d|h|min|s|ms|%)(?!\w)[;,.)]*"
-    r"|\S+"
+_WHOLE = (
+    r"`[^`]*`",
+    rf"{PROGRAM} (?:{_VERBS})(?![\w-])(?:\s+(?!says|say|tells|shows|then|and|or|first|names?\b)"
+    r'(?:"[^"]*"|\'[^\']*\'|[^\s;,()])+)*',
+    r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC)?",
+    r"\d[\d,.]* (?:[KMGT]?i?B(?:/s)?|d|h|min|s|ms|%)(?!\w)",
 )
+"""What may hold blanks and is one thing."""
+_WORD = re.compile(rf"(?:{'|'.join(_WHOLE)}|\S)+")
 
 
 def wrapped(text: str, width: int, indent: int = 0, *, begun_at: int = 0) -> list[str]:
@@ -25,7 +26,7 @@ def wrapped(text: str, width: int, indent: int = 0, *, begun_at: int = 0) -> lis
     for number, part in enumerate(text.split("\n")):
         line = " " * indent if number else ""
         begun = False
-        for word in _WHOLE.findall(part):
+        for word in _WORD.findall(part):
             longer = f"{line} {word}" if begun else f"{line}{word}"
             room = width if lines or number else width - begun_at
             if begun and len(longer) > room:

@@ -14,7 +14,8 @@ from stock_ops.storage.plans import judge
 from stock_ops.storage.timelines import way_to
 from stock_ops.storage.verification import Verification
 
-COLUMNS = ("Backup", "Mark (UTC)", "Size", "Rows", "Chain", "Verified (UTC)", "State")
+COLUMNS = ("Backup", "Mark (UTC)", "Size", "Rows", "Verified (UTC)", "State")
+"""As wide as 80 columns allow; `backup show` tells more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,15 @@ def row(entry: Entry) -> tuple[str, ...]:
     """A line of the list, under COLUMNS."""
     state, backup = "damaged" if entry.flaw else "ok", entry.manifest
     if backup is None:
-        return entry.id, "-", "-", "-", "-", "-", state
+        return entry.id, "-", "-", "-", "-", state
     return (
         entry.id,
-        _told(backup.mark.at),
+        _mark(backup),
         megabytes(backup.stored_bytes),
         f"{backup.rows:,}",
-        str(len(entry.chain) or "-"),
-        f"{_told(entry.verification.at)}, {entry.verification.how}" if entry.verification else "never",
+        f"{entry.verification.at.astimezone(UTC):%Y-%m-%d}, {entry.verification.how}"
+        if entry.verification
+        else "never",
         state,
     )
 
@@ -172,6 +174,12 @@ def _extensions(backup: Manifest) -> str:
 
 def _size(stored_bytes: int, plain_bytes: int) -> str:
     return f"{megabytes(stored_bytes)} stored, {megabytes(plain_bytes)} plain"
+
+
+def _mark(backup: Manifest) -> str:
+    """The time of the mark; with its day where that is another than the one in the backup's name."""
+    at = backup.mark.at.astimezone(UTC)
+    return f"{at:%H:%M:%S}" if backup.id.startswith(f"{at:%Y%m%d}") else f"{at:%m-%d %H:%M}"
 
 
 def _told(at: datetime) -> str:

@@ -66,8 +66,17 @@ class Holdings:
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         while True:
+            signs, until = self._signs(), steady_s() + _EVERY_S
             await self.look()
-            await asyncio.sleep(_RETRY_S if self.view.unreachable else _EVERY_S)
+            while steady_s() < until:
+                await asyncio.sleep(_RETRY_S)
+                if self.view.unreachable or self._signs() != signs:
+                    break
+
+    def _signs(self) -> tuple[int, ...]:
+        """What a backup or a drill that was made by hand leaves on this machine."""
+        folders = (self._layout.manifests, self._layout.drills)
+        return tuple(folder.stat().st_mtime_ns if folder.exists() else 0 for folder in folders)
 
     async def look(self) -> None:
         """Look now."""

@@ -31,6 +31,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without load, and a standstill after 0.3 s."""
     monkeypatch.setattr(patience, "load_factor", lambda: 1.0)
     monkeypatch.setattr(patience, "_STALL_S", 0.3)
+    monkeypatch.setattr(patience, "_LOOK_S", 0.05)
     monkeypatch.delenv(PATIENCE_VARIABLE, raising=False)
 
 

@@ -25,6 +25,9 @@ def test_lines_keep_to_the_width_and_lose_nothing(words: list[str], width: int, 
     [
         "2026-11-25 03:10:00 UTC",
         "2026-11-25 03:10:00Z",
+        "2026-11-25 03:10:00+0900",
+        "(2026-11-25 03:10:00 UTC):",
+        "/opt/bin/stockops backup create --full",
         "`stockops logs --data /srv/x backup`",
         "stockops backup create --data '/srv/my data' --full",
         "512 KiB",
@@ -35,6 +38,14 @@ def test_what_is_one_thing_is_not_broken(whole: str) -> None:
     for before in range(1, 80):
         lines = wrapped(f"{'x' * before} {whole}", 80)
         assert any(whole in line for line in lines), lines
+
+
+@given(
+    words=st.lists(st.sampled_from(["2026-11-25", "03:10:00+09", "5", "s,", "`a b`:", "stockops up", "x.y"]))
+)
+def test_nothing_is_added_and_nothing_is_lost(words: list[str]) -> None:
+    text = " ".join(words)
+    assert " ".join(" ".join(wrapped(text, 20)).split()) == " ".join(text.split())
 
 
 def test_a_report_keeps_to_eighty_columns(
