@@ -19,7 +19,13 @@ from stock_ops.storage.envelope import fetch, store, store_once
 from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.folder import FolderStorage
-from stock_ops.storage.keys import authentication_key, draw_identity, dump_authentication_key, read_identity
+from stock_ops.storage.keys import (
+    authentication_key,
+    draw_identity,
+    dump_authentication_key,
+    read_identity,
+    recipient_of,
+)
 from stock_ops.storage.known import remember
 from stock_ops.storage.ledger import add_entry, read_ledger
 from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent, dump_manifest, stored_part
@@ -411,20 +417,19 @@ def test_without_any_key_nothing_is_written_and_what_is_read_is_told_to_be_unpro
 # --- what was made before ----------------------------------------------------------------------------
 
 
+SAMPLE = Path(__file__).parents[3] / "data" / "storage_format_1" / "storage"
+"""Written by the release before."""
+SAMPLE_KEY = "AGE-SECRET-" + "KEY-17ZGHV9FZKRUSSYL2LFJRT4WLRJ4Z2L739UF808E54Q975LJCU45QRHX3SY"
+
+
 @pytest.fixture
 def before(tmp_path: Path) -> Ours:
     """A storage of the release before: a backup, a mark, log, and the beginning of a segment."""
     ours = Ours(tmp_path)
-    ours.key = ours.old_key()
-    ours.settings = BackupSettings(str(ours.files), ours.key)
-    plain = FolderStorage(ours.files)
-    claim(plain, US, ours.recipient)
-    base = store(plain, base_of(IDS[0]), io.BytesIO(b"base" * 2**21), ours.recipient)
-    part = replace(stored_part("base", base_of(IDS[0]), base), stored_blocks=())
-    write_bytes(plain, manifest_of(IDS[0]), dump_manifest(manifest_at(IDS[0], 1, (part,), US)))
-    for number in (1, 2):
-        store(plain, segment_object(segment_name(1, number)), io.BytesIO(LOG), ours.recipient)
-    store(plain, segment_object(segment_name(1, 3), partial=True), io.BytesIO(LOG), ours.recipient)
+    ours.key.write_text(f"# created: 2026-01-01T00:00:00Z\n{SAMPLE_KEY}\n")
+    ours.recipient = recipient_of(ours.identity)
+    ours.layout.recipient.write_text(ours.recipient)
+    shutil.copytree(SAMPLE, ours.files)
     return ours
 
 
@@ -453,7 +458,7 @@ def test_after_that_nothing_without_a_tag_is_added_and_nothing_of_before_changed
     store(plain, segment_object(segment_name(1, 3)), io.BytesIO(LOG), before.recipient)
     with pytest.raises(ForgedObjectError, match="tag is missing"):
         opened(before.open(), segment_object(segment_name(1, 3)), before.identity)
-    base = store(plain, base_of(IDS[0]), io.BytesIO(b"evil" * 2**21), before.recipient)
+    base = store(plain, base_of(IDS[0]), io.BytesIO(b"evil" * 1000), before.recipient)
     part = stored_part("base", base_of(IDS[0]), base)
     before_text = before.path(manifest_of(IDS[0])).read_bytes()
     manifest, sink = read_contents(before.open()).archive.backups[0], io.BytesIO()
