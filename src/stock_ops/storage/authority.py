@@ -56,6 +56,7 @@ class Authority:
         self._keys = {key.recipient: key for key in keys}
         self.ledger = 0
         """Number of the newest entry of the ledger that was read."""
+        self._begun = ""
         self._owner: Owner | None = None
         self._is_read = False
         self.unchecked = ""
@@ -67,8 +68,15 @@ class Authority:
 
     @property
     def known(self) -> Known | None:
-        """What this machine remembers of the storage now."""
-        return self._read_known()
+        """What this machine remembers of the storage now; of one that was begun anew here, that it was."""
+        known = self._read_known()
+        if self._begun and (known is None or known.storage_id != self._begun):
+            return Known(self._begun)
+        return known
+
+    def begin(self, storage_id: str) -> None:
+        """An empty storage was begun here: what is remembered of one in its place is of the past."""
+        self._begun = storage_id
 
     @property
     def owner(self) -> Owner | None:

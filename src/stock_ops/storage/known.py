@@ -31,7 +31,7 @@ def remember(layout: Layout, storage: Storage, ledger: Ledger | None = None) -> 
     if authority is None or not authority.checks or not layout.backup.is_dir():
         return
     path, before = layout.authentication_memory, read_known(layout, storage.where)
-    known = Known(authority.storage_id, before.ledger if before else 0, before.digest if before else "")
+    known = before if before and before.storage_id == authority.storage_id else Known(authority.storage_id)
     if ledger and ledger.entry.number > known.ledger:
         known = Known(authority.storage_id, ledger.entry.number, ledger.digest)
     if known == before:

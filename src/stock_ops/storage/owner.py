@@ -95,6 +95,8 @@ def claim(storage: Storage, system_identifier: str, recipient: str) -> Owner:
         storage_id = uuid4().hex if _has_key(storage, recipient) else ""
         owner = Owner(system_identifier, recipient, datetime.now(UTC), storage_id)
         write_bytes(storage, REPOSITORY, _text(owner))
+        if storage.authority:
+            storage.authority.begin(storage_id)
         owner = read_owner(storage) or owner
     refuse_other(storage, owner, system_identifier, recipient)
     return owner

@@ -116,8 +116,9 @@ class Ours:
         return path
 
     def begin(self) -> None:
-        claim(self.open(), US, self.recipient)
-        remember(self.layout, self.open())
+        held = self.open()
+        claim(held, US, self.recipient)
+        remember(self.layout, held)
 
     def back_up(self, number: int) -> Manifest:
         """A small backup, with the segment that it needs."""
@@ -390,6 +391,13 @@ def test_with_a_new_key_a_whole_storage_without_tags_is_refused_on_a_bare_machin
     with pytest.raises(ForgedObjectError, match="carry tags"):
         read_contents(ours.elsewhere(), ours.identity)
     assert not read_contents(ours.elsewhere(ours.old_key()), ours.identity).archive.findings
+
+
+def test_a_storage_that_was_lost_is_begun_anew_in_its_place(made: Ours) -> None:
+    shutil.rmtree(made.files)
+    made.begin()
+    manifest = made.back_up(0)
+    assert made.contents().archive.backups == (manifest,)
 
 
 # --- keys that are not here --------------------------------------------------------------------------
