@@ -18,10 +18,13 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import ArchiveError, FolderError, ForeignStorageError
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.part import read_part_memory
-from stock_ops.storage.envelope import fetch
+from stock_ops.storage.authority import ForgedObjectError
+from stock_ops.storage.envelope import fetch, store
+from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import authentication_key, draw_identity, dump_authentication_key, read_identity
 from stock_ops.storage.objects import history_object, segment_object
+from stock_ops.storage.owner import claim, read_owner
 from stock_ops.storage.storage import StorageError
 from stock_ops.storage.wal import SEGMENT_BYTES, segment_name, start_of, timeline_of
 from stock_ops.storage.writers import TwoWritersError
@@ -376,3 +379,25 @@ def test_another_storage_begins_anew(bench: Bench, tmp_path: Path) -> None:
     bench.ship()
     assert bench.held(FOUR)
     assert bench.memory.value.broken_at is None
+
+
+def test_a_storage_of_the_release_before_gets_tags_and_its_newest_log_is_shipped_anew(bench: Bench) -> None:
+    claim(bench.storage, US, bench.recipient)
+    bench.key.write_text(bench.key.read_text().replace("# backups: authenticated\n", ""))
+    store(bench.storage, segment_object(ONE), io.BytesIO(b"of before"), bench.recipient)
+    store(bench.storage, segment_object(TWO, partial=True), io.BytesIO(b"of before"), bench.recipient)
+    bench.spool(TWO, partial=True)
+    bench.ship()
+    held = open_storage(bench.layout, bench.settings, {})
+    owner = read_owner(held)
+    assert owner
+    assert owner.storage_id
+    assert owner.before
+    assert owner.before.segments == {"00000001": ONE}
+    identity, sink = read_identity(bench.key), io.BytesIO()
+    fetch(held, segment_object(ONE), sink, identity)
+    assert sink.getvalue() == b"of before"
+    fetch(held, segment_object(TWO, partial=True), io.BytesIO(), identity)
+    store(bench.storage, segment_object(TWO, partial=True), io.BytesIO(b"of before"), bench.recipient)
+    with pytest.raises(ForgedObjectError):
+        fetch(held, segment_object(TWO, partial=True), io.BytesIO(), identity)
