@@ -52,4 +52,4 @@ def _disks(*folders: Path) -> Iterator[Disk]:
 
 def read_disks(overview: Mapping[str, Any] | None) -> tuple[Disk, ...]:
     """The disks as the part `backup` has watched them."""
-    return tuple(Disk(**one) for one in overview["disks"]) if overview else ()
+    return tuple(Disk(**one) for one in overview.get("disks", ())) if overview else ()

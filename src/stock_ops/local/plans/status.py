@@ -75,7 +75,8 @@ def verdict_for(facts: Facts, condition: Condition, *, stopped: bool) -> Verdict
         live=condition.live,
         expected=condition.expected,
     )
-    return verdict_of(overview.get("verdict"), local, wants_part="backup" in facts.parts and not stopped)
+    told = overview.get("verdict") or ({"findings": overview["warnings"]} if overview else None)
+    return verdict_of(told, local, wants_part="backup" in facts.parts and not stopped)
 
 
 def address(host: str, port: int) -> str:

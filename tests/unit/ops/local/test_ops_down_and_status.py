@@ -202,6 +202,13 @@ def test_status_tells_how_the_backups_stand_and_what_needs_somebody() -> None:
     assert status.data["backups"]["warnings"][0]["kind"] == "storage-unreachable"
 
 
+def test_a_part_of_the_release_before_is_understood_until_it_is_started_again() -> None:
+    found = overview(wrong("storage-unreachable", AT), AT)
+    older = {name: value for name, value in found.items() if name not in {"verdict", "disks"}}
+    status = judged(replace(running(), overview=older))
+    assert [one["kind"] for one in status.data["verdict"]["findings"]] == ["storage-unreachable"]
+
+
 def test_a_part_that_has_seen_nothing_yet_tells_no_numbers() -> None:
     blind = replace(calm(AT), contents=None, archive=ArchiveState())
     lines = dict(judged(with_overview(blind)).lines)
