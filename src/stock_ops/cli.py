@@ -1,11 +1,19 @@
 """The command stockops: its verbs and groups. Each is in its room, and loaded when it is called."""
 
+import os
+from collections.abc import Sequence
+from typing import Annotated
+
 import typer
 
+from stock_ops.kit.errors import OpsError
 from stock_ops.kit.late import late_group
+from stock_ops.kit.layout import Layout, data_folder
+from stock_ops.kit.target import COMPOSE, TARGETS, choose_target
+from stock_ops.kit.verbs import data_of
 
 _HELP = (
-    "Start, stop and look after the stock analysis platform on this machine.\n\n"
+    "Start, stop and look after the stock analysis platform on this machine, or in containers.\n\n"
     "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running, degraded or "
     "critical, 4 a drill that could not begin, 130 interrupted."
 )
@@ -39,9 +47,11 @@ _backup = typer.Typer(
             "prune": "stock_ops.backup.cli.prune:prune",
             "schedule": "stock_ops.watch.cli.schedule:schedule",
             "mark": "stock_ops.backup.cli.create:mark",
+            "measure": "stock_ops.backup.cli.carry:measure",
+            "read-dump": "stock_ops.backup.cli.carry:read_dump",
             "writer": _writer,
         },
-        hidden={"run"},
+        hidden={"run", "measure", "read-dump"},
     ),
     add_completion=False,
     no_args_is_help=True,
@@ -85,6 +95,36 @@ _secrets = typer.Typer(
     no_args_is_help=True,
 )
 
+_IN_CONTAINERS = {
+    "up": "stock_ops.compose.cli.platform:up",
+    "down": "stock_ops.compose.cli.platform:down",
+    "status": "stock_ops.compose.cli.platform:status",
+    "logs": "stock_ops.compose.cli.platform:logs",
+    "doctor": "stock_ops.compose.cli.platform:doctor",
+    "backup": "stock_ops.compose.cli.inside:inside ...",
+    "restore": "stock_ops.compose.cli.inside:restore ...",
+    "drill": "stock_ops.compose.cli.inside:inside ...",
+    "kept": "stock_ops.compose.cli.inside:beside_data ...",
+    "service": "stock_ops.compose.cli.refusals:service ...",
+}
+"""The verbs whose code is another one on the target compose."""
+_SAME_EVERYWHERE = ("move",)
+
+
+def _of_target(named: str | None, verb: str, words: Sequence[str]) -> str | None:
+    if verb in _SAME_EVERYWHERE:
+        return None
+    if named is not None and named not in TARGETS:
+        raise typer.BadParameter(f"there is no target {named!r}; there are {', '.join(TARGETS)}")
+    try:
+        target = choose_target(Layout(data_folder(data_of(words), os.environ, os.geteuid())), named)
+    except OpsError:
+        return "stock_ops.compose.cli.refusals:other_target ..."
+    inside = _IN_CONTAINERS.get(verb, "")
+    asks_for_help = "--help" in words and not inside.startswith("stock_ops.compose.cli.platform:")
+    return inside if target == COMPOSE and inside and not asks_for_help else None
+
+
 app = typer.Typer(
     cls=late_group(
         {
@@ -98,9 +138,11 @@ app = typer.Typer(
             "restore": "stock_ops.restore.cli.restore:restore",
             "drill": "stock_ops.drill.cli:drill",
             "kept": _kept,
+            "move": "stock_ops.move.cli:move",
             "secrets": _secrets,
             "service": _service,
-        }
+        },
+        instead=_of_target,
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -134,7 +176,14 @@ def _about_kept() -> None:
 
 
 @app.callback(help=_HELP)
-def _about() -> None:
+def _about(
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="local or compose; else the one that the data folder remembers.", show_default=False
+        ),
+    ] = None,
+) -> None:
     pass
 
 

@@ -25,12 +25,13 @@ class StandIns:
     postgresql: str
     valkey: str
     kafka: str
+    s3: str
 
 
 def make_standins() -> StandIns:
     """Build what is not there yet."""
     python = _python()
-    others = {name: _other(name, python) for name in ("node", "postgresql", "valkey", "kafka")}
+    others = {name: _other(name, python) for name in ("node", "postgresql", "valkey", "kafka", "s3")}
     return StandIns(python=python, **others)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.containers.bases import StandIns, make_standins
 from tests.containers.images import Image, build
+from tests.containers.instance import Instance
 from tests.containers.stack import Stack
 
 HERE = Path(__file__).parent
@@ -50,6 +51,19 @@ def platform(standins: StandIns) -> Image:
 def stock_ops(standins: StandIns) -> Image:
     """The image of the operations."""
     return build("stock-ops", standins)
+
+
+@pytest.fixture(scope="session")
+def instance(
+    standins: StandIns, platform: Image, stock_ops: Image, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Instance]:
+    """The same, started by `stockops --target compose up`."""
+    instance = Instance(standins, platform, stock_ops, tmp_path_factory.mktemp("instance") / "data")
+    try:
+        instance.start()
+        yield instance
+    finally:
+        instance.remove()
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def test_the_compose_file_passes_every_check() -> None:
 
 def test_every_variable_of_the_compose_files_is_explained() -> None:
     files = sorted(COMPOSE.glob("compose*.yaml"))
-    assert len(files) == 4
+    assert len(files) == 5
     used = {name for file in files for name in re.findall(r"\$\{(\w+)", file.read_text())}
     assert used == set(re.findall(r"^(\w+)=", (COMPOSE / ".env.example").read_text(), re.MULTILINE))
 

@@ -70,14 +70,18 @@ def keep_newcomers_out(listener: socket.socket) -> None:
     """Let no further connection begin, while those that have begun still become whole.
 
     The kernel drops their first packet (SYN), which the client sends again a second later, to a closed port
-    or to the next process. Elsewhere than on Linux nothing is done, and a connection may be reset.
+    or to the next process. Elsewhere than on Linux, and where a container may not do that, nothing is done,
+    and a connection may be reset.
     """
     if sys.platform != "linux":
         return
     program = struct.pack("=" + "HBBI" * len(_DROP_SYN), *(part for step in _DROP_SYN for part in step))
     steps = ctypes.create_string_buffer(program)
     packed = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(steps))
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, packed)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, packed)
+    except PermissionError as error:
+        log.warning("newcomers are not kept out of the closing door", reason=error.strerror)
 
 
 _SO_ATTACH_FILTER = 26

@@ -13,6 +13,7 @@ from datetime import time
 from pathlib import Path
 from typing import Any, Literal
 
+from stock_ops.kit.container import in_container, named_key_file
 from stock_ops.kit.errors import ConflictingSettingsError, CorruptFileError, FolderError, SettingError
 from stock_ops.kit.layout import Layout
 
@@ -93,7 +94,10 @@ def read_credentials(layout: Layout, environ: Mapping[str, str] = os.environ) ->
     """
     path, names = layout.backup_credentials, ("access_key_id", "secret_access_key")
     found = _read_toml(path, 'Write access_key_id = "..." and secret_access_key = "..." there.')
-    if found and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    others = (
+        stat.S_IRWXO if in_container(environ) else stat.S_IRWXG | stat.S_IRWXO
+    )  # its group is the secrets'
+    if found and path.stat().st_mode & others:
         raise FolderError(f"{path} may be read by others.", f"chmod 600 {path}")
     if found and (found.keys() != set(names) or not all(isinstance(found[name], str) for name in names)):
         todo = f"Write just {' and '.join(names)} there, both in quotation marks."
@@ -148,6 +152,8 @@ def dump_places(places: Places) -> str:
 
 def default_key_file(layout: Layout, environ: Mapping[str, str]) -> Path:
     """Where the private key lies: out of the data folder, and out of the storage."""
+    if named := named_key_file(environ):
+        return named
     home = environ.get("XDG_CONFIG_HOME")
     base = Path(home) if home else Path.home() / ".config"
     digest = hashlib.sha256(os.fsencode(layout.root)).hexdigest()[:8]

@@ -45,6 +45,11 @@ class Layout:
         return self.root / "instance.json"
 
     @property
+    def target(self) -> Path:
+        """Where the instance runs; missing where it never ran elsewhere than on this machine."""
+        return self.root / "target"
+
+    @property
     def lock(self) -> Path:
         """Held while a verb changes something; the kernel frees it when the holder dies."""
         return self.root / "lock"

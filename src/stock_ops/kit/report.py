@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from stock_ops.kit.container import as_typed_outside
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.kit.outlook import Outlook
 from stock_ops.kit.typed import PROGRAM, Named
@@ -160,7 +161,7 @@ class ConsoleReport:
                 self._out.print(Text(part), overflow="ignore", no_wrap=True, crop=False)
 
     def _as_typed(self, words: str) -> str:
-        return self._named.complete(words, self._program)
+        return as_typed_outside(self._named.complete(words, self._program))
 
     def _print_named(self, out: Console, name: str, style: str, words: str) -> None:
         typed = self._as_typed(words)
@@ -247,7 +248,7 @@ class JsonReport:
 
     def error(self, verb: str, error: OpsError) -> None:
         """The error with its kind."""
-        why, todo = map(self._named.complete, (error.why, error.todo))
+        why, todo = (as_typed_outside(self._named.complete(words)) for words in (error.why, error.todo))
         told = {"kind": error.kind, "why": why, "todo": todo, "exit_code": error.exit_code}
         self._print({"verb": verb, "ok": False, "error": told, "steps": self._steps})
 

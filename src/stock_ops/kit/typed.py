@@ -16,7 +16,7 @@ NAMING = ("--data", "--storage", "--key-file")
 _DATA, _SOURCE = frozenset({"--data"}), frozenset(NAMING)
 OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        **dict.fromkeys(("up", "down", "status", "logs", "doctor", "runbook"), _DATA),
+        **dict.fromkeys(("up", "down", "status", "logs", "doctor", "runbook", "move"), _DATA),
         **dict.fromkeys(("restore", "drill", "backup verify"), _SOURCE),
         **dict.fromkeys(("backup list", "backup show"), frozenset({"--data", "--storage"})),
         **dict.fromkeys((f"secrets {one}" for one in ("init", "check", "export", "rotate")), _DATA),
@@ -24,6 +24,7 @@ OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         **dict.fromkeys(("kept list", "kept delete"), _DATA),
         **dict.fromkeys(("service install", "service remove", "service status"), _DATA),
         **dict.fromkeys((f"backup {one}" for one in ("create", "mark", "prune", "schedule", "run")), _DATA),
+        **dict.fromkeys(("backup measure", "backup read-dump"), _DATA),
         **dict.fromkeys((f"backup writer {one}" for one in ("show", "take-over", "new-line", "stop")), _DATA),
     }
 )

@@ -81,6 +81,16 @@ def layout_of(data: Path | None) -> Layout:
     return Layout(data_folder(data, os.environ, os.geteuid()))
 
 
+def data_of(words: Sequence[str]) -> Path | None:
+    """The data folder that a verb's words name."""
+    for at, word in enumerate(words):
+        if word == "--data" and at + 1 < len(words):
+            return Path(words[at + 1])
+        if word.startswith("--data="):
+            return Path(word.removeprefix("--data="))
+    return None
+
+
 def confirmed(question: str, *, yes: bool) -> bool:
     """Whether the operator agrees. Without a terminal only --yes agrees."""
     return yes or (sys.stdin.isatty() and typer.confirm(question))

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stock_ops.kit.container import in_container
 from stock_ops.kit.errors import CorruptFileError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.typed import command
@@ -69,7 +70,9 @@ def observe_here(layout: Layout, identity: Identity | None) -> Here:
         machine = _MACHINE.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         machine = ""
-    place = Place(machine, str(root), root.stat().st_ino)
+    # In a container, the volume that has the identity; its parent is made anew with each.
+    home = layout.backup if in_container() else root
+    place = Place(machine, str(root), home.stat().st_ino)
     return Here(place, platform.node() or "a host without a name", _is_elsewhere_too(root, identity))
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from stock_ops.kit.container import in_container
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
-from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
+from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets, read_system_identifier
 
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history")
 
@@ -32,11 +33,12 @@ class Address:
 
     port: int
     password: str = field(repr=False)
+    host: str = LOOPBACK
 
     async def connect(self) -> asyncpg.Connection:
         """A connection as the role of the backups."""
         return await asyncpg.connect(
-            host=LOOPBACK,
+            host=self.host,
             port=self.port,
             user=BACKUP_ROLE,
             password=self.password,
@@ -74,10 +76,10 @@ class Server:
 def read_address(layout: Layout) -> Address:
     """Where the server of a data folder listens. Raises PartError when nothing was ever started there."""
     memory, secrets = read_memory(layout), read_secrets(layout)
-    port = memory.ports.get("postgresql") if isinstance(memory, Memory) else None
-    if port is None or not isinstance(secrets, Secrets) or not secrets.backup:
+    known = isinstance(memory, Memory) and "postgresql" in memory.ports
+    if not known or not isinstance(memory, Memory) or not isinstance(secrets, Secrets) or not secrets.backup:
         raise PartError(f"{layout.root} was never started with backups.", "Start it with: stockops up")
-    return Address(port, secrets.backup)
+    return Address(memory.ports["postgresql"], secrets.backup, memory.host("postgresql"))
 
 
 def observe_server(address: Address) -> Server:
@@ -140,6 +142,15 @@ FROM pg_available_wal_summaries()
 WHERE tli = $1
 ORDER BY start_lsn
 """
+
+
+def system_identifier_of(layout: Layout) -> str | None:
+    """Of the cluster in place; None where there is none, or where it is elsewhere and does not answer."""
+    if not in_container():
+        return read_system_identifier(layout.postgresql)
+    with contextlib.suppress(PartError):
+        return observe_server(read_address(layout)).system_identifier
+    return None
 
 
 def server_histories(layout: Layout) -> dict[int, str]:

@@ -58,12 +58,12 @@ class Receiver:
         return await self._reader
 
 
-def receive_command(program: Path, spool: Path, port: int) -> list[str | Path]:
+def receive_command(program: Path, spool: Path, host: str, port: int) -> list[str | Path]:
     """The command line. A status every second tells the server, and thereby us, how far it is.
 
     It need not flush what it writes before a segment is whole: until then the slot keeps it on the server.
     """
-    address = f"host=127.0.0.1 port={port} user={BACKUP_ROLE} dbname=replication application_name=stockops"
+    address = f"host={host} port={port} user={BACKUP_ROLE} dbname=replication application_name=stockops"
     options = ["--no-loop", "--no-password", "--status-interval=1", f"--slot={SLOT}"]
     return [program, "-D", spool, *options, "-d", address]
 

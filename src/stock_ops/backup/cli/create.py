@@ -1,5 +1,6 @@
 """`stockops backup create`: make a backup, and `mark`: name the present moment."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,9 @@ from stock_ops.storage.owner import claim
 def create(
     data: Data = None,
     full: Annotated[bool, typer.Option("--full", help="Always a full backup.")] = False,
+    dump: Annotated[
+        bool, typer.Option("--dump", help="With a logical dump, whatever backup.toml says.")
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +36,7 @@ def create(
     run_verb(
         "backup create",
         as_json,
-        lambda report: _create(layout_of(data), report, full=full, dry_run=dry_run),
+        lambda report: _create(layout_of(data), report, full=full, dump=dump, dry_run=dry_run),
     )
 
 
@@ -53,13 +57,13 @@ _BAD_NAME = (
 )
 
 
-def _create(layout: Layout, report: Report, *, full: bool, dry_run: bool) -> int:
+def _create(layout: Layout, report: Report, *, full: bool, dump: bool, dry_run: bool) -> int:
     if dry_run:
-        report.plan("backup create", listed(_plan(layout, full=full)[0].steps))
+        report.plan("backup create", listed(_plan(layout, full=full, dump=dump)[0].steps))
         return 0
     lead_session()
     with backups_locked(layout, "backup create", report):
-        plan, facts = _plan(layout, full=full)
+        plan, facts = _plan(layout, full=full, dump=dump)
         made = make_backup(plan, facts, report, gives_way=True)
     report.result("backup create", _lines(facts, made), _data(plan, made))
     return 0
@@ -82,8 +86,9 @@ def _mark(layout: Layout, name: str, report: Report) -> int:
     return 0
 
 
-def _plan(layout: Layout, *, full: bool) -> tuple[BackupPlan, CreationFacts]:
-    facts = observe_creation(layout, read_backup_settings(layout))
+def _plan(layout: Layout, *, full: bool, dump: bool) -> tuple[BackupPlan, CreationFacts]:
+    settings = read_backup_settings(layout)
+    facts = observe_creation(layout, replace(settings, dump="always") if dump else settings)
     return plan_backup(facts, full=full), facts
 
 

@@ -1,6 +1,5 @@
 """The facts behind a new backup: server, archive, storage, and the backups that exist."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from stock_ops.archive.facts.state import ArchiveState, observe_archive
 from stock_ops.kit.accounts import Account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, read_recipient
 from stock_ops.kit.errors import MissingProgramError, PartError
-from stock_ops.kit.layout import LOOPBACK, Layout
+from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
 from stock_ops.local.facts.programs import Programs, observe_programs, place_of, postgresql_bin
 from stock_ops.storage.facts.contents import Contents, read_contents
@@ -87,7 +86,7 @@ def observe_creation(layout: Layout, settings: BackupSettings) -> CreationFacts:
         tools=observe_tools(layout),
         address=address,
         server=server,
-        cache=_cache(layout),
+        cache=observe_cache(layout),
         archive=observe_archive(layout, _PATIENCE_S),
         owner=read_owner(storage),
         contents=read_contents(storage),
@@ -116,12 +115,12 @@ def _recipient(layout: Layout) -> str:
     return recipient
 
 
-def _cache(layout: Layout) -> Cache:
+def observe_cache(layout: Layout) -> Cache:
+    """Where Valkey listens. Raises PartError where nothing was ever started."""
     memory, secrets = read_memory(layout), read_secrets(layout)
-    ports: Mapping[str, int] = memory.ports if isinstance(memory, Memory) else {}
-    if "valkey" not in ports or not isinstance(secrets, Secrets):
+    if not isinstance(memory, Memory) or "valkey" not in memory.ports or not isinstance(secrets, Secrets):
         raise PartError(f"{layout.root} does not say where Valkey listens.", _UP)
-    return Cache(LOOPBACK, ports["valkey"], secrets.valkey)
+    return Cache(memory.host("valkey"), memory.ports["valkey"], secrets.valkey)
 
 
 def _manifests(layout: Layout) -> list[str]:

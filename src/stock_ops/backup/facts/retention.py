@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from stock_ops.archive.facts.server import server_histories
+from stock_ops.archive.facts.server import server_histories, system_identifier_of
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.layout import Layout
-from stock_ops.local.facts.instance import read_system_identifier
 from stock_ops.storage.facts.contents import Contents, read_contents
 from stock_ops.storage.facts.keys import observe_keys
 from stock_ops.storage.facts.place import open_storage
@@ -40,7 +39,7 @@ def observe_retention(layout: Layout, settings: BackupSettings) -> RetentionFact
         settings=settings,
         storage=storage,
         owner=read_owner(storage),
-        system_identifier=read_system_identifier(layout.postgresql),
+        system_identifier=system_identifier_of(layout),
         recipient=keys.recipient,
         contents=_with_histories(
             read_contents(storage, read_identity(settings.key_file) if opens else None),

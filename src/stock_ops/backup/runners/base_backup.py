@@ -7,7 +7,7 @@ from stock_ops.backup.facts.creation import CreationFacts
 from stock_ops.backup.runners.pipes import Advance, Count, output_of
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.files import write_whole
-from stock_ops.kit.layout import BACKUP_ROLE, LOOPBACK
+from stock_ops.kit.layout import BACKUP_ROLE
 from stock_ops.kit.wanted import NewFile
 from stock_ops.storage.basetar import BaseTar
 from stock_ops.storage.envelope import store
@@ -50,5 +50,5 @@ def take_base(facts: CreationFacts, backup: str, parent: Manifest | None, advanc
 def _command(facts: CreationFacts, parent: Manifest | None) -> list[str]:
     """Plain tar to standard output, no log in it: the archive has that."""
     command = ["pg_basebackup", "-D", "-", "-Ft", "-X", "none", "-c", "fast", "--no-password"]
-    command += ["-h", LOOPBACK, "-p", str(facts.address.port), "-U", BACKUP_ROLE]
+    command += ["-h", facts.address.host, "-p", str(facts.address.port), "-U", BACKUP_ROLE]
     return [*command, f"--incremental={facts.layout.manifests / parent.id}"] if parent else command

@@ -37,7 +37,7 @@ And whether a column is json, which cannot be hashed: each try would put an erro
 
 _CONTENT = """
 SELECT count(*), coalesce(sum(hash), 0)::text, coalesce(bit_xor(hash), 0)
-FROM (SELECT {hash} AS hash FROM ONLY {table} AS measured OFFSET 0) AS hashes
+FROM (SELECT {hash} AS hash FROM {table} AS measured OFFSET 0) AS hashes
 """
 """The sum catches what the XOR does not, two equal rows more or less. OFFSET 0: each row is hashed once."""
 _OF_VALUES = "hash_record_extended(measured, 0)"
@@ -77,26 +77,31 @@ ORDER BY line COLLATE "C"
 """
 
 
-async def measure_content(connect: Connect, snapshot: str | None = None) -> tuple[TableContent, ...]:
+async def measure_content(
+    connect: Connect, snapshot: str | None = None, *, by_name: bool = False
+) -> tuple[TableContent, ...]:
     """Rows and checksum of every table, partition and chunk, by name.
 
     The checksum is of the set of rows: their order and place do not matter, each value of each column does.
     connect: opens a connection that may read every table; it is closed here.
     snapshot: an exported one to read in; its transaction must stay open until this ends.
+    by_name: of what each table of the platform gives when it is asked, so that one that TimescaleDB keeps in
+    chunks is as large as one that is in one piece.
     Raises asyncpg.PostgresError or OSError: a measure is whole or there is none.
     """
     reader = await connect()
     try:
         tables: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         for table, has_json in await reader.fetch(_TABLES):
-            tables.put_nowait((table, has_json))
+            if not by_name or table.startswith("public."):
+                tables.put_nowait((table, has_json))
     finally:
         await reader.close()
     found: list[TableContent] = []
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(_WORKERS):
-                group.create_task(_measure(connect, snapshot, tables, found))
+                group.create_task(_measure(connect, snapshot, tables, found, "" if by_name else "ONLY"))
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from group
     return tuple(sorted(found, key=lambda one: one.table))
@@ -126,6 +131,7 @@ async def _measure(
     snapshot: str | None,
     tables: asyncio.Queue[tuple[str, bool]],
     found: list[TableContent],
+    only: str,
 ) -> None:
     connection = await connect()
     try:
@@ -134,13 +140,16 @@ async def _measure(
                 await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             await connection.execute(_SETTINGS)
             while not tables.empty():
-                found.append(await _measure_table(connection, *tables.get_nowait()))
+                found.append(await _measure_table(connection, *tables.get_nowait(), only))
     finally:
         await connection.close()
 
 
-async def _measure_table(connection: asyncpg.Connection, table: str, has_json: bool) -> TableContent:
-    of_text, of_values = (_CONTENT.format(hash=one, table=table) for one in (_OF_TEXT, _OF_VALUES))
+async def _measure_table(
+    connection: asyncpg.Connection, table: str, has_json: bool, only: str
+) -> TableContent:
+    asked = f"{only} {table}"
+    of_text, of_values = (_CONTENT.format(hash=one, table=asked) for one in (_OF_TEXT, _OF_VALUES))
     try:
         async with connection.transaction():
             row = await connection.fetchrow(of_text if has_json else of_values)

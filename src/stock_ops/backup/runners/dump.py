@@ -2,7 +2,7 @@
 
 from stock_ops.backup.facts.creation import CreationFacts
 from stock_ops.backup.runners.pipes import Advance, Count, output_of
-from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK
+from stock_ops.kit.layout import BACKUP_ROLE, DATABASE
 from stock_ops.storage.envelope import store
 from stock_ops.storage.manifest import StoredPart, stored_part
 from stock_ops.storage.objects import dump_of
@@ -12,6 +12,6 @@ def take_dump(facts: CreationFacts, backup: str, snapshot: str, advance: Advance
     """Dump the snapshot. Raises PartError, StorageError."""
     name = dump_of(backup)
     command = ["pg_dump", "-Fc", "--compress=none", f"--snapshot={snapshot}", "--no-password"]
-    command += ["-h", LOOPBACK, "-p", str(facts.address.port), "-U", BACKUP_ROLE, "-d", DATABASE]
+    command += ["-h", facts.address.host, "-p", str(facts.address.port), "-U", BACKUP_ROLE, "-d", DATABASE]
     with output_of(facts.tools, command, "The dump", Count(advance)) as source:
         return stored_part("dump", name, store(facts.storage, name, source, facts.recipient))

@@ -11,6 +11,7 @@ from stock_ops.drill.runners.forging import plain_damages
 from stock_ops.drill.runners.journal import now
 from stock_ops.drill.runners.tampered import TamperedStorage
 from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.container import in_container
 from stock_ops.kit.errors import DiskFullError, FolderError, NoBackupError, PartError
 from stock_ops.kit.files import make_folder
 from stock_ops.kit.layout import Layout
@@ -152,7 +153,7 @@ def _refuse_empty(storage: Storage) -> None:
 
 
 def _make_parent(facts: Facts, parent: Path) -> None:
-    if parent == facts.layout.scratch:
+    if parent == facts.layout.scratch and not in_container():
         make_folder(NewFolder(parent, 0o711 if facts.service else 0o700))
     found = observe_folder(parent, facts.service)
     if not found.is_folder or not found.usable or found.closed_to_service:

@@ -11,7 +11,7 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.health import ask_platform
-from stock_ops.local.facts.observe import Facts, public_host
+from stock_ops.local.facts.observe import Facts, live_host
 from stock_ops.local.facts.processes import Supervisor, observe_supervisor
 
 _HEARTBEAT = "SELECT beat_at, extract(epoch FROM clock_timestamp() - beat_at) FROM ops_heartbeat"
@@ -23,7 +23,7 @@ _TO_START = "Start it with: stockops up"
 
 def check_platform(facts: Facts, port: int) -> Found:
     """Whether the live platform answers. Raises PartError."""
-    host = public_host(facts.overrides)
+    host = live_host(facts)
     health = ask_platform(host, port)
     if not health.ok:
         raise PartError(f"The live platform does not answer: {health.reason}.", _TO_START)
@@ -54,8 +54,8 @@ def check_unaffected(facts: Facts, port: int, before: Supervisor) -> Found:
         if now is None or now.pid != part.pid:
             why = f"{part.name} was started again during the drill (pid {part.pid}, now {now and now.pid})."
             raise PartError(why, f"`stockops logs {part.name}` says why.")
-    words = f"{found.words}; no part was started again"
-    return Found(words, {"parts": len(before.parts)})
+    again = "no part was started again" if before.parts else "the other containers are not looked at"
+    return Found(f"{found.words}; {again}", {"parts": len(before.parts)})
 
 
 def judge_freshness(beat_at: datetime | None, read_at: datetime, archive: ArchiveState | None) -> Found:

@@ -21,7 +21,7 @@ from stock_ops.kit.errors import UnsoundDataError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import LOOPBACK
 from stock_ops.kit.wanted import NewFile
-from stock_ops.local.facts.observe import public_host
+from stock_ops.local.facts.observe import live_host
 from stock_ops.local.facts.ports import free_ports
 from stock_ops.local.runners.roles import make_roles
 from stock_ops.restore.runners.scratch import PORT, ScratchServer
@@ -114,7 +114,7 @@ def _without_bars(server: ScratchServer, drawn: Callable[[], object]) -> Found:
 def _compare_live(ground: Ground, chart: Chart) -> str:
     """The chart of the live platform. Raises UnsoundDataError where it draws the same bars in another way."""
     try:
-        live = ask_chart(Address(public_host(ground.facts.overrides), ground.port), chart.question)
+        live = ask_chart(Address(live_host(ground.facts), ground.port), chart.question)
     except NoAnswerError as error:
         return f"not compared with the live one ({error.reason})"
     same = refuse_other(chart, live)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stock_ops.kit.container import in_container
 from stock_ops.kit.layout import Layout
 
 
@@ -28,6 +29,8 @@ class Disk:
 
 def observe_disks(layout: Layout) -> tuple[Disk, ...]:
     """Each file system once: that of the data folder, of the database, of its log, of the spool."""
+    if in_container():  # the database's is another container's; the folder itself is a small disk in memory
+        return tuple(_disks(layout.spool))
     return tuple(_disks(layout.root, layout.postgresql, layout.postgresql / "pg_wal", layout.spool))
 
 

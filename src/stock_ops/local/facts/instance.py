@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import psutil
 
+from stock_ops.kit.container import in_container, named_servers, secret
 from stock_ops.kit.layout import (
     BACKUP_ROLE,
     FORMAT,
     GATEWAY_ROLE,
+    LOOPBACK,
     OWNER_ROLE,
     READER_ROLE,
     RELAY_ROLE,
@@ -45,6 +47,12 @@ class Memory:
     """Fingerprint of the program that was started last."""
     backup: str | None = None
     """Fingerprint of the last start of the part `backup`: its code and its settings."""
+    hosts: dict[str, str] = field(default_factory=dict)
+    """Where a server listens that does not on loopback."""
+
+    def host(self, name: str) -> str:
+        """Where a server listens."""
+        return self.hosts.get(name, LOOPBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +107,16 @@ T = TypeVar("T")
 
 
 def read_memory(layout: Layout) -> Memory | Unreadable | None:
-    """instance.json, or None when there is none."""
+    """instance.json, or None when there is none. In a container, what the environment says instead."""
+    if in_container():
+        return _memory_in_container()
     return _read(layout.memory, _parse_memory)
 
 
 def read_secrets(layout: Layout) -> Secrets | Unreadable | None:
-    """secrets.json, or None when there is none."""
+    """secrets.json, or None when there is none. In a container, the files that it was given instead."""
+    if in_container():
+        return _secrets_in_container()
     return _read(layout.secrets, _parse_secrets)
 
 
@@ -158,6 +170,18 @@ def _parse_memory(text: str) -> Memory:
         return Memory(int(found["format"]), {}, None, None)  # what else it holds, a later release knows
     ports = {str(name): _port(value) for name, value in _table(found["ports"]).items()}
     return Memory(int(found["format"]), ports, found.get("sample"), found.get("code"), found.get("backup"))
+
+
+def _memory_in_container() -> Memory:
+    servers = named_servers()
+    ports = {name: port for name, (_, port) in servers.items()}
+    return Memory(FORMAT, ports, None, None, hosts={name: host for name, (host, _) in servers.items()})
+
+
+def _secrets_in_container() -> Secrets:
+    return Secrets(
+        superuser=secret(SUPERUSER), database="", valkey=secret(VALKEY), backup=secret(BACKUP_ROLE)
+    )
 
 
 def _parse_secrets(text: str) -> Secrets:

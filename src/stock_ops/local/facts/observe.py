@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 from stock_ops.kit.accounts import Account, current_account, service_account
 from stock_ops.kit.backup_settings import BackupSettings, Places, read_backup_settings
+from stock_ops.kit.container import in_container
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.layout import LOOPBACK, PARTS, PLATFORM_ROLES, Layout
 from stock_ops.kit.patience import operators_factor, patient
@@ -55,6 +57,7 @@ from stock_ops.local.facts.unfinished import is_putting_in_place, read_abandoned
 from stock_ops.storage.facts.keys import Keys, observe_keys
 
 _LOOK_S = 1.0
+_ANSWER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class Facts:
     """Of storage and key, which are not written down yet."""
     overview: Mapping[str, Any] | None = None
     """The account of the part `backup`; None when it does not run."""
+    served_at: str | None = None
+    """In a container: where another container serves the database now; None when none does."""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -200,7 +205,19 @@ def _read_all(layout: Layout, port: int | None) -> Facts:
         abandoned=read_abandoned(layout),
         putting_in_place=is_putting_in_place(layout),
         keys=observe_keys(layout, backups) if isinstance(backups, BackupSettings) else Keys(),
+        served_at=_served_at(memory) if in_container() else None,
     )
+
+
+def _served_at(memory: Memory | Unreadable | None) -> str | None:
+    if not isinstance(memory, Memory) or "postgresql" not in memory.ports:
+        return None
+    place = memory.host("postgresql"), memory.ports["postgresql"]
+    try:
+        socket.create_connection(place, timeout=_ANSWER_S).close()
+    except OSError:
+        return None
+    return f"{place[0]}:{place[1]}"
 
 
 def _environment(layout: Layout) -> frozenset[str]:
@@ -213,6 +230,13 @@ def _backups(layout: Layout) -> BackupSettings | OpsError:
         return read_backup_settings(layout)
     except OpsError as error:
         return error
+
+
+def live_host(facts: Facts) -> str:
+    """Where the platform that serves now is asked."""
+    if in_container() and isinstance(facts.memory, Memory):
+        return facts.memory.host("platform")
+    return public_host(facts.overrides)
 
 
 def public_host(overrides: Overrides | Unreadable | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from stock_ops.kit.layout import LOOPBACK, Layout
+from stock_ops.kit.layout import Layout
 from stock_ops.kit.patience import patient
 from stock_ops.local.facts.instance import Memory, read_memory
 
@@ -79,11 +79,11 @@ def _memory(body: dict[str, Any]) -> PartMemory:
 def ask_part(layout: Layout) -> dict[str, Any] | None:
     """The account that the part `backup` gives of itself; None when it does not run."""
     memory = read_memory(layout)
-    port = memory.ports.get("backup") if isinstance(memory, Memory) else None
-    if port is None:
+    if not isinstance(memory, Memory) or "backup" not in memory.ports:
         return None
+    host, port = memory.host("backup"), memory.ports["backup"]
     try:
-        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=patient(_TIMEOUT_S))) as connection:
+        with closing(http.client.HTTPConnection(host, port, timeout=patient(_TIMEOUT_S))) as connection:
             connection.request("GET", "/status")
             found: dict[str, Any] = json.loads(connection.getresponse().read())
             return found

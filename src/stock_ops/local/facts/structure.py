@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
-from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
+from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, Layout
 from stock_ops.kit.patience import patient
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
 
@@ -97,18 +97,20 @@ def load_structure(lines: Iterable[str]) -> Structure:
 def observe_structure(layout: Layout) -> Structure | None:
     """That of a data folder's running database; None where it cannot be asked now."""
     memory, secrets = read_memory(layout), read_secrets(layout)
-    port = memory.ports.get("postgresql") if isinstance(memory, Memory) else None
-    if port is None or not isinstance(secrets, Secrets) or not secrets.backup:
+    if not isinstance(memory, Memory) or not isinstance(secrets, Secrets) or not secrets.backup:
         return None
+    if "postgresql" not in memory.ports:
+        return None
+    host, port = memory.host("postgresql"), memory.ports["postgresql"]
     try:
-        return asyncio.run(asyncio.wait_for(_read(port, secrets.backup), patient(_TIMEOUT_S)))
+        return asyncio.run(asyncio.wait_for(_read(host, port, secrets.backup), patient(_TIMEOUT_S)))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         return None
 
 
-async def _read(port: int, password: str) -> Structure:
+async def _read(host: str, port: int, password: str) -> Structure:
     connection = await asyncpg.connect(
-        host=LOOPBACK, port=port, user=BACKUP_ROLE, password=password, database=DATABASE
+        host=host, port=port, user=BACKUP_ROLE, password=password, database=DATABASE
     )
     try:
         return await read_structure(connection)

@@ -90,7 +90,7 @@ def examine(
         _port(facts, port),
         _limits(host),
         _memory(host),
-        _clock(host),
+        clock(host),
         *(_safety(facts, host, safety, verdict or Verdict()) if safety else ()),
         *_verdict(verdict or Verdict(), structure),
         *_events(events),
@@ -239,7 +239,8 @@ def _memory(host: Host) -> Finding:
     return Finding("Memory", "warning", detail, "The platform needs 400 MiB; end other programs.")
 
 
-def _clock(host: Host) -> Finding:
+def clock(host: Host) -> Finding:
+    """Whether the time of this machine can be right."""
     now = datetime.fromtimestamp(host.clock, UTC)
     if now < _BUILT:
         return Finding(

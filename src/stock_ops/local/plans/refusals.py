@@ -232,5 +232,12 @@ def _what(facts: Facts) -> str:
 
 
 def _ours(layout: Layout) -> frozenset[str]:
-    mine = (layout.memory, layout.lock, layout.postgresql, layout.postgresql_unfinished, *layout.folders)
+    mine = (
+        layout.memory,
+        layout.target,
+        layout.lock,
+        layout.postgresql,
+        layout.postgresql_unfinished,
+        *layout.folders,
+    )
     return frozenset(path.name for path in mine if path.parent == layout.root)

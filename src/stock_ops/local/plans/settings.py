@@ -21,6 +21,8 @@ from stock_ops.kit.layout import (
 )
 from stock_ops.kit.leashing import leashed
 from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, VALKEY
+from stock_ops.kit.target import LOCAL
+from stock_ops.kit.target import VARIABLE as TARGET_VARIABLE
 from stock_ops.local.facts.instance import Secrets
 
 SLOT = "stock_backup"
@@ -167,9 +169,9 @@ def postgresql_access() -> str:
     )
 
 
-def passfile_text(port: int, password: str) -> str:
+def passfile_text(port: int, password: str, host: str = LOOPBACK) -> str:
     """pgpass: the password of stock_backup for PostgreSQL's own programs."""
-    return f"{LOOPBACK}:{port}:*:{BACKUP_ROLE}:{password}\n"
+    return f"{host}:{port}:*:{BACKUP_ROLE}:{password}\n"
 
 
 def valkey_settings(layout: Layout, port: int, password: str) -> str:
@@ -288,7 +290,7 @@ def _backup_part(layout: Layout, servers: Servers) -> list[str]:
         autostart="false",
         stopsignal="TERM",
         stopwaitsecs=30,
-        environment='MALLOC_ARENA_MAX="1"',
+        environment=f'MALLOC_ARENA_MAX="1",{TARGET_VARIABLE}="{LOCAL}"',
     )
 
 

@@ -173,7 +173,7 @@ def _lines(
         lines.append(("Events", events.detail))
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
-    lines += _backup_lines(facts.overview, now)
+    lines += backup_lines(facts.overview, now)
     lines += _restore_lines(condition)
     if state != "stopped":
         lines.append(("Memory", f"{megabytes(_memory(condition))} in all, supervisor included"))
@@ -208,7 +208,7 @@ def _headline(facts: Facts, state: str) -> str:
     return state
 
 
-def _backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
+def backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
     """The state of the backups."""
     if overview is None:
         return

@@ -1,6 +1,7 @@
 """The limits of this machine and this release: the newest schema, the extensions, the cluster in place."""
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +49,17 @@ def read_extension_versions(folder: Path) -> dict[str, frozenset[str]]:
     return {name: frozenset(versions) for name, versions in found.items()}
 
 
+def _beside_command() -> list[Path]:
+    """The platform in an environment of its own, as in the image of the operations."""
+    command = Path(sys.executable).with_name("stock-analysis")
+    return sorted(command.resolve().parents[1].glob("lib/python3*/site-packages/stock_analysis"))
+
+
 def newest_migration() -> int | None:
     """Number of the last migration of the installed platform, packaged or in its checkout."""
     spec = importlib.util.find_spec("stock_analysis")
-    for package in map(Path, spec.submodule_search_locations or () if spec else ()):
+    packages = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    for package in packages or _beside_command():
         for folder in (package / "_resources" / "migrations", package.parent.parent / "migrations"):
             if numbers := [int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql")]:
                 return max(numbers)

@@ -34,6 +34,12 @@ def refuse_target(facts: Facts) -> None:
 
 def refuse_live(facts: Facts) -> None:
     """Raise LiveDataError when the data in place are in use."""
+    if facts.served_at:
+        raise LiveDataError(
+            f"The data are in use: a PostgreSQL answers at {facts.served_at}; "
+            "a restore never replaces data that are.",
+            "Stop everything first: stockops down",
+        )
     running = sorted({left.name for left in facts.leftovers})
     if facts.supervisor.pid is not None:
         running = ["supervisor", *(part.name for part in facts.supervisor.parts if part.pid)]

@@ -3,7 +3,10 @@
 import ctypes
 import errno
 import os
+import shutil
 from pathlib import Path
+
+from stock_ops.kit.files import remove
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -12,8 +15,18 @@ _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a folder, and have that on the disk."""
-    source.rename(target)
+    """Rename a folder, and have that on the disk. On another disk, it is copied whole before it goes."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        unfinished = target.with_name(f"{target.name}.new")
+        remove(unfinished)
+        shutil.copytree(source, unfinished, symlinks=True)
+        flush_all(unfinished)
+        unfinished.rename(target)
+        remove(source)
     for folder in {source.parent, target.parent}:
         flush(folder)
 

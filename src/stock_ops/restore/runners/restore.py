@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stock_ops.backup.facts.creation import observe_cache
 from stock_ops.kit.commands import run_to_end
+from stock_ops.kit.container import in_container
 from stock_ops.kit.errors import CorruptFileError, FolderError, OpsError, StoppedByUserError
 from stock_ops.kit.files import explain, make_folder, remove, write_whole
 from stock_ops.kit.layout import Layout
@@ -47,7 +49,7 @@ from stock_ops.restore.runners.fetch import Advance, Workshop, fetch_backup, fet
 from stock_ops.restore.runners.places import exchange, flush, move
 from stock_ops.restore.runners.rebuild import build_cluster, prove, recover
 from stock_ops.restore.runners.scratch import scratch_server
-from stock_ops.restore.runners.scratch_cache import build_cache
+from stock_ops.restore.runners.scratch_cache import build_cache, refill_cache
 
 _SLOT = """
 SELECT pg_create_physical_replication_slot($1, true)
@@ -118,12 +120,14 @@ def _settle(step: Settle, job: Job, _: Advance) -> None:
         server.ask("CHECKPOINT")
     armed += arm_files(place.cluster, place.account)
     _change(job.layout.restore, armed=tuple(map(str, armed)))
-    if job.secrets:
+    if job.secrets and job.secrets.superuser:
         passwords = SetPasswords(place.binaries, place.cluster, job.secrets, place.account)
         set_passwords(passwords, place.programs)
     sync: list[str | Path] = [place.binaries / "initdb", "--sync-only", "-D", place.cluster]
     run_to_end(place.programs, sync, what="Flushing the data to the disk", user=place.account)
-    if step.progress.streams and job.valkey:
+    if step.progress.streams and in_container():
+        refill_cache(job.workshop, observe_cache(job.layout))
+    elif step.progress.streams and job.valkey:
         build_cache(job.workshop, job.valkey)
     flush(place.work)
 
@@ -168,7 +172,7 @@ def _keep_rest(step: KeepRest, job: Job, _: Advance) -> None:
             _keep(folder, layout, step.keep)
     if new.exists():
         move(new, layout.valkey)
-    if not layout.memory.exists():
+    if not layout.memory.exists() and not in_container():
         write_memory(layout.memory, job.memory)
 
 

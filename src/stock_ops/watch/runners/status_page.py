@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import h11
 
+from stock_ops.kit.container import named_servers
 from stock_ops.kit.layout import LOOPBACK
 
 log = logging.getLogger("stockops.backup")
@@ -38,7 +39,7 @@ class _RefusedError(Exception):
         self.status = status
 
 
-async def serve(port: int, pages: Mapping[str, Page]) -> asyncio.Server:
+async def serve(port: int, pages: Mapping[str, Page], host: str = LOOPBACK) -> asyncio.Server:
     """Answer on the port. Raises OSError when another program listens there."""
     talking = 0
 
@@ -61,7 +62,7 @@ async def serve(port: int, pages: Mapping[str, Page]) -> asyncio.Server:
             writer.transport.abort()  # what a client has not read by now is dropped
             talking -= 1
 
-    return await asyncio.start_server(talk, LOOPBACK, port, limit=2 * _HEAD_BYTES)
+    return await asyncio.start_server(talk, host, port, limit=2 * _HEAD_BYTES)
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
@@ -115,7 +116,7 @@ def _page(request: h11.Request, pages: Mapping[str, Page]) -> Page:
     if place is None or not target.startswith("/"):
         why = "a request names its path, and its host once, in the header Host"
         raise _RefusedError(HTTPStatus.BAD_REQUEST, why)
-    if place[1] not in _HOSTS:
+    if place[1] not in _HOSTS | _names_of_container():
         why = f"this address answers to {LOOPBACK} and localhost only"
         raise _RefusedError(HTTPStatus.MISDIRECTED_REQUEST, why)
     if request.method != b"GET":
@@ -124,6 +125,11 @@ def _page(request: h11.Request, pages: Mapping[str, Page]) -> Page:
     if page is None:
         raise _RefusedError(HTTPStatus.NOT_FOUND, "\n".join(pages))
     return page
+
+
+def _names_of_container() -> frozenset[str]:
+    """By which the other containers of the instance know this one."""
+    return frozenset(host for name, (host, _) in named_servers().items() if name == "backup")
 
 
 def _response(status: HTTPStatus, body: str | bytes, *headers: tuple[str, str]) -> bytes:

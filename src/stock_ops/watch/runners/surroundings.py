@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from stock_ops.archive.runners.clock import steady_s
 from stock_ops.archive.runners.threads import in_thread
+from stock_ops.kit.container import in_container
 from stock_ops.kit.layout import PARTS, Layout
 from stock_ops.local.facts.condition import observe_parts
 from stock_ops.local.facts.disk import Disk, observe_disks
@@ -37,7 +38,8 @@ class Surroundings:
 
     def _look(self) -> LocalState:
         others = [name for name in PARTS if name != "backup"]
-        troubles = troubles_of(observe_parts(self._layout, others))
+        parts = () if in_container() else observe_parts(self._layout, others)
+        troubles = troubles_of(parts)  # other containers are judged from outside: `stockops status`
         return LocalState(
             troubles=self._lasting(troubles),
             disks=tuple(map(self._watched, observe_disks(self._layout))),

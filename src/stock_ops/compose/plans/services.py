@@ -1,0 +1,28 @@
+"""The services of compose.yaml: their order, and their names for people."""
+
+SERVERS = ("postgresql", "valkey", "kafka")
+MIGRATE = "migrate"
+SERVICES = ("stock", "relay", "gateway")
+BACKUP = "backup"
+ORDER = (*SERVERS, BACKUP, *SERVICES)
+"""What stays up, in the order in which it starts; the migrations run between servers and services."""
+STOPPING = ("gateway", "stock", "relay", BACKUP, "kafka", "valkey", "postgresql")
+"""The part `backup` outlives the platform, to ship its last changes."""
+TITLES = {
+    "postgresql": "PostgreSQL",
+    "valkey": "Valkey",
+    "kafka": "Kafka",
+    MIGRATE: "Migrations",
+    "stock": "stock-service",
+    "relay": "Relay",
+    "gateway": "Gateway",
+    BACKUP: "Backups",
+}
+WAIT_S = {"postgresql": 600.0, "kafka": 240.0}
+LONGEST_WAIT_S = 120.0
+"""PostgreSQL may have to replay its log after an unclean stop."""
+
+
+def expected(*, backups: bool) -> tuple[str, ...]:
+    """The services that shall run."""
+    return tuple(name for name in ORDER if backups or name != BACKUP)

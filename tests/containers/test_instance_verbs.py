@@ -1,0 +1,111 @@
+"""The verbs of stockops on the target compose: the same words, the same JSON, as on the target local."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.containers.instance import BACKUP, Instance
+from tests.containers.podman import run
+from tests.containers.stack import SERVERS, SERVICES
+from tools.container_parts import JUDGES
+
+STOCKOPS = Path(sys.executable).with_name("stockops")
+
+
+def on_local(folder: Path, *words: str) -> dict[str, Any]:
+    found = json.loads(run(STOCKOPS, *words, "--json", "--data", folder, check=False).stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_status_tells_each_part_as_on_local(instance: Instance, tmp_path: Path) -> None:
+    """The target is remembered: no verb here names it."""
+    here, there = instance.told("status"), on_local(tmp_path / "none", "status")
+    assert here.keys() == there.keys()
+    assert here["state"] == "running"
+    assert here["address"] == instance.url
+    assert {part["name"]: part["state"] for part in here["parts"]} == dict.fromkeys(
+        (*SERVERS, BACKUP, *SERVICES), "healthy"
+    )
+    assert {frozenset(part) for part in (*here["parts"], *there["parts"])} == {frozenset(here["parts"][0])}
+    assert all(part["pid"] and part["memory_bytes"] and part["uptime_s"] > 0 for part in here["parts"])
+    assert here["backups"]["archive"]["streaming"] is True
+
+
+def test_another_up_changes_nothing(instance: Instance) -> None:
+    before = {one: instance.state(one)["Pid"] for one in (*SERVERS, *SERVICES, BACKUP)}
+    found = instance.told("up")
+    assert (found["changed"], found["address"], found["steps"]) == (False, instance.url, [])
+    assert {one: instance.state(one)["Pid"] for one in before} == before
+
+
+def test_a_container_that_was_stopped_by_hand_is_told_and_started_again(instance: Instance) -> None:
+    run("podman", "stop", "-t", "20", instance.container("stock"))
+    degraded = instance.stockops("status", "--json", check=False)
+    told = json.loads(degraded.stdout)
+    assert (degraded.returncode, told["state"]) == (3, "degraded")
+    assert {part["name"] for part in told["parts"] if part["state"] == "stopped"} == {"stock"}
+    steps = [step["title"] for step in instance.told("up", "--dry-run")["steps"]]
+    assert steps == ["Settings", "Database roles", "Migrations", "stock-service", "Memory"]
+    assert instance.told("up")["changed"] is True
+    assert instance.told("status")["state"] == "running"
+
+
+def test_another_target_for_the_same_folder_is_refused(instance: Instance) -> None:
+    done = instance.stockops("--target", "local", "up", "--json", check=False)
+    assert done.returncode == 1
+    error = json.loads(done.stdout)["error"]
+    assert error["kind"] == "OtherTargetError"
+    assert f"stockops move --to local --data {instance.data}" in error["todo"]
+
+
+def test_logs_are_lines_of_each_part(instance: Instance) -> None:
+    lines = [json.loads(line) for line in instance.stockops("logs", "--json", "-n", "3").stdout.splitlines()]
+    assert {*SERVERS, *SERVICES, "migrate"} <= {line["part"] for line in lines}
+    one = instance.stockops("logs", "gateway", "-n", "1").stdout
+    assert len(one.splitlines()) == 1
+    wrong = instance.stockops("logs", "platform", check=False)
+    assert wrong.returncode == 2
+
+
+def test_doctor_says_what_is_there_and_what_is_missing(instance: Instance, tmp_path: Path) -> None:
+    here, there = instance.told("doctor"), on_local(tmp_path / "none", "doctor")
+    assert here.keys() == there.keys()
+    assert here["ok"] is True
+    assert {frozenset(one) for one in (*here["findings"], *there["findings"])} == {
+        frozenset({"check", "state", "detail", "todo"})
+    }
+
+
+def test_doctor_names_images_and_programs_that_are_missing(tmp_path: Path) -> None:
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    command = (STOCKOPS, "--target", "compose", "doctor", "--json", "--data", tmp_path / "new")
+    done = run(*command, environ={"PATH": str(bare)}, check=False)
+    findings = {one["check"]: one for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1
+    assert findings["Containers"]["state"] == "failed"
+    assert "docker compose: not installed" in findings["Containers"]["detail"]
+    assert findings["Images"]["state"] == "failed"
+    assert "PLATFORM_IMAGE" in findings["Images"]["detail"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_up_without_images_starts_nothing(tmp_path: Path) -> None:
+    environ = {"PATH": f"{JUDGES / 'bin'}:/usr/bin:/bin"}
+    command = (STOCKOPS, "--target", "compose", "up", "--json", "--data", tmp_path / "new")
+    done = run(*command, environ=environ, check=False)
+    assert done.returncode == 1
+    assert "KAFKA_IMAGE" in json.loads(done.stdout)["error"]["why"]
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("words", [("restore", "--yes"), ("restore", "--dry-run")])
+def test_a_restore_over_data_in_use_is_refused(instance: Instance, words: tuple[str, ...]) -> None:
+    done = instance.stockops(*words, check=False)
+    assert done.returncode == 1
+    assert "in use (postgresql, stock, gateway, backup)" in done.stderr
+    assert f"stockops down --data {instance.data}" in done.stderr

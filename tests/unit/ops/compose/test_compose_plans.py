@@ -1,0 +1,151 @@
+"""What is told of containers, and which steps a start takes; no engine is asked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stock_ops.compose.facts.containers import Container
+from stock_ops.compose.facts.stack import Files, read_operators, read_variables
+from stock_ops.compose.plans.services import ORDER, expected
+from stock_ops.compose.plans.settings import (
+    backup_settings_inside,
+    missing_images,
+    published,
+    refuse_missing,
+    variables_text,
+)
+from stock_ops.compose.plans.status import part_state
+from stock_ops.compose.plans.up import Start, plan_down, plan_up
+from stock_ops.kit.errors import CorruptFileError, MissingProgramError, SettingError
+from stock_ops.kit.layout import Layout
+from stock_ops.local.facts.health import Health
+
+WELL = Container(
+    service="stock",
+    id="1",
+    name="p_stock_1",
+    status="running",
+    pid=7,
+    started=1.0,
+    finished=None,
+    exit_code=0,
+    restarts=0,
+    host=None,
+    port=None,
+    health=Health(True),
+    usage=None,
+)
+ALL = {name: replace(WELL, service=name) for name in ORDER}
+FILES = Files(Layout(Path("/data")))
+
+
+@pytest.mark.parametrize(
+    ("container", "state"),
+    [
+        (None, "stopped"),
+        (WELL, "healthy"),
+        (replace(WELL, health=Health(False, "its health check fails")), "unhealthy"),
+        (replace(WELL, status="restarting", exit_code=1), "failed"),
+        (replace(WELL, status="exited", exit_code=0), "stopped"),
+        (replace(WELL, status="exited", exit_code=143), "stopped"),
+        (replace(WELL, status="exited", exit_code=137), "failed"),
+        (replace(WELL, status="created"), "stopped"),
+    ],
+)
+def test_the_state_of_a_part(container: Container | None, state: str) -> None:
+    found, reason = part_state(container)
+    assert found == state
+    assert bool(reason) == (state in {"unhealthy", "failed"})
+
+
+def test_nothing_is_done_where_all_runs_well() -> None:
+    assert plan_up(expected(backups=True), ALL, changed=False) == ()
+
+
+def test_servers_are_started_before_migrations_and_services_behind_them() -> None:
+    titles = [step.title for step in plan_up(expected(backups=True), {}, changed=False)]
+    assert titles == [
+        *("Settings", "PostgreSQL", "Valkey", "Kafka", "Database roles", "Migrations"),
+        *("Backups", "stock-service", "Relay", "Gateway", "Memory"),
+    ]
+
+
+def test_only_what_is_missing_is_started_unless_the_settings_changed() -> None:
+    containers = ALL | {"gateway": replace(WELL, service="gateway", health=Health(False, "no"))}
+    some, every = (plan_up(expected(backups=True), containers, changed=one) for one in (False, True))
+    assert [step.service for step in some if isinstance(step, Start)] == ["gateway"]
+    assert [step.service for step in every if isinstance(step, Start)] == list(ORDER)
+
+
+def test_without_backups_their_part_is_not_expected() -> None:
+    assert "backup" not in expected(backups=False)
+
+
+def test_the_database_is_stopped_last_and_the_backups_after_the_platform() -> None:
+    titles = [step.title for step in plan_down(ALL)]
+    assert titles == ["Gateway", "stock-service", "Relay", "Backups", "Kafka", "Valkey", "PostgreSQL"]
+    assert plan_down({"stock": replace(WELL, status="exited")}) == ()
+
+
+def test_every_image_must_be_named() -> None:
+    assert missing_images({"PLATFORM_IMAGE": "a"})[0] == "OPS_IMAGE"
+    with pytest.raises(MissingProgramError, match="OPS_IMAGE"):
+        refuse_missing(FILES, {"PLATFORM_IMAGE": "a"})
+
+
+@pytest.mark.parametrize(
+    ("told", "port", "found"),
+    [
+        (None, None, ("127.0.0.1", 8080)),
+        ("127.0.0.1:9000", None, ("127.0.0.1", 9000)),
+        ("127.0.0.1:9000", 9001, ("127.0.0.1", 9001)),
+        ("9000", None, ("0.0.0.0", 9000)),  # noqa: S104 - as compose reads it
+    ],
+)
+def test_the_published_address(told: str | None, port: int | None, found: tuple[str, int]) -> None:
+    assert published(FILES, {"STOCK_PUBLISH": told} if told else {}, port) == found
+
+
+@pytest.mark.parametrize("told", ["everywhere:80", "127.0.0.1:0", "127.0.0.1:99999"])
+def test_an_address_that_makes_no_sense_is_refused(told: str) -> None:
+    with pytest.raises(SettingError, match="STOCK_PUBLISH"):
+        published(FILES, {"STOCK_PUBLISH": told}, None)
+
+
+def test_the_environment_goes_before_the_file_and_that_before_the_last_start(tmp_path: Path) -> None:
+    files = Files(Layout(tmp_path))
+    for path, text in (
+        (files.generated, "KAFKA_IMAGE=last\nVALKEY_IMAGE=last\nOPS_IMAGE=last\n"),
+        (files.settings, "# mine\nVALKEY_IMAGE=file\nOPS_IMAGE='file'\nSTOCK_UID=\n"),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    found = read_operators(files, {"OPS_IMAGE": "environment", "STOCK_PRELOAD_LIBRARIES": ""})
+    assert found == {
+        "OPS_IMAGE": "environment",
+        "VALKEY_IMAGE": "file",
+        "KAFKA_IMAGE": "last",
+        "STOCK_PRELOAD_LIBRARIES": "",
+    }
+
+
+def test_a_file_of_variables_that_makes_no_sense_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "compose.env"
+    path.write_text("PLATFORM_IMAGE\n")
+    with pytest.raises(CorruptFileError, match=r"compose\.env"):
+        read_variables(path)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "compose.env"
+    path.write_text(variables_text({"A": "1", "B": "127.0.0.1:80"}))
+    assert read_variables(path) == {"A": "1", "B": "127.0.0.1:80"}
+
+
+def test_a_folder_of_this_machine_is_another_one_in_the_container() -> None:
+    text = backup_settings_inside({"storage": "/srv/backups", "key_file": "/root/key", "keep_days": 3})
+    assert 'storage = "/var/lib/stock-ops-backups"' in text
+    assert "keep_days = 3" in text
+    assert "/root/key" not in text
+    assert 'storage = "s3://b/p"' in backup_settings_inside({"storage": "s3://b/p"})
