@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
@@ -12,6 +12,7 @@ import asyncpg
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.gateway.backups import BackupPart, open_backup_part
 from stock_analysis.gateway.endpoints import create_app as create_gateway
 from stock_analysis.gateway.layers import KnownHosts, is_loopback
@@ -20,6 +21,8 @@ from stock_analysis.gateway.live.hub import Hub, live_bounds, running
 from stock_analysis.gateway.live.intake import following_prices
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
+from stock_analysis.ingest.live.runner import running_sources
+from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
 from stock_analysis.kit.consumers import ConsumerRunner
 from stock_analysis.kit.db import Role, check_database, open_pool
@@ -183,8 +186,30 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
     health = Health(needs, wanted)
     hub = Hub(StockHistory(stock), live_bounds(settings))
     app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target, hub=hub)
-    async with running(hub), following_prices(opened["events"], hub), app.running():
+    async with (
+        running(hub),
+        following_prices(opened["events"], hub),
+        app.running(),
+        running_sources(settings, opened["price-store"], opened["events"])
+        if "price-store" in opened
+        else nullcontext(),
+    ):
         await serve(app, health, settings, port=settings.port)
+
+
+async def _serve_live(settings: Settings, opened: Opened) -> None:
+    if not settings.live_sources:
+        raise InvalidInputError("the setting live_sources names no source: set it, as coinbase/BTC-USD")
+    store, events = opened["price-store"], opened["events"]
+    health = Health({"postgresql": PostgresBarStore(opened["writer"]).check, "events": events.check}, {})
+    app = create_app("live", settings, health, [], {})
+    async with running_sources(settings, store, events):
+        await serve(app, health, settings, port=settings.live_port)
+
+
+@asynccontextmanager
+async def _price_store(_: Settings, opened: Opened) -> AsyncIterator[PostgresPriceStore]:
+    yield PostgresPriceStore(opened["writer"])
 
 
 MODULES = {
@@ -200,6 +225,8 @@ MODULES = {
     "relay": Module(_relay, ("events",)),
     "delivery": Module(_delivery, ("events",)),
     "backups": Module(_backups),
+    "writer": Module(partial(_database, role=Role.WRITER)),
+    "price-store": Module(_price_store, ("writer",)),
 }
 TARGETS = {
     "stock": Target(_serve_stock, ("stock",)),
@@ -210,6 +237,7 @@ TARGETS = {
     ),
     "all": Target(
         partial(_serve_gateway, upstream="stock-in-process", target="all"),
-        ("stock-in-process", "keys", "valkey", "backups", "events", "relay", "delivery"),
+        ("stock-in-process", "keys", "valkey", "backups", "events", "relay", "delivery", "price-store"),
     ),
+    "live": Target(_serve_live, ("price-store", "writer", "events")),
 }

@@ -37,6 +37,7 @@ from tests.bench.backups import measure_backups
 from tests.bench.bars import BARS, BIN, SYMBOLS, write_bars
 from tests.bench.events import measure_events
 from tests.bench.http import Timing, etag_of, request_bytes, saturate, time_requests
+from tests.bench.live import measure_live
 from tests.bench.load import measure_load
 from tests.bench.table import Row, show
 
@@ -59,6 +60,7 @@ def main() -> None:
         valkey.remove()
         postgres.remove()
     rows += measure_load()
+    rows += measure_live()
     rows += measure_backups()
     rows += measure_events()
     show(rows)

@@ -115,8 +115,11 @@ class BarBuilder:
             case Cancel():
                 return self._remove(tick.id, now_us)
             case Amend():
+                known = (one.trades.get(tick.replaces) for one in self._minutes.values())
+                old = next((one for one in known if one is not None), None)
+                new = tick.trade if old is None else replace(tick.trade, at_us=old.at_us, auction=old.auction)
                 removed = self._remove(tick.replaces, now_us)
-                return self._add(tick.trade, now_us) or removed
+                return self._add(new, now_us) or removed
             case Halt():
                 self._halts = sorted([*self._halts[-9:], tick], key=lambda one: one.at_us)
                 return None

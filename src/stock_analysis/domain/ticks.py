@@ -40,7 +40,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Amend:
-    """A trade in the place of another one."""
+    """A trade in the place of another one, at whose time it stands where that one is known."""
 
     trade: Trade
     replaces: str

@@ -159,6 +159,30 @@ class Settings(BaseModel):
         le=1_000_000,
         description="Most connections of clients that are open at once; one more is answered with 503.",
     )
+    live_sources: tuple[str, ...] = Field(
+        (),
+        description="Live prices as PROVIDER/SYMBOL, comma-separated in the environment: `coinbase/BTC-USD`, "
+        "`alpaca/AAPL`; none by default. Their symbols must be stored already.",
+    )
+    live_silent_s: float = Field(
+        60.0,
+        gt=0,
+        description="A symbol without a trade for so long while its market is open is told as silent.",
+    )
+    live_alpaca_key: SecretStr | None = Field(None, description="Key of Alpaca's market data.")
+    live_alpaca_key_file: Path | None = Field(None, description=_IN_A_FILE)
+    live_alpaca_secret: SecretStr | None = Field(None, description="Secret of that key.")
+    live_alpaca_secret_file: Path | None = Field(None, description=_IN_A_FILE)
+    live_alpaca_url: str = Field(
+        "wss://stream.data.alpaca.markets/v2/iex",
+        description="Alpaca's stream; `v2/sip`: the whole market.",
+    )
+    live_coinbase_url: str = Field(
+        "wss://ws-feed.exchange.coinbase.com", description="Coinbase Exchange's public stream."
+    )
+    live_port: int = Field(
+        8004, ge=1, le=65535, description="Port of health and metrics of the live part when it runs apart."
+    )
     live_clients: int = Field(
         2000, ge=0, description="Most clients of the live stream (WebSocket and server-sent events) at once."
     )

@@ -67,4 +67,6 @@ def test_the_secrets_are_those_that_are_masked() -> None:
         "kafka_password",
         "session_key",
         "api_key_pepper",
+        "live_alpaca_key",
+        "live_alpaca_secret",
     )

@@ -195,6 +195,10 @@ class Channel:
         self._snapshots.clear()
         frame = Frame(kind, {"channel": self.id, "n": self.n, **content}, f"{self.id}:{self.n}")
         self._ring.append((self.n, frame))
+        self.broadcast(frame)
+
+    def broadcast(self, frame: Frame) -> None:
+        """The same bytes to all clients that read."""
         for form, active in self._active.items():
             if active:
                 data = getattr(frame, form)

@@ -142,7 +142,7 @@ class LiveConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has read: a snapshot of everything, unless that is too much again."""
         self._paused_at = None
-        if self._transport is not None and not self._closing:
+        if self._transport is not None:
             self._transport.resume_reading()
         while self._missed and self._paused_at is None:
             channel = self._missed.pop()
@@ -222,6 +222,9 @@ class LiveConnection(asyncio.Protocol):
                 self._unsubscribe(id_)
         except StockAnalysisError as error:
             self._refuse(id_, _STATUS.get(type(error), 400), str(error))
+        except Exception:
+            log.exception("live message failed")
+            self._refuse(id_, 500, "an error of ours, not of yours; it is in the log")
 
     async def _subscribe(self, asked: Subscribe) -> None:
         if asked.id in self._channels:

@@ -82,6 +82,10 @@ class Hub:
         self._loaded_at: dict[Channel, float] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
+    def channels(self) -> list[Channel]:
+        """All that clients are subscribed to."""
+        return list(self._channels.values())
+
     async def subscribe(
         self,
         client: Client,

@@ -50,8 +50,10 @@ class EventStream:
         await send({"type": "http.response.body", "body": _BEGIN, "more_body": True})
         gone = asyncio.create_task(_gone(receive))
         try:
-            while not gone.done() and not (self._ends and not self._waiting):
+            while not gone.done():
                 await self._send_waiting(send)
+                if self._ends:
+                    break
                 waiting = asyncio.create_task(self._ready.wait())
                 await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
                 waiting.cancel()

@@ -69,6 +69,7 @@ class Pipeline:
         self._waiting: list[tuple[LiveInstrument, BuiltBar]] = []
         self._counted: Counter[tuple[str, Left]] = Counter()
         self._heard_us = -math.inf
+        self._connected_us = 0
         self._lags_us: deque[int] = deque(maxlen=20)
         self._skew = ""
         self.link: tuple[FeedState, str] = (FeedState.LIVE, "")
@@ -130,6 +131,7 @@ class Pipeline:
     def connected(self, now_us: int) -> None:
         """The source is heard from now on; minutes of which trades may have been missed are not closed."""
         self.link = FeedState.LIVE, ""
+        self._connected_us = now_us
         self._interrupt(now_us)
 
     def lost(self, reason: str) -> None:
@@ -233,7 +235,7 @@ class Pipeline:
         session = self._instruments[symbol].clock.session_at(now_us // MICROSECONDS)
         if session is None:
             return FeedState.CLOSED, "the market is closed"
-        since_us = max(self._as_of_us.get(symbol, 0), session.opens * MICROSECONDS)
+        since_us = max(self._as_of_us.get(symbol, 0), session.opens * MICROSECONDS, self._connected_us)
         if now_us - since_us > self._silent_us:
             return FeedState.SILENT, f"no trade for {round((now_us - since_us) / MICROSECONDS / 60)} min"
         return FeedState.LIVE, ""
