@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stock_ops.kit.errors import CorruptFileError, FolderError
 from stock_ops.kit.folder_rotation import FolderHolder, unfinished
@@ -136,3 +137,15 @@ def test_an_imported_value_is_a_change_that_was_begun(bench: Bench) -> None:
 
 def test_the_roles_of_compose_are_those_of_the_code() -> None:
     assert COMPOSE_ROLES.read_text() == compose_script(), "run `make generate` and commit it"
+
+
+def test_every_secret_that_a_service_of_compose_names_is_in_its_folder() -> None:
+    """A file that is named and not there ends the service before it serves."""
+    services = yaml.safe_load((COMPOSE_ROLES.parents[1] / "compose.yaml").read_text())["services"]
+    for service, one in services.items():
+        named = {
+            str(value).removeprefix("/run/secrets/")
+            for variable, value in (one.get("environment") or {}).items()
+            if variable.endswith("_FILE") and str(value).startswith("/run/secrets/")
+        }
+        assert named <= set(files_of(service)), service
