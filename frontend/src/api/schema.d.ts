@@ -378,6 +378,55 @@ export interface components {
             verified_at: string | null;
         };
         /**
+         * BackupCopy
+         * @description A copy of the storage, which is shipped to after the first; null: not known.
+         */
+        BackupCopy: {
+            /**
+             * Backups
+             * @description Those that can be restored from it.
+             */
+            backups: number | null;
+            /** Free Bytes */
+            free_bytes: number | null;
+            /**
+             * Lag S
+             * @description Age of the oldest log that is not there.
+             */
+            lag_s: number | null;
+            /**
+             * Last Point
+             * @description What was committed before is there.
+             */
+            last_point: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Newest At
+             * @description End of the newest of them.
+             */
+            newest_at: string | null;
+            /**
+             * Pending Bytes
+             * @description What it lacked when it was compared last.
+             */
+            pending_bytes: number | null;
+            /**
+             * Trouble
+             * @description Why it cannot be written to.
+             */
+            trouble: string | null;
+            /** Used Bytes */
+            used_bytes: number | null;
+            /**
+             * Verified At
+             * @description When one was last read back and found whole.
+             */
+            verified_at: string | null;
+            /** Where */
+            where: string;
+        };
+        /**
          * BackupWarning
          * @description Something to act on. kind names the runbook: docs/runbooks/<kind>.md.
          */
@@ -402,6 +451,8 @@ export interface components {
             archive: components["schemas"]["Archive"];
             /** Backups */
             backups: components["schemas"]["Backup"][];
+            /** Copies */
+            copies?: components["schemas"]["BackupCopy"][];
             /** Disks */
             disks: components["schemas"]["Disk"][];
             /** Drills */

@@ -21,6 +21,7 @@ export type Operations = Schemas['Operations'];
 export type PartHealth = Schemas['Part'];
 export type Verdict = Schemas['Verdict'];
 export type ImportRun = Schemas['LastImport'];
+export type BackupCopy = Schemas['BackupCopy'];
 export type Backups = Schemas['Backups'];
 export type Backup = Schemas['Backup'];
 export type BackupWarning = Schemas['BackupWarning'];

@@ -186,6 +186,24 @@ class BackupWarning(BaseModel):
     todo: str
 
 
+class BackupCopy(BaseModel):
+    """A copy of the storage, which is shipped to after the first; null: not known."""
+
+    name: str
+    where: str
+    backups: Annotated[int | None, Field(description="Those that can be restored from it.")]
+    newest_at: Annotated[AwareDatetime | None, Field(description="End of the newest of them.")]
+    verified_at: Annotated[
+        AwareDatetime | None, Field(description="When one was last read back and found whole.")
+    ]
+    lag_s: Annotated[float | None, Field(description="Age of the oldest log that is not there.")]
+    last_point: Annotated[AwareDatetime | None, Field(description="What was committed before is there.")]
+    pending_bytes: Annotated[int | None, Field(description="What it lacked when it was compared last.")]
+    used_bytes: int | None
+    free_bytes: int | None
+    trouble: Annotated[str | None, Field(description="Why it cannot be written to.")]
+
+
 class Backups(BaseModel):
     """State of the backups, lists oldest first."""
 
@@ -195,6 +213,7 @@ class Backups(BaseModel):
     archive: Archive
     retention: Retention
     schedule: Schedule
+    copies: Annotated[list[BackupCopy], Field(default_factory=list)]
     drills: list[Drill]
     verdict: Verdict
     disks: list[Disk]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stock_ops.backup.cli.source import CopyOption, source_settings
 from stock_ops.drill.plans.journal import (
     AFTER,
     BEFORE,
@@ -21,12 +22,11 @@ from stock_ops.drill.plans.journal import (
 from stock_ops.drill.plans.picture import spelled
 from stock_ops.drill.runners.drill import Result, Wish, rehearse, run_drill
 from stock_ops.drill.runners.sabotage import sabotage as damage_copies
-from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
+from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError, PartError, StoppedByUserError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, DryRun, Json, backups_locked, layout_of, run_verb
-from stock_ops.storage.facts.place import absolute
 
 NOT_RUN = 4
 """Exit code of a drill that could not begin: it has neither passed nor failed."""
@@ -43,6 +43,7 @@ def drill(
     storage: Annotated[
         str | None, typer.Option(help="Folder or s3://bucket/prefix; else the one in backup.toml.")
     ] = None,
+    copy: CopyOption = None,
     key_file: Annotated[
         Path | None, typer.Option(help="Private key that opens the backups; else the one in backup.toml.")
     ] = None,
@@ -56,7 +57,7 @@ def drill(
         if dry_run:
             report.plan("drill", list(_planned(sabotage=sabotage)))
             return 0
-        settings = _settings(layout, storage, key_file)
+        settings = _settings(layout, storage, copy, key_file)
         return _drill(
             layout, Wish(settings, scratch.resolve() if scratch else None), report, sabotage=sabotage
         )
@@ -73,13 +74,9 @@ def _planned(*, sabotage: bool) -> Iterator[tuple[str, str]]:
     yield from ((check.label, check.title) for check in AFTER)
 
 
-def _settings(layout: Layout, storage: str | None, key_file: Path | None) -> BackupSettings:
-    settings = read_backup_settings(layout)
-    return replace(
-        settings,
-        storage=absolute(storage) if storage else settings.storage,
-        key_file=key_file.resolve() if key_file else settings.key_file,
-    )
+def _settings(layout: Layout, storage: str | None, copy: str | None, key_file: Path | None) -> BackupSettings:
+    settings = source_settings(layout, storage, copy)
+    return replace(settings, key_file=key_file.resolve()) if key_file else settings
 
 
 def _drill(layout: Layout, wish: Wish, report: Report, *, sabotage: bool) -> int:

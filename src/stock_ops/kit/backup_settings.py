@@ -1,20 +1,19 @@
-"""The operator's settings of the backups, the keys to an S3 storage, the public key that seals."""
+"""The operator's settings of the backups, and the public key that seals."""
 
 import dataclasses
 import hashlib
 import json
 import os
-import re
-import stat
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from stock_ops.kit.container import in_container, named_key_file
-from stock_ops.kit.errors import ConflictingSettingsError, CorruptFileError, FolderError, SettingError
+from stock_ops.kit.backup_rules import CredentialSource, read_toml, value_of
+from stock_ops.kit.container import named_key_file
+from stock_ops.kit.copy_settings import CopySettings, read_copies
+from stock_ops.kit.errors import ConflictingSettingsError, CorruptFileError, OpsError, SettingError
 from stock_ops.kit.layout import Layout
 
 Dump = Literal["full", "always", "never"]
@@ -32,6 +31,14 @@ class BackupSettings:
     """Address of the S3 service; empty: Amazon's."""
     s3_region: str = "us-east-1"
     """Region of the bucket."""
+    s3_credentials: CredentialSource = "auto"
+    """Source of the keys: "file", "environment", "profile", "identity"; "auto": the first that is there."""
+    s3_profile: str = ""
+    """Profile in the AWS file of credentials; empty: $AWS_PROFILE, else default."""
+    s3_ca_file: str = ""
+    """Certificate (PEM) of the authority that vouches for the service, where that is not a public one."""
+    s3_credentials_file: str = ""
+    """File of the keys, mode 600; empty: backup-credentials.toml beside this one."""
     full_every_days: int = 7
     """A full backup after so many days; incremental ones between."""
     daily_at: time = time(3, 15)
@@ -52,19 +59,13 @@ class BackupSettings:
     """The newest write-ahead log goes to the storage so often."""
     enabled: bool = True
     """false: nothing is archived and no backup is made; existing backups are kept."""
+    copy: tuple[CopySettings, ...] = ()
+    """Further storages, a table [[copy]] each: [below](#copies)."""
 
     @property
     def is_s3(self) -> bool:
         """Whether the storage is a bucket and no folder."""
         return self.storage.startswith("s3://")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Keys to an S3 storage. Never printed."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
 
 
 def read_backup_settings(layout: Layout, environ: Mapping[str, str] = os.environ) -> BackupSettings:
@@ -73,37 +74,20 @@ def read_backup_settings(layout: Layout, environ: Mapping[str, str] = os.environ
     Raises CorruptFileError, ConflictingSettingsError for an unknown key, SettingError for a useless value.
     """
     path = layout.backup_settings
-    found = _read_toml(path, "Correct that line, or delete the file: it holds your own settings only.")
+    found = read_toml(path, "Correct that line, or delete the file: it holds your own settings only.")
     known = [one.name for one in dataclasses.fields(BackupSettings)]
     unknown = sorted(found.keys() - set(known))
     if unknown:
         raise ConflictingSettingsError(
             f"{path} sets {', '.join(unknown)}, which is no setting.", f"There are: {', '.join(known)}."
         )
-    values = {name: _value(path, name, value) for name, value in found.items()}
+    copies = read_copies(layout, path, found.pop("copy", []))
+    values = {name: value_of(path, name, value) for name, value in found.items()}
     places = remembered_places(layout, environ)
-    settings = BackupSettings(**{"storage": places.storage, "key_file": places.key_file, **values})
+    told = {"storage": places.storage, "key_file": places.key_file, **values}
+    settings = BackupSettings(**{**told, "copy": copies})
     _refuse_places(layout, settings)
     return settings
-
-
-def read_credentials(layout: Layout, environ: Mapping[str, str] = os.environ) -> Credentials | None:
-    """The keys to the S3 storage: the operator's file, else the environment's; None when there are none.
-
-    Raises FolderError when others may read the file, CorruptFileError when it makes no sense.
-    """
-    path, names = layout.backup_credentials, ("access_key_id", "secret_access_key")
-    found = _read_toml(path, 'Write access_key_id = "..." and secret_access_key = "..." there.')
-    others = (
-        stat.S_IRWXO if in_container(environ) else stat.S_IRWXG | stat.S_IRWXO
-    )  # its group is the secrets'
-    if found and path.stat().st_mode & others:
-        raise FolderError(f"{path} may be read by others.", f"chmod 600 {path}")
-    if found and (found.keys() != set(names) or not all(isinstance(found[name], str) for name in names)):
-        todo = f"Write just {' and '.join(names)} there, both in quotation marks."
-        raise CorruptFileError(path, "it does not hold just the two keys", todo)
-    values = found or {name: environ.get(f"AWS_{name.upper()}", "") for name in names}
-    return Credentials(**values) if all(values.values()) else None
 
 
 def read_recipient(layout: Layout) -> str | None:
@@ -160,86 +144,60 @@ def default_key_file(layout: Layout, environ: Mapping[str, str]) -> Path:
     return base / "stock-analysis" / f"backup-{layout.root.name}-{digest}.key"
 
 
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/\s]+)*/?")
+class NoCopyError(OpsError):
+    """There is no copy of that name."""
 
 
-def _value(path: Path, name: str, value: object) -> Any:
-    fits, wanted = _RULES[name]
-    if not fits(value):
-        raise SettingError(path, name, value, wanted)
-    if name == "daily_at":
-        return time.fromisoformat(str(value))
-    if name == "key_file":
-        return Path(str(value)).expanduser()
-    if name == "storage" and not str(value).startswith("s3://"):
-        return str(Path(str(value)).expanduser())
-    return value
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 36_500
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str) and Path(value).expanduser().is_absolute()
-
-
-def _is_storage(value: object) -> bool:
-    return isinstance(value, str) and (bool(_BUCKET.fullmatch(value)) or _is_path(value))
-
-
-_COUNT = (_is_count, "a whole number from 1 on, without quotation marks.")
-_AMOUNT = (_is_amount, "a number above 0, without quotation marks.")
-_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
-    "storage": (_is_storage, 'an absolute path, or a bucket: storage = "s3://bucket/prefix"'),
-    "key_file": (_is_path, 'an absolute path, for example: key_file = "/root/backup.key"'),
-    "s3_endpoint": (
-        lambda value: isinstance(value, str) and value.startswith(("https://", "http://")),
-        'an address, for example: s3_endpoint = "https://s3.example.com"',
-    ),
-    "s3_region": (
-        lambda value: isinstance(value, str) and bool(value),
-        'a name, for example: s3_region = "eu-central-1"',
-    ),
-    "full_every_days": _COUNT,
-    "daily_at": (
-        lambda value: isinstance(value, str) and bool(_CLOCK.fullmatch(value)),
-        'a time of day in UTC, for example: daily_at = "03:15"',
-    ),
-    "drill_every_days": _COUNT,
-    "dump": (lambda value: value in ("full", "always", "never"), 'dump = "full", "always" or "never"'),
-    "keep_days": _COUNT,
-    "keep_full": _COUNT,
-    "wal_keep_gib": _AMOUNT,
-    "heartbeat_s": _AMOUNT,
-    "ship_s": _AMOUNT,
-    "enabled": (lambda value: isinstance(value, bool), "enabled = true or false, without quotation marks."),
-}
+def settings_of_copy(settings: BackupSettings, name: str) -> BackupSettings:
+    """The settings with a copy in the place of the first storage. Raises NoCopyError."""
+    found = next((one for one in settings.copy if one.name == name), None)
+    if found is None:
+        known = ", ".join(one.name for one in settings.copy)
+        raise NoCopyError(
+            f"There is no copy {name}.", f"There are: {known}." if known else "backup.toml has no [[copy]]."
+        )
+    return replace(
+        settings,
+        storage=found.storage,
+        s3_endpoint=found.s3_endpoint,
+        s3_region=found.s3_region,
+        s3_credentials=found.s3_credentials,
+        s3_profile=found.s3_profile,
+        s3_ca_file=found.s3_ca_file,
+        s3_credentials_file=found.s3_credentials_file,
+        keep_days=found.keep_days or settings.keep_days,
+        keep_full=found.keep_full or settings.keep_full,
+        copy=(),
+    )
 
 
 def _refuse_places(layout: Layout, settings: BackupSettings) -> None:
     """What is lost together is no backup, and a key beside what it opens protects nothing."""
-    root, path = layout.root.resolve(), layout.backup_settings
-    storage = None if settings.is_s3 else Path(settings.storage).resolve()
-    if storage and storage.is_relative_to(root):
-        raise SettingError(path, "storage", settings.storage, f"a folder outside of {root}.")
-    key = settings.key_file.resolve()
-    for place in (root, storage):
-        if place and key.is_relative_to(place):
+    root, path, key = layout.root.resolve(), layout.backup_settings, settings.key_file.resolve()
+    named = (settings.storage, *(one.storage for one in settings.copy))
+    places = [place for storage in named if (place := _folder(storage))]
+    for place in places:
+        if place.is_relative_to(root):
+            raise SettingError(path, "storage", str(place), f"a folder outside of {root}.")
+    for place in (root, *places):
+        if key.is_relative_to(place):
             raise SettingError(path, "key_file", str(settings.key_file), f"a file outside of {place}.")
+    _refuse_one_place_twice(path, settings)
 
 
-def _read_toml(path: Path, todo: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise CorruptFileError(path, error.strerror or type(error).__name__, todo) from error
-    except ValueError as error:
-        raise CorruptFileError(path, " ".join(str(error).split()), todo) from error
+def _refuse_one_place_twice(path: Path, settings: BackupSettings) -> None:
+    seen: list[tuple[str, str]] = []
+    first = (settings.s3_endpoint, settings.storage)
+    for endpoint, storage in (first, *((one.s3_endpoint, one.storage) for one in settings.copy)):
+        place = str(_folder(storage) or storage).rstrip("/") + "/"
+        if any(endpoint == other and _overlap(place, old) for other, old in seen):
+            raise SettingError(path, "storage", storage, "in each [[copy]] another place than the others.")
+        seen.append((endpoint, place))
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _folder(storage: str) -> Path | None:
+    return None if storage.startswith("s3://") else Path(storage).resolve()

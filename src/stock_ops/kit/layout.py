@@ -139,6 +139,10 @@ class Layout:
         """Held while backups are made, verified, deleted or rehearsed."""
         return self.backup / "lock"
 
+    def copy_lock(self, name: str) -> Path:
+        """Held while a copy of the storage is verified or pruned."""
+        return self.backup / f"lock-copy-{name}"
+
     @property
     def passfile(self) -> Path:
         """Password of stock_backup as PGPASSFILE, mode 0600, of the user that runs PostgreSQL's programs."""

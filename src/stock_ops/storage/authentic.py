@@ -65,6 +65,10 @@ class AuthenticStorage:
         """Remove the object."""
         self.inner.delete(name)
 
+    def keeps_first(self, name: str) -> bool:
+        """Whether it refuses to write over an object."""
+        return self.inner.keeps_first(name)
+
     def free_bytes(self) -> int | None:
         """Room that is left."""
         return self.inner.free_bytes()

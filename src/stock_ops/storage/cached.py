@@ -66,6 +66,10 @@ class CachedStorage:
         """Remove the object."""
         self._storage.delete(name)
 
+    def keeps_first(self, name: str) -> bool:
+        """Whether it refuses to write over an object."""
+        return self._storage.keeps_first(name)
+
     def free_bytes(self) -> int | None:
         """Room that is left."""
         return self._storage.free_bytes()

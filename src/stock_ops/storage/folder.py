@@ -105,6 +105,16 @@ class FolderStorage:
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
 
+    def keeps_first(self, name: str) -> bool:
+        """Whether its file system has links: the second one to a name fails."""
+        probe = self._root / UNFINISHED / uuid4().hex
+        try:
+            os.link(self._path(name), probe)
+        except OSError:
+            return False
+        probe.unlink(missing_ok=True)
+        return True
+
     def free_bytes(self) -> int | None:
         """Free space of the disk."""
         with self._in_words():

@@ -19,6 +19,10 @@ class StorageError(OpsError):
     """The storage cannot be used: it is away, full, read-only, or refuses our credentials."""
 
 
+class LockedObjectError(StorageError):
+    """The storage keeps an object whose retention has not ended; it is neither deleted nor replaced."""
+
+
 class MissingObjectError(Exception):
     """There is no whole object of that name."""
 
@@ -34,6 +38,16 @@ class StoredObject:
     name: str
     size_bytes: int
     modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a storage's ways; None: not seen yet."""
+
+    keeps_first: bool | None = None
+    """It refuses by itself to write over an object that is to be written once."""
+    keeps_versions: bool | None = None
+    """What is deleted or replaced stays as an old version, and takes room."""
 
 
 class Storage(Protocol):
@@ -73,10 +87,25 @@ class Storage(Protocol):
         """
 
     def delete(self, name: str) -> None:
-        """Remove an object; one that is gone already is no error."""
+        """Remove an object; one that is gone already is no error. Raises LockedObjectError."""
+
+    def keeps_first(self, name: str) -> bool:
+        """Whether the storage itself refuses to write over an object that is there; it is not changed.
+
+        False: of two writers that come at once, the later one wins.
+        """
 
     def free_bytes(self) -> int | None:
         """Room that is left; None where it cannot be told."""
+
+
+def delete_if_allowed(storage: Storage, name: str) -> bool:
+    """Remove an object that is of no use any more; False: its retention keeps it for now."""
+    try:
+        storage.delete(name)
+    except LockedObjectError:
+        return False
+    return True
 
 
 def read_bytes(storage: Storage, name: str) -> bytes:

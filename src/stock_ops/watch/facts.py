@@ -14,6 +14,8 @@ from stock_ops.kit.typed import Named
 from stock_ops.local.facts.local_state import LocalState
 from stock_ops.local.facts.part import Break
 from stock_ops.storage.facts.contents import Contents
+from stock_ops.storage.manifest import Manifest
+from stock_ops.storage.storage import Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,32 @@ class Failure:
     count: int
     why: str
     todo: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStanding:
+    """A copy of the storage at one moment."""
+
+    name: str
+    where: str
+    contents: Contents | None = None
+    """As it was looked at last; None: not yet since the part began."""
+    usable: tuple[Manifest, ...] = ()
+    """The backups there that can be restored, oldest first."""
+    flaws: Mapping[str, str] = field(default_factory=dict)
+    """Those that cannot be, and why."""
+    lacking: tuple[str, ...] = ()
+    """Backups that are on their way there."""
+    free_bytes: int | None = None
+    lag_s: float | None = None
+    """Age of the oldest log that is not there; 0 when all is there; None: nothing is known of the server."""
+    shipped_at: datetime | None = None
+    """What was committed before this time is there."""
+    pending_bytes: int | None = None
+    """What it lacked when it was compared last; None: not yet."""
+    locked_objects: int = 0
+    """What its retention lock kept when it was pruned last."""
+    trouble: OpsError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +93,11 @@ class Standing:
     """The newest backup that was seen in the storage, where it is not there any more."""
     named: Named = field(default_factory=Named)
     """What commands need that are told to type."""
+    traits: Traits = field(default_factory=Traits)
+    """The ways of the storage."""
+    locked_objects: int = 0
+    """What its retention lock kept when it was pruned last."""
+    copies: tuple[CopyStanding, ...] = ()
 
 
 def shares_disk(layout: Layout, settings: BackupSettings) -> bool:

@@ -1,5 +1,6 @@
 """A machine that makes backups day by day, with clocks that jump, and restores; it knows the truth."""
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -75,6 +76,9 @@ class MemoryStorage:
 
     def delete(self, name: str) -> None:
         self.objects.pop(name, None)
+
+    def keeps_first(self, name: str) -> bool:
+        return name in self.objects
 
     def free_bytes(self) -> int | None:
         return None
@@ -152,7 +156,9 @@ class World:
             extensions={},
             structure_sha256="0",
             content=(TableContent("public.bar", 1, "1"),),
-            parts=(StoredPart(base_of(name), "base", 1000, "1", len(data), "2"),),
+            parts=(
+                StoredPart(base_of(name), "base", 1000, "1", len(data), hashlib.sha256(data).hexdigest()),
+            ),
             valkey_keys=0,
             compression_level=1,
         )

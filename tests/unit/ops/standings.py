@@ -21,13 +21,14 @@ from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.keys import LostKeyError
 from stock_ops.storage.manifest import Manifest, Mark, StoredPart, TableContent
 from stock_ops.storage.objects import backup_id, base_of, segment_object
-from stock_ops.storage.storage import StorageError, StoredObject
+from stock_ops.storage.storage import StorageError, StoredObject, Traits
 from stock_ops.storage.verification import Verification
 from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, segment_name
 from stock_ops.storage.writers import TwoWritersError
-from stock_ops.watch.facts import Failure, Standing
+from stock_ops.watch.facts import CopyStanding, Failure, Standing
 from stock_ops.watch.plans.warnings import (
     BACKUP_AGE,
+    COPY_LAG_S,
     DRILL_GRACE,
     FULLS_FREE,
     LAG_S,
@@ -135,6 +136,18 @@ def calm(now: datetime) -> Standing:
         clock_jump_s=0.0,
         key_flaw=None,
         shares_disk=False,
+        traits=Traits(keeps_first=True, keeps_versions=False),
+        copies=(
+            CopyStanding(
+                "offsite",
+                "s3://far/stocks",
+                contents,
+                backups,
+                lag_s=4.0,
+                shipped_at=now - 4 * SECOND,
+                pending_bytes=0,
+            ),
+        ),
     )
 
 
@@ -147,6 +160,19 @@ def drill(at: datetime, outcome: Outcome = "passed", *, sabotage: bool = False) 
 def with_archive(standing: Standing, **changes: Any) -> Standing:
     """The continuous archive in another state."""
     return replace(standing, archive=replace(standing.archive, **changes))
+
+
+def with_copy(standing: Standing, **changes: Any) -> Standing:
+    """The copy in another state."""
+    return replace(standing, copies=(replace(standing.copies[0], **changes),))
+
+
+def copy_verified(standing: Standing, at: datetime) -> Standing:
+    """The newest backup of the copy was found whole at a time."""
+    copy = standing.copies[0]
+    assert copy.contents is not None
+    found = {copy.usable[-1].id: Verification(at, "read")}
+    return with_copy(standing, contents=replace(copy.contents, verifications=found))
 
 
 def with_contents(standing: Standing, **changes: Any) -> Standing:
@@ -224,6 +250,10 @@ WRONG: Mapping[Kind, Change] = {
     "clock-jumped": lambda s, _: replace(s, clock_jump_s=-(CLOCK + SECOND).total_seconds()),
     "disk-filling": lambda s, _: with_local(s, disks=(disk(WARN_SHARE - 0.001),)),
     "disk-full": lambda s, _: with_local(s, disks=(disk(FULL_SHARE - 0.001),)),
+    "copy-damaged": lambda s, _: with_copy(s, flaws={"20261120T031500Z-full": "base.tar is missing"}),
+    "copy-failing": lambda s, _: with_copy(s, trouble=StorageError("s3://far is away.", "Wait.")),
+    "copy-lagging": lambda s, _: with_copy(s, lag_s=COPY_LAG_S + 1),
+    "copy-unverified": lambda s, now: copy_verified(s, now - RESTING - SECOND),
     "drill-failed": lambda s, now: replace(s, drills=(*s.drills, drill(now - timedelta(hours=1), "failed"))),
     "drill-not-run": lambda s, now: replace(
         s, drills=(*s.drills, drill(now - timedelta(minutes=30), "not_run"))
@@ -233,8 +263,10 @@ WRONG: Mapping[Kind, Change] = {
     "part-down": lambda s, _: with_local(s, troubles=(PartTrouble("valkey", "unhealthy: no answer"),)),
     "prune-failing": lambda s, _: replace(s, failures={**s.failures, "prune": _failure(TRIES)}),
     "spool-full": lambda s, _: with_archive(s, spool_bytes=SPOOL_BYTES),
+    "storage-locked": lambda s, _: replace(s, locked_objects=3),
     "storage-nearly-full": lambda s, _: replace(s, free_bytes=FULLS_FREE * FULL_BYTES - 1),
     "storage-same-disk": lambda s, _: replace(s, shares_disk=True),
+    "storage-unfenced": lambda s, _: replace(s, traits=Traits(keeps_first=False)),
     "storage-unreachable": lambda s, _: replace(
         s, unreachable=StorageError("The storage /srv/backups is not there.", "Mount the disk that holds it.")
     ),
@@ -256,6 +288,8 @@ NEARLY: Mapping[Kind, Change] = {
     "backup-unverified": lambda s, now: verified(s, now - RESTING),
     "clock-jumped": lambda s, _: replace(s, clock_jump_s=CLOCK.total_seconds()),
     "disk-filling": lambda s, _: with_local(s, disks=(disk(WARN_SHARE),)),
+    "copy-lagging": lambda s, _: with_copy(s, lag_s=COPY_LAG_S),
+    "copy-unverified": lambda s, now: copy_verified(s, now - RESTING),
     "drill-failed": lambda s, now: replace(s, drills=(drill(now - timedelta(days=3), "failed"), *s.drills)),
     "drill-not-run": lambda s, now: replace(s, drills=(drill(now - timedelta(days=3), "not_run"), *s.drills)),
     "drill-overdue": lambda s, now: replace(s, drills=(drill(now - RESTING),)),

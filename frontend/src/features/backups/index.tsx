@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Backups, BackupWarning, Drill } from '@/api/types';
+import type { BackupCopy, Backups, BackupWarning, Drill } from '@/api/types';
 import { term, useTranslation } from '@/i18n';
 import { instant, type Instant } from '@/lib/brand';
 import { formatBytes, formatDuration, formatInstant, formatInteger, formatSeconds, MISSING } from '@/lib/format';
@@ -51,6 +51,7 @@ function State({ data, error, at }: { data: Backups; error: Error | null; at: In
         <LastDrill data={data} now={at} />
         <Archive data={data} />
         <Storage data={data} />
+        <Copies copies={data.copies ?? []} now={at} />
         <Trends drills={data.drills} />
       </div>
     </>
@@ -248,6 +249,24 @@ function Storage({ data: { storage, retention } }: { data: Backups }) {
       />
     </Card>
   );
+}
+
+function Copies({ copies, now }: { copies: readonly BackupCopy[]; now: Instant }) {
+  const { lang, m } = useTranslation();
+  return copies.map((copy) => (
+    <Card key={copy.name} title={m.backups.copyOf(copy.name)} heading="h3">
+      <Facts
+        facts={[
+          [m.backups.state, <Good key="state" good={copy.trouble === null} text={copy.trouble ?? m.backups.copyWorks} />],
+          [m.backups.where, <span key="where" className="path">{copy.where}</span>],
+          [m.backups.lag, <Seconds key="lag" value={copy.lag_s} />],
+          [m.backups.lastBackup, copy.newest_at === null ? m.backups.none : <Ago key="at" at={copy.newest_at} now={now} />],
+          [m.backups.verified, copy.verified_at === null ? m.backups.notVerified : <Ago key="v" at={copy.verified_at} now={now} />],
+          [m.backups.used, copy.used_bytes === null ? MISSING : formatBytes(lang, copy.used_bytes)],
+        ]}
+      />
+    </Card>
+  ));
 }
 
 function Trends({ drills }: { drills: readonly Drill[] }) {

@@ -7,6 +7,7 @@ and the server keeps its log, up to the limit of its slot.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,7 +33,7 @@ from stock_ops.archive.runners.troubles import Troubles
 from stock_ops.archive.runners.wal_source import Reading, WalSource
 from stock_ops.kit.errors import ArchiveError, ForeignStorageError, OpsError
 from stock_ops.kit.layout import Layout
-from stock_ops.storage.storage import StorageError
+from stock_ops.storage.storage import StorageError, Traits
 from stock_ops.storage.wal import format_lsn
 from stock_ops.storage.writers import TwoWritersError
 
@@ -81,6 +82,30 @@ class Archiver:
     def shipped_at(self) -> datetime | None:
         """What was committed before this time is in the storage."""
         return shipped_at(self._samples, self._shipped)
+
+    @property
+    def flushed(self) -> int | None:
+        """How far the server had written when it was looked at last; None: not yet."""
+        return self._reading.flushed if self._reading else None
+
+    @property
+    def shipped(self) -> int | None:
+        """Everything before this is in the storage."""
+        return self._shipped
+
+    @property
+    def holds_storage(self) -> bool:
+        """Whether this instance has shown that the storage is its own, and nobody else came since."""
+        return self._shipper.traits.keeps_first is not None and "writers" not in self._troubles.standing
+
+    def tell_shipped(self, listener: Callable[[str], object]) -> None:
+        """Have the name of each object told that was shipped."""
+        self._shipper.listeners.append(listener)
+
+    @property
+    def traits(self) -> Traits:
+        """The ways of the storage, as far as they have shown."""
+        return self._shipper.traits
 
     def state(self) -> ArchiveState:
         """The archive now."""

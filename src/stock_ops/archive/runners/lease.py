@@ -26,6 +26,7 @@ from stock_ops.storage.storage import (
     MissingObjectError,
     Storage,
     StorageError,
+    delete_if_allowed,
     read_bytes,
     write_once,
 )
@@ -47,6 +48,8 @@ class Lease:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._held: Writer | None = None
+        self.keeps_first: bool | None = None
+        """Whether the storage itself lets one of two writers fail that come at once; None: not tried yet."""
         self._taken_s = 0.0
 
     def hold(self, storage: Storage) -> None:
@@ -59,6 +62,8 @@ class Lease:
             return
         self._held = None
         self._held, self._taken_s = take(self._layout, storage), steady_s()
+        if self.keeps_first is None:
+            self.keeps_first = storage.keeps_first(writer_object(self._held.epoch))
 
     def refuse_other_bytes(self, storage: Storage, name: str) -> TwoWritersError:
         """An object that is there already is not what this server wrote."""
@@ -115,6 +120,19 @@ def find_other_writer(layout: Layout, storage: Storage) -> TwoWritersError | Non
     return explain(storage.where, verdict, here) if isinstance(verdict, Contested) else None
 
 
+def explain_copy(where: str, holder: Writer | None, mine: Writer | None, name: str = "") -> TwoWritersError:
+    """A copy of the storage that another instance writes to, or that holds another object of that name."""
+    other = f"{holder}" if holder else "an instance that left no entry"
+    me = f"{mine}" if mine else "this one"
+    what = f"holds another {name} than the first storage" if name else f"was written last by {other}"
+    return TwoWritersError(
+        f"Two writers: the copy {where} {what}; {me} wants to write there, too. "
+        "Nothing goes there meanwhile.",
+        "Name another place in [[copy]] in backup.toml (docs/runbooks/two-writers.md); or, if this is the "
+        "true instance: stockops backup writer take-over",
+    )
+
+
 def refuse_unless_held(layout: Layout, storage: Storage) -> None:
     """Raise TwoWritersError when another instance holds the storage; nobody holding it is no reason."""
     if trouble := find_other_writer(layout, storage):
@@ -141,7 +159,7 @@ def _write(layout: Layout, storage: Storage, identity: Identity, here: Here, epo
         return None
     _remember(layout, replace(noted, epoch=epoch, sessions=(session,)))
     for old in read_writers(storage)[:-KEPT]:
-        storage.delete(writer_object(old.epoch))
+        delete_if_allowed(storage, writer_object(old.epoch))
     return writer
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -16,13 +17,15 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import ArchiveError, DamagedBackupError
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.part import Break
+from stock_ops.storage.authentic import innermost
 from stock_ops.storage.envelope import fetch, store, store_once
 from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.keys import LostKeyError, WrongKeyError, read_identity
 from stock_ops.storage.known import remember
 from stock_ops.storage.objects import REPOSITORY, WAL, segment_object, segment_of
 from stock_ops.storage.owner import authenticate, claim
-from stock_ops.storage.storage import ExistingObjectError, Storage, StorageError
+from stock_ops.storage.s3 import S3Storage
+from stock_ops.storage.storage import ExistingObjectError, Storage, StorageError, Traits, delete_if_allowed
 from stock_ops.storage.timelines import way_to
 from stock_ops.storage.wal import SEGMENT_BYTES, number_of, segment_at, timeline_of
 from stock_ops.storage.walpage import HEADER_BYTES, StrangeSegmentError, check_segment
@@ -71,6 +74,9 @@ class Shipper:
         self._session: _Session | None = None
         self._newest = _Newest()
         self._closed: frozenset[str] = frozenset()
+        self._traits = Traits()
+        self.listeners: list[Callable[[str], object]] = []
+        """Each is told the name of an object that was shipped; it must not fail, nor wait."""
 
     def close(self, files: tuple[Spooled, ...]) -> None:
         """Nothing will be added to these: they may leave the spool as they are."""
@@ -97,6 +103,11 @@ class Shipper:
         """How much of the segment that is being written was shipped last."""
         return self._newest.written
 
+    @property
+    def traits(self) -> Traits:
+        """The ways of the storage, as far as they have shown."""
+        return self._traits
+
     def ship(self, reading: Reading, files: tuple[Spooled, ...]) -> None:
         """Ship the files.
 
@@ -113,6 +124,7 @@ class Shipper:
             self._session = session
             for one in files:
                 self._ship(session, one)
+            self._traits = Traits(self._lease.keeps_first, _keeps_versions(session.storage))
         except StrangeSegmentError as error:
             raise ArchiveError(f"{error}.", f"Move it out of {self._layout.spool}.") from error
         except BaseException:
@@ -155,6 +167,8 @@ class Shipper:
         try:
             with path.open("rb") as source:
                 _SHIP[one.sort](self, session, one, source)
+            for tell in self.listeners:
+                tell(one.object)
             if final:
                 path.unlink()
         except FileNotFoundError:  # it became whole just now
@@ -185,7 +199,7 @@ class Shipper:
         self._store_once(session, one, source)
         if not _is_known(session, one):
             session.expected = after(one.segment)
-        session.storage.delete(segment_object(one.segment, partial=True))
+        delete_if_allowed(session.storage, segment_object(one.segment, partial=True))
 
     def _ship_partial(self, session: _Session, one: Spooled, source: BinaryIO) -> None:
         began, written = steady_s(), self._written(one)
@@ -284,6 +298,11 @@ def _is_known(session: _Session, one: Spooled) -> bool:
         and timeline_of(expected) == timeline_of(one.segment)
         and number_of(one.segment) < number_of(expected)
     )
+
+
+def _keeps_versions(storage: Storage) -> bool | None:
+    inner = innermost(storage)
+    return inner.keeps_versions if isinstance(inner, S3Storage) else False
 
 
 def _refuse_emptied(storage: Storage) -> None:

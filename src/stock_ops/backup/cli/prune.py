@@ -23,8 +23,11 @@ from stock_ops.kit.verbs import (
     listed,
     run_verb,
 )
+from stock_ops.storage.authentic import innermost
 from stock_ops.storage.known import remember
 from stock_ops.storage.ledger import add_entry
+from stock_ops.storage.objects import manifest_of
+from stock_ops.storage.s3 import S3Storage
 
 
 def prune(data: Data = None, dry_run: DryRun = False, yes: Yes = False, as_json: Json = False) -> None:
@@ -50,9 +53,9 @@ def _prune(layout: Layout, report: Report, *, dry_run: bool, yes: bool) -> int:
         _refuse_more(plan, agreed)
         if plan.steps:
             remember(layout, facts.storage, add_entry(facts.storage, retire=plan.going))
-        run_prune(plan.steps, facts.storage, report)
+        locked = run_prune(plan.steps, facts.storage, report)
         swept = sweep(facts.storage)
-    report.result("backup prune", _lines(plan, facts, swept), _data(plan, swept))
+    report.result("backup prune", _lines(plan, facts, swept, locked), _data(plan, swept, locked))
     return 0
 
 
@@ -82,14 +85,35 @@ def _refuse_more(plan: PrunePlan, agreed: frozenset[str] | None) -> None:
         raise ChangedMeanwhileError("a prune")
 
 
-def _lines(plan: PrunePlan, facts: RetentionFacts, swept: int) -> list[tuple[str, str]]:
-    done = f"{len(plan.names)} objects deleted, {megabytes(plan.freed_bytes)} freed"
-    left = facts.contents.used_bytes - plan.freed_bytes
+def _lines(
+    plan: PrunePlan, facts: RetentionFacts, swept: int, locked: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    freed = sum(one.size_bytes for one in facts.contents.objects if one.name in set(plan.names) - set(locked))
+    done = f"{len(plan.names) - len(locked)} objects deleted, {megabytes(freed)} freed"
+    left = facts.contents.used_bytes - freed
+    gone = [backup for backup in plan.going if manifest_of(backup) not in locked]
+    kept = len(plan.retention.kept) + len(plan.going) - len(gone)
     lines = [
         ("Prune", done if plan.steps else "no changes: everything is kept"),
-        ("Deleted", ", ".join(plan.going) or "no backup"),
-        ("Kept", f"{len(plan.retention.kept)} backups, {megabytes(left)} in {facts.storage.where}"),
+        ("Deleted", ", ".join(gone) or "no backup"),
+        ("Kept", f"{kept} backups, {megabytes(left)} in {facts.storage.where}"),
     ]
+    if locked:
+        lines.append(
+            (
+                "Locked",
+                f"{len(locked)} objects, because the storage's object lock keeps them ({locked[0]}); "
+                "nothing to do: they go with the first prune after their retention",
+            )
+        )
+    if isinstance(inner := innermost(facts.storage), S3Storage) and inner.keeps_versions:
+        lines.append(
+            (
+                "Versions",
+                "the bucket keeps what was deleted as old versions; a lifecycle rule "
+                "(NoncurrentVersionExpiration) frees their room",
+            )
+        )
     if swept:
         lines.append(("Clean up", f"{swept} unfinished files of writers that were killed"))
     return lines + _notes(plan)
@@ -105,14 +129,15 @@ def _notes(plan: PrunePlan) -> list[tuple[str, str]]:
     return lines
 
 
-def _data(plan: PrunePlan, swept: int) -> dict[str, Any]:
+def _data(plan: PrunePlan, swept: int, locked: tuple[str, ...]) -> dict[str, Any]:
     refusal = plan.retention.refusal
     return {
-        "changed": bool(plan.steps) or swept > 0,
-        "deleted": list(plan.going),
+        "changed": len(plan.names) > len(locked) or swept > 0,
+        "deleted": [backup for backup in plan.going if manifest_of(backup) not in locked],
+        "locked": list(locked),
         "kept": [{"backup": name, "why": why} for name, why in plan.retention.kept.items()],
         "damaged": [{"backup": name, "why": why} for name, why in plan.retention.damaged.items()],
-        "objects": len(plan.names),
+        "objects": len(plan.names) - len(locked),
         "freed_bytes": plan.freed_bytes,
         "swept": swept,
         "log_stays": plan.hint,

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from stock_ops.backup.cli.source import KeyOption, StorageOption, open_source, read_key
+from stock_ops.backup.cli.source import CopyOption, KeyOption, StorageOption, open_source, read_key
 from stock_ops.backup.plans.catalog import catalog, doubts, find
 from stock_ops.backup.runners.verify import REPLACE, verify_entries
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.priority import give_way, lead_session
 from stock_ops.kit.report import Report
 from stock_ops.kit.signals import signals_interrupt
-from stock_ops.kit.verbs import Data, Json, backups_locked, layout_of, run_verb
+from stock_ops.kit.verbs import Data, Json, backups_locked, layout_of, locked, run_verb
 from stock_ops.storage.facts.contents import read_contents
 
 
@@ -25,6 +25,7 @@ def verify(
     every: Annotated[bool, typer.Option("--all", help="All backups.")] = False,
     data: Data = None,
     storage: StorageOption = None,
+    copy: CopyOption = None,
     key_file: KeyOption = None,
     as_json: Json = False,
 ) -> None:
@@ -34,13 +35,14 @@ def verify(
     run_verb(
         "backup verify",
         as_json,
-        lambda report: _verify(layout_of(data), storage, key_file, backup, report, every=every),
+        lambda report: _verify(layout_of(data), storage, copy, key_file, backup, report, every=every),
     )
 
 
 def _verify(
     layout: Layout,
     place: str | None,
+    copy: str | None,
     key_file: Path | None,
     backup: str | None,
     report: Report,
@@ -49,8 +51,8 @@ def _verify(
 ) -> int:
     lead_session()
     give_way()
-    storage, identity = open_source(layout, place, key_file), read_key(layout, key_file)
-    with _alone(layout, report):
+    storage, identity = open_source(layout, place, copy, key_file), read_key(layout, key_file)
+    with _alone(layout, copy, report):
         contents = read_contents(storage)
         entry = find(contents, backup)
         flaws = verify_entries(storage, catalog(contents) if every else (entry,), identity, report)
@@ -75,10 +77,14 @@ def _verify(
 
 
 @contextlib.contextmanager
-def _alone(layout: Layout, report: Report) -> Iterator[None]:
+def _alone(layout: Layout, copy: str | None, report: Report) -> Iterator[None]:
     """Alone on the storage; on a machine that makes no backups there is no lock to take."""
     if not layout.backup.is_dir():
         yield
+        return
+    if copy is not None:  # the first storage's backups go on meanwhile
+        with locked(layout, "backup verify", layout.copy_lock(copy), patience_s=60.0), signals_interrupt():
+            yield
         return
     with backups_locked(layout, "backup verify", report), signals_interrupt():
         yield

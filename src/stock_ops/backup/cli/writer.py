@@ -6,15 +6,16 @@ from pathlib import Path
 
 from stock_ops.archive.facts.identity import read_identity_of
 from stock_ops.archive.runners.lease import find_other_writer, forget, take_over
-from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
-from stock_ops.kit.errors import FolderError, NotConfirmedError
+from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings, settings_of_copy
+from stock_ops.kit.errors import FolderError, NotConfirmedError, OpsError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, Json, Yes, backups_locked, confirmed, layout_of, run_verb
 from stock_ops.kit.wanted import NewFile
 from stock_ops.storage.facts.place import open_storage
-from stock_ops.storage.writers import Writer, newest_writer
+from stock_ops.storage.storage import write_bytes
+from stock_ops.storage.writers import Writer, dump_writer, newest_writer, writer_object
 
 _LINE = re.compile(r"^(storage|enabled)\s*=.*$", re.MULTILINE)
 
@@ -66,6 +67,7 @@ def _take_over(layout: Layout, report: Report, *, yes: bool) -> int:
     lines = [
         ("Writer", f"{now}, epoch {now.epoch}"),
         ("Before", _told(before)),
+        *_take_copies_over(layout, settings, now),
         (
             "Next",
             "within a minute the log goes on; then: stockops backup create --full",
@@ -73,6 +75,19 @@ def _take_over(layout: Layout, report: Report, *, yes: bool) -> int:
     ]
     report.result("backup writer take-over", lines, _change(now, before))
     return 0
+
+
+def _take_copies_over(layout: Layout, settings: BackupSettings, writer: Writer) -> list[tuple[str, str]]:
+    """The entry goes to each copy; one that is away is told."""
+    lines = []
+    for one in settings.copy:
+        try:
+            copy = open_storage(layout, settings_of_copy(settings, one.name))
+            write_bytes(copy, writer_object(writer.epoch), dump_writer(writer))
+            lines.append(("Copy", f"{one.name}: taken over"))
+        except OpsError as error:
+            lines.append(("Copy", f"{one.name}: not taken over, do it again later ({error.why})"))
+    return lines
 
 
 def _begin(layout: Layout, report: Report, *, yes: bool) -> int:

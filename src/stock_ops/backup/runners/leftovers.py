@@ -9,7 +9,7 @@ from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.known import remember
 from stock_ops.storage.ledger import add_entry, read_ledger
 from stock_ops.storage.objects import folder_of, is_backup_id, manifest_of
-from stock_ops.storage.storage import Storage
+from stock_ops.storage.storage import Storage, delete_if_allowed
 
 
 def clear_leftovers(storage: Storage, contents: Contents) -> None:
@@ -37,7 +37,7 @@ def discard_backup(storage: Storage, backup: str) -> None:
     """Remove all objects of a backup: the manifest first, so that no part of a backup is taken for one."""
     storage.delete(manifest_of(backup))
     for one in list(storage.list(folder_of(backup))):
-        storage.delete(one.name)
+        delete_if_allowed(storage, one.name)
 
 
 def forget_manifests(layout: Layout, kept: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from stock_ops.storage.envelope import fetch
 from stock_ops.storage.manifest import Manifest, Role, StoredPart
 from stock_ops.storage.objects import base_of, damage_of, dump_of, segment_object, valkey_of, verification_of
 from stock_ops.storage.parts import fetch_part
-from stock_ops.storage.storage import Storage, write_bytes
+from stock_ops.storage.storage import Storage, delete_if_allowed, write_bytes
 from stock_ops.storage.streams import load_streams
 from stock_ops.storage.verification import Damage, Verification, dump_damage, dump_verification
 from stock_ops.storage.wal import SEGMENT_BYTES, segments_between
@@ -82,10 +82,10 @@ def _note(storage: Storage, backup: str, flaw: str | None) -> None:
     now = datetime.now(UTC)
     if flaw is None:
         write_bytes(storage, verification_of(backup), dump_verification(Verification(now, "read")))
-        storage.delete(damage_of(backup))
+        delete_if_allowed(storage, damage_of(backup))
     else:
         write_bytes(storage, damage_of(backup), dump_damage(Damage(now, flaw)))
-        storage.delete(verification_of(backup))
+        delete_if_allowed(storage, verification_of(backup))
 
 
 class _Check(Protocol):

@@ -73,6 +73,10 @@ class TamperedStorage:
         """Refused."""
         raise _refusal(name)
 
+    def keeps_first(self, name: str) -> bool:
+        """As the storage itself."""
+        return self._storage.keeps_first(name)
+
     def free_bytes(self) -> int | None:
         """Room that is left."""
         return self._storage.free_bytes()

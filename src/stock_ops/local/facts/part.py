@@ -42,6 +42,8 @@ class PartMemory:
     newest: str = ""
     """The newest backup that was ever seen whole, in the storage `newest_in`."""
     newest_in: str = ""
+    copies: tuple[str, ...] = ()
+    """Places that copies were shipped to; one that is found empty is not the one."""
     is_whole: bool = False
     """When it ended, the storage had all the log that the server had written."""
 
@@ -72,6 +74,7 @@ def _memory(body: dict[str, Any]) -> PartMemory:
         written=tuple((str(name), str(digest)) for name, digest in body.get("written", ())),
         newest=str(body.get("newest", "")),
         newest_in=str(body.get("newest_in", "")),
+        copies=tuple(map(str, body.get("copies", ()))),
         is_whole=bool(body.get("is_whole")),
     )
 

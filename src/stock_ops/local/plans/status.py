@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from stock_ops.kit.errors import OpsError, megabytes
@@ -217,6 +217,27 @@ def backup_lines(overview: Mapping[str, Any] | None, now: float) -> Iterator[tup
     told = f"{len(backups)}, the last {duration(now - newest)} ago" if backups else "none yet"
     behind = "unknown" if lag_s is None else duration(lag_s)
     yield "Backups", f"{told}; the log in {overview['storage']['where']} is {behind} behind"
+    at = datetime.fromtimestamp(now, UTC)
+    yield from (("Copy", copy_line(one, at)) for one in overview.get("copies", ()))
+
+
+def copy_line(copy: Mapping[str, Any], now: datetime) -> str:
+    """One copy of the storage: its backups, its age, how far it is behind."""
+    if copy["backups"] is None:
+        why = copy["trouble"] or "it was not looked at yet"
+        return f"{copy['name']} in {copy['where']}: {why}"
+    newest = datetime.fromisoformat(copy["newest_at"]) if copy["newest_at"] else None
+    told = f"{copy['backups']}, the last {_ago(newest, now)}" if newest else "no backup yet"
+    verified = datetime.fromisoformat(copy["verified_at"]) if copy["verified_at"] else None
+    checked = f"verified {_ago(verified, now)}" if verified else "not verified yet"
+    lag_s = copy["lag_s"]
+    behind = f"; the log is {duration(lag_s)} behind" if lag_s is not None else ""
+    trouble = f"; {copy['trouble']}" if copy["trouble"] else ""
+    return f"{copy['name']} in {copy['where']}: {told}, {checked}{behind}{trouble}"
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return f"{duration((now - at).total_seconds())} ago"
 
 
 def _restore_lines(condition: Condition) -> Iterator[tuple[str, str]]:

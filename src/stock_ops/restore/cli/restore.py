@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stock_ops.backup.cli.source import CopyOption
 from stock_ops.kit.verbs import Data, DryRun, Json, Yes, layout_of, run_verb
 from stock_ops.restore.cli.bring_back import bring_back
 from stock_ops.restore.cli.source import Wish
@@ -28,6 +29,7 @@ def restore(
     storage: Annotated[
         str | None, typer.Option(help="Folder or s3://bucket/prefix; else the one in backup.toml.")
     ] = None,
+    copy: CopyOption = None,
     key_file: Annotated[
         Path | None,
         typer.Option(readable=False, help="Private key that opens the backups; else the one in backup.toml."),
@@ -40,7 +42,9 @@ def restore(
     if sum((time is not None, mark is not None, latest)) > 1:
         raise typer.BadParameter("name one of them only", param_hint="--time, --mark, --latest")
     request = Request(_moment(time), mark, backup, latest, timeline)
-    wish = Wish(request, storage, key_file, time)
+    if storage is not None and copy is not None:
+        raise typer.BadParameter("name one of them only", param_hint="--storage, --copy")
+    wish = Wish(request, storage, key_file, time, copy)
     run_verb(
         "restore", as_json, lambda report: bring_back(layout_of(data), wish, report, dry_run=dry_run, yes=yes)
     )

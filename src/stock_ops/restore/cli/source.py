@@ -1,10 +1,11 @@
 """The source of a restore: the storage is looked at, and backup and log are chosen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stock_ops.archive.runners.lease import find_other_writer
+from stock_ops.backup.cli.source import source_settings
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.observe import Facts
@@ -19,7 +20,7 @@ from stock_ops.restore.runners.scratch import Place
 from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import read_archive
 from stock_ops.storage.facts.keys import find_key_flaw
-from stock_ops.storage.facts.place import absolute, open_storage
+from stock_ops.storage.facts.place import open_storage
 from stock_ops.storage.keys import read_identity
 from stock_ops.storage.owner import read_owner
 from stock_ops.storage.storage import Storage
@@ -35,6 +36,8 @@ class Wish:
     key_file: Path | None
     typed_time: str | None = None
     """The time as it was typed."""
+    copy: str | None = None
+    """Name of a copy, in the place of a storage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,10 @@ class Source:
 
 def look(layout: Layout, facts: Facts, wish: Wish) -> Source:
     """Look at the storage and choose. Every obstacle is told before anything is touched."""
-    settings, place = read_backup_settings(layout), wish.storage
-    named = replace(settings, storage=absolute(place)) if place else settings
+    settings = read_backup_settings(layout)
+    named = source_settings(layout, wish.storage, wish.copy)
     storage = open_storage(layout, named, key_file=wish.key_file)
-    key_file = wish.key_file or settings.key_file
-    owner = read_owner(storage)
+    owner, key_file = read_owner(storage), wish.key_file or settings.key_file
     if flaw := find_key_flaw(key_file, owner.recipient if owner else None):
         raise flaw
     identity = read_identity(key_file)

@@ -15,6 +15,7 @@ def way_back(layout: Layout, wish: Wish, timeline: int) -> str:
     """The command that restores the end of a timeline from the same storage."""
     words = ["restore", "--timeline", str(timeline)]
     words += ["--storage", absolute(wish.storage)] if wish.storage else []
+    words += ["--copy", wish.copy] if wish.copy else []
     words += ["--key-file", str(wish.key_file.absolute())] if wish.key_file else []
     return _command(layout, *words)
 

@@ -1,9 +1,10 @@
 """Every secret of an instance by name, with all values that are or may be valid."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stock_ops.kit.backup_settings import BackupSettings, read_credentials
+from stock_ops.kit.backup_settings import BackupSettings, settings_of_copy
+from stock_ops.kit.credentials import CredentialsError, find_credentials, origin_of
 from stock_ops.kit.errors import FolderError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.secret_folder import values
@@ -38,7 +39,21 @@ def secrets_of_backups(layout: Layout, settings: BackupSettings) -> Mapping[str,
     found: dict[str, tuple[str, ...]] = {}
     if settings.key_file.exists():
         found[BACKUP_KEY] = (read_identity(settings.key_file),)
-    credentials = read_credentials(layout) if settings.is_s3 else None
-    if credentials:
-        found[STORAGE_KEY] = (credentials.secret_access_key,)
+    named = (settings, *(settings_of_copy(settings, one.name) for one in settings.copy))
+    keys = [value for one in named if one.is_s3 for value in _of_bucket(layout, one)]
+    if keys:
+        found[STORAGE_KEY] = tuple(dict.fromkeys(keys))
     return found
+
+
+def _of_bucket(layout: Layout, settings: BackupSettings) -> Iterator[str]:
+    """None where there are no keys yet, or the machine's own identity is asked for them."""
+    try:
+        read = find_credentials(origin_of(layout, settings)).read
+    except CredentialsError:
+        return
+    if read:
+        keys = read()
+        yield keys.secret_access_key
+        if keys.session_token:
+            yield keys.session_token

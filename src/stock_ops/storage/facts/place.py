@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 
-from stock_ops.kit.backup_settings import BackupSettings, read_credentials
+from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.kit.credentials import Found, find_credentials, origin_of
 from stock_ops.kit.layout import Layout
 from stock_ops.storage.authentic import AuthenticStorage
 from stock_ops.storage.authority import Authority, Known
@@ -17,7 +19,7 @@ from stock_ops.storage.keys import (
     read_identity,
 )
 from stock_ops.storage.known import read_known
-from stock_ops.storage.s3 import Bucket, S3Storage
+from stock_ops.storage.s3 import Bucket, Keys, KeySource, S3Storage
 from stock_ops.storage.storage import Storage, StorageError
 from stock_ops.storage.tags import AuthenticationKey
 
@@ -65,21 +67,24 @@ def _authentication(
 def _open(layout: Layout, settings: BackupSettings, environ: Mapping[str, str]) -> Storage:
     if not settings.is_s3:
         return FolderStorage(Path(settings.storage))
-    keys = read_credentials(layout, environ)
-    if keys is None:
-        raise StorageError(
-            f"There are no keys to {settings.storage}.",
-            f"Write access_key_id and secret_access_key to {layout.backup_credentials} (mode 600), "
-            "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        )
     bucket, _, prefix = settings.storage.removeprefix("s3://").partition("/")
-    return S3Storage(
-        Bucket(
-            bucket,
-            prefix.rstrip("/"),
-            settings.s3_endpoint,
-            settings.s3_region,
-            keys.access_key_id,
-            keys.secret_access_key,
-        )
+    found = find_credentials(origin_of(layout, settings, environ))
+    place = Bucket(
+        bucket, prefix.rstrip("/"), settings.s3_endpoint, settings.s3_region, authority=_authority(settings)
     )
+    return S3Storage(place, _source(found))
+
+
+def _source(found: Found) -> KeySource:
+    read = found.read
+    return KeySource(found.told, read and (lambda: Keys(*astuple(read()))))
+
+
+def _authority(settings: BackupSettings) -> str:
+    if not settings.s3_ca_file:
+        return ""
+    try:
+        return Path(settings.s3_ca_file).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        why = f"The certificate {settings.s3_ca_file} cannot be read: {error}."
+        raise StorageError(why, "Correct s3_ca_file in backup.toml.") from error

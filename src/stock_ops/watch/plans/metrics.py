@@ -110,6 +110,30 @@ def _recoverable(overview: dict[str, Any]) -> Iterator[Metric]:
     yield _gauge("recoverable_gaps", told, _if_looked_at(overview, len(wal["gaps"])))
 
 
+def _copies(overview: dict[str, Any]) -> Iterator[Metric]:
+    copies = overview["copies"]
+
+    def each(name: str) -> Iterator[tuple[str, float]]:
+        return ((one["name"], one[name]) for one in copies if one[name] is not None)
+
+    def times(name: str) -> Iterator[tuple[str, float]]:
+        return ((one["name"], _moment(one[name])) for one in copies if one[name] is not None)
+
+    up = ((one["name"], int(one["trouble"] is None)) for one in copies)
+    yield _by("copy", "copy_up", "Whether the copy of the storage could be written to.", up)
+    told = "Age of the oldest write-ahead log that is not in the copy."
+    yield _by("copy", "copy_lag_seconds", told, each("lag_s"))
+    told = "Number of backups in the copy that can be restored."
+    yield _by("copy", "copy_restorable", told, each("backups"))
+    told = "End of the newest backup in the copy."
+    yield _by("copy", "copy_last_success_timestamp_seconds", told, times("newest_at"))
+    told = "When a backup in the copy was last found whole."
+    yield _by("copy", "copy_last_verified_timestamp_seconds", told, times("verified_at"))
+    told = "Bytes that the copy lacked when it was compared last."
+    yield _by("copy", "copy_pending_bytes", told, each("pending_bytes"))
+    yield _by("copy", "copy_used_bytes", "Bytes of backups and log in the copy.", each("used_bytes"))
+
+
 def _drills(overview: dict[str, Any]) -> Iterator[Metric]:
     last = overview["drills"][-1] if overview["drills"] else None
     passed = [_moment(one["started_at"]) for one in overview["drills"] if one["outcome"] == "passed"]
@@ -166,4 +190,4 @@ def _moment(at: str) -> float:
     return datetime.fromisoformat(at).timestamp()
 
 
-_LOOKS = (_self, _disks, _backups, _archive, _storage, _recoverable, _drills, _schedule, _warnings)
+_LOOKS = (_self, _disks, _backups, _archive, _storage, _recoverable, _copies, _drills, _schedule, _warnings)

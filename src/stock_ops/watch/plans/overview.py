@@ -4,11 +4,12 @@ import dataclasses
 from datetime import datetime
 from typing import Any
 
+from stock_ops.backup.plans.copies_told import copy_data
 from stock_ops.drill.facts.drills import Drill
 from stock_ops.kit.errors import DamagedBackupError
 from stock_ops.kit.verdict import Finding, judge
 from stock_ops.storage.manifest import Manifest
-from stock_ops.watch.facts import Standing
+from stock_ops.watch.facts import CopyStanding, Standing
 from stock_ops.watch.plans.reach import Reach, reach
 from stock_ops.watch.plans.warnings import find_warnings
 
@@ -30,6 +31,8 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
             "where": standing.where,
             "used_bytes": standing.contents.used_bytes if standing.contents else None,
             "free_bytes": standing.free_bytes,
+            "keeps_first": standing.traits.keeps_first,
+            "keeps_versions": standing.traits.keeps_versions,
         },
         "backups": [_backup(one, standing) for one in found.backups],
         "wal": _window(found),
@@ -44,6 +47,7 @@ def overview(standing: Standing, now: datetime) -> dict[str, Any]:
             "next_backup_at": _text(standing.next_backup_at),
             "next_drill_at": _text(standing.next_drill_at),
         },
+        "copies": [_copy(one) for one in standing.copies],
         "drills": [_drill(one) for one in standing.drills if not one.sabotage],
         "warnings": [_warning(one, standing) for one in find_warnings(standing, found, now)],
     }
@@ -85,6 +89,19 @@ def _backup(backup: Manifest, standing: Standing) -> dict[str, Any]:
         "duration_s": backup.duration_s,
         "verified_at": _text(verified.at if verified else None),
     }
+
+
+def _copy(copy: CopyStanding) -> dict[str, Any]:
+    return copy_data(
+        copy.name,
+        copy.where,
+        copy.contents,
+        lag_s=copy.lag_s,
+        shipped_at=copy.shipped_at,
+        pending_bytes=copy.pending_bytes,
+        free_bytes=copy.free_bytes,
+        trouble=copy.trouble,
+    )
 
 
 def _window(found: Reach) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from stock_ops.watch.plans.reach import Reach
 
 LAG_S = 60.0
 """Twelve times the 5 s that are promised; a restart of a part is over sooner."""
+COPY_LAG_S = 900.0
+"""A copy lies farther away, and a full backup may be on its way there."""
 RETAINED_SHARE = 0.5
 """Half of what the server keeps at most: the other half leaves as long again to act."""
 BACKUP_AGE = timedelta(hours=36)
@@ -284,6 +286,74 @@ def _clock_jumped(seen: _Seen) -> _Found:
     return f"By the clock of this machine, backup {ahead[-1]} is from the future.", todo
 
 
+def _copy_damaged(seen: _Seen) -> _Found:
+    found = [
+        f"{copy.name}: {name}, {flaw}"
+        for copy in seen.standing.copies
+        for name, flaw in sorted(copy.flaws.items())
+    ]
+    if not found:
+        return None
+    return (
+        f"Backups in a copy are damaged: {'; '.join(found[:_NAMED])}.",
+        "Make a new full backup (stockops backup create --full), which is shipped there; then look at the "
+        "storage of the copy.",
+    )
+
+
+def _copy_failing(seen: _Seen) -> _Found:
+    found = next((copy for copy in seen.standing.copies if copy.trouble), None)
+    if found is None or found.trouble is None:
+        return None
+    return f"Copy {found.name}: {found.trouble.why} The first storage goes on.", found.trouble.todo
+
+
+def _copy_lagging(seen: _Seen) -> _Found:
+    found = next((copy for copy in seen.standing.copies if (copy.lag_s or 0.0) > COPY_LAG_S), None)
+    if found is None:
+        return None
+    return (
+        f"Copy {found.name} is {duration(found.lag_s or 0.0)} behind: if the first storage is lost now, that "
+        "is lost, too.",
+        "Find out why the copy is slow or unreachable: stockops logs backup",
+    )
+
+
+def _copy_unverified(seen: _Seen) -> _Found:
+    every = timedelta(days=seen.standing.settings.drill_every_days) + DRILL_GRACE
+    for copy in seen.standing.copies:
+        verified = copy.contents.verifications.values() if copy.contents else ()
+        last = max((one.at for one in verified), default=None)
+        since = last or (copy.usable[0].finished_at if copy.usable else seen.now)
+        if seen.now - since > (every if last else FIRST_DRILL):
+            told = f"was last {_ago(seen.now, last)} ago" if last else "never was"
+            todo = f"Verify its newest backup: stockops backup verify --copy {copy.name}"
+            return f"The last successful verification of copy {copy.name} {told}.", todo
+    return None
+
+
+def _storage_locked(seen: _Seen) -> _Found:
+    counts = [(seen.standing.where, seen.standing.locked_objects)]
+    counts += [(copy.where, copy.locked_objects) for copy in seen.standing.copies]
+    told = [f"{count} in {where}" for where, count in counts if count]
+    if not told:
+        return None
+    return (
+        f"Objects that are kept no longer are held by the storage's object lock: {', '.join(told)}.",
+        "Nothing to do: they go with the first prune after their retention.",
+    )
+
+
+def _storage_unfenced(seen: _Seen) -> _Found:
+    if seen.standing.traits.keeps_first is not False:
+        return None
+    return (
+        f"{seen.standing.where} knows no conditional writes: two instances that write there by mistake stop "
+        "each other within seconds, not at once.",
+        "Start a copy of the data folder only after `stockops backup writer new-line` or `stop` in it.",
+    )
+
+
 def _storage_same_disk(seen: _Seen) -> _Found:
     if not seen.standing.shares_disk:
         return None
@@ -316,13 +386,19 @@ _LOOKS: dict[Kind, Callable[[_Seen], _Found]] = {
     "archive-lagging": _archive_lagging,
     "disk-filling": lambda seen: disk_filling(seen.standing.local.disks, seen.standing.local.troubles),
     "tables-shrunk": lambda seen: tables_shrunk(seen.reach.backups, seen.now),
+    "copy-damaged": _copy_damaged,
+    "copy-failing": _copy_failing,
+    "copy-lagging": _copy_lagging,
     "storage-nearly-full": _storage_nearly_full,
     "prune-failing": _prune_failing,
     "drill-not-run": _drill_not_run,
     "drill-overdue": _drill_overdue,
     "backup-unverified": _backup_unverified,
     "backup-unproven": _backup_unproven,
+    "copy-unverified": _copy_unverified,
     "clock-jumped": _clock_jumped,
+    "storage-locked": _storage_locked,
+    "storage-unfenced": _storage_unfenced,
     "storage-same-disk": _storage_same_disk,
 }
 

@@ -7,6 +7,7 @@ import logging
 import os
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
+from typing import Any
 
 from stock_ops.kit.commands import environment
 from stock_ops.kit.errors import OpsError, PartError
@@ -28,16 +29,24 @@ LIMITS_S: dict[Job, float] = {"full": 24 * 3600.0, "incr": 24 * 3600.0, "prune":
 _END_S = 4.0
 
 
-async def run_job(job: Job, layout: Layout, programs: Programs) -> None:
-    """Run it to its end. Raises OpsError with what it said when it fails or takes too long.
+async def run_job(job: Job, layout: Layout, programs: Programs) -> dict[str, Any]:
+    """Run a scheduled job; as run_command."""
+    return await run_command(COMMANDS[job], LIMITS_S[job], layout, programs)
 
-    Cancelled, it ends the process before it returns.
+
+async def run_command(
+    words: tuple[str, ...], limit_s: float, layout: Layout, programs: Programs
+) -> dict[str, Any]:
+    """Run it to its end, and return its result.
+
+    Raises OpsError with what it said when it fails or takes too long. Cancelled, it ends the process before
+    it returns.
     """
     command: list[str | Path] = [
         programs.python,
         "-m",
         "stock_ops",
-        *COMMANDS[job],
+        *words,
         "--data",
         layout.root,
         "--json",
@@ -49,17 +58,27 @@ async def run_job(job: Job, layout: Layout, programs: Programs) -> None:
         )
     except OSError as error:
         raise PartError(f"It cannot be started: {error.strerror}.", _TODO) from error
-    log.info("%s begins, process %d", job, process.pid)
+    told = " ".join(words)
+    log.info("%s begins, process %d", told, process.pid)
     try:
-        async with asyncio.timeout(LIMITS_S[job]):
+        async with asyncio.timeout(limit_s):
             out, err = await process.communicate()
     except TimeoutError:
-        raise PartError(f"It took longer than {LIMITS_S[job] / 3600:g} h and was ended.", _TODO) from None
+        raise PartError(f"It took longer than {limit_s / 3600:g} h and was ended.", _TODO) from None
     finally:
         await _end(process)
     if process.returncode != 0:
         raise _explained(out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
-    log.info("%s is done", job)
+    log.info("%s is done", told)
+    return _result(out)
+
+
+def _result(out: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(out)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 async def _end(process: Process) -> None:

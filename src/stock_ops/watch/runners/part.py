@@ -32,6 +32,7 @@ from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview
 from stock_ops.watch.runners.container import prepare_in_container
+from stock_ops.watch.runners.copies import CopyKeeper
 from stock_ops.watch.runners.holdings import Holdings
 from stock_ops.watch.runners.schedule import Schedule
 from stock_ops.watch.runners.status_page import Page, serve
@@ -41,6 +42,8 @@ log = logging.getLogger("stockops.backup")
 
 _FINISH_S = 20.0
 """Receiving and shipping the rest may take so long at the end."""
+_FINISH_COPY_S = 3.0
+"""And to each copy; the supervisor waits no longer."""
 _REMEMBER_S = 60.0
 
 
@@ -76,6 +79,10 @@ class _Part:
         self._surroundings = Surroundings(layout)
         default = data_folder(None, {}, os.geteuid())
         self._named = Named({} if layout.root == default else {"--data": f"{layout.root}"})
+        self._copies = [
+            CopyKeeper(layout, self._settings, one.name, recipient, programs, self._archiver, self._memory)
+            for one in self._settings.copy
+        ]
         self._schedule = Schedule(
             layout, self._settings, programs, self._holdings, self._memory, self._troubles
         )
@@ -95,12 +102,14 @@ class _Part:
                 self._surroundings.watch(),
                 self._schedule.run(),
                 self._remember(),
+                *(copy.run() for copy in self._copies),
             )
         ]
         waiting = asyncio.create_task(stop.wait())
         ended, _ = await asyncio.wait({waiting, *archive, *others}, return_when=asyncio.FIRST_COMPLETED)
         await _cancel(*others)
         await self._archiver.finish(_FINISH_S)
+        await asyncio.gather(*(copy.ship_rest(_FINISH_COPY_S) for copy in self._copies))
         await _cancel(*archive, waiting)
         door.close()
         for task in ended:
@@ -137,6 +146,9 @@ class _Part:
             local=self._surroundings.state,
             gone=view.gone,
             named=self._named,
+            traits=self._archiver.traits,
+            locked_objects=self._schedule.locked_objects,
+            copies=tuple(copy.standing() for copy in self._copies),
         )
         return overview(standing, datetime.now(UTC))
 

@@ -55,6 +55,8 @@ class Schedule:
         self._tries: dict[Task, Tries] = {}
         self._jump = 0.0, 0.0
         self.failures: dict[str, Failure] = {}
+        self.locked_objects = 0
+        """What the last prune of this process left because the storage's retention keeps it."""
 
     @property
     def uptime_s(self) -> float:
@@ -109,8 +111,9 @@ class Schedule:
     async def _run(self, job: Job) -> None:
         task = _TASKS[job]
         try:
-            await run_job(job, self._layout, self._programs)
+            found = await run_job(job, self._layout, self._programs)
             if job == "prune":
+                self.locked_objects = len(found.get("locked", ()))
                 self._memory.change(prune_wanted=False)
         except OpsError as error:
             self._note_failure(task, error)

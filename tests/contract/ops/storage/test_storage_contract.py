@@ -74,6 +74,17 @@ def test_what_is_written_once_is_never_replaced(storage: Storage) -> None:
     assert read_bytes(storage, "wal/a") == b"third"
 
 
+def test_whether_a_storage_lets_the_first_of_two_writers_win_is_known(
+    storage: Storage, request: pytest.FixtureRequest
+) -> None:
+    """nanio ignores If-None-Match, as some services do."""
+    write_once(storage, "wal/a", b"first")
+    knows = "with conditional" in request.node.name or isinstance(storage, FolderStorage)
+    assert storage.keeps_first("wal/a") is knows
+    assert read_bytes(storage, "wal/a") == b"first"
+    assert names(storage) == ["wal/a"]
+
+
 def test_what_fails_halfway_is_not_written_once(storage: Storage) -> None:
     with pytest.raises(ZeroDivisionError), storage.create_once("a") as sink:
         sink.write(b"half" * (1 // 0))

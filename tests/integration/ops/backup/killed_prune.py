@@ -61,6 +61,9 @@ class KillingStorage:
             threading.Thread(target=self._kill, daemon=True).start()
         self._storage.delete(name)
 
+    def keeps_first(self, name: str) -> bool:
+        return self._storage.keeps_first(name)
+
     def free_bytes(self) -> int | None:
         return self._storage.free_bytes()
 

@@ -23,11 +23,11 @@ from stock_ops.kit.report import JsonReport
 from stock_ops.restore.plans.recovery import Choice, Request, choose
 from stock_ops.storage.envelope import unseal
 from stock_ops.storage.facts.contents import read_archive
-from stock_ops.storage.folder import UNFINISHED
+from stock_ops.storage.folder import UNFINISHED, FolderStorage
 from stock_ops.storage.keys import draw_identity, read_identity
 from stock_ops.storage.objects import SEALED, base_of, manifest_of
 from stock_ops.storage.s3 import S3Storage
-from stock_ops.storage.storage import StorageError
+from stock_ops.storage.storage import LockedObjectError, StorageError
 from tests.contract.ops.storage.s3_server import S3Server
 from tests.integration.ops.backed_up import verb
 from tests.integration.ops.backup import killed_prune
@@ -127,6 +127,44 @@ def test_kill_9_at_any_moment_loses_nothing_that_stays_and_the_next_prune_goes_o
 def killed(archive: OldArchive, count: int, delay_s: float) -> None:
     """A prune that kills itself in that deletion, or is done before."""
     archive.instance.run_module(killed_prune, archive.instance.data, count, delay_s)
+
+
+class LockingStorage(FolderStorage):
+    """A retention keeps some objects."""
+
+    def __init__(self, root: Path, locked: Callable[[str], bool]) -> None:
+        super().__init__(root)
+        self.is_locked, self.asked = locked, 0
+
+    def delete(self, name: str) -> None:
+        if self.is_locked(name):
+            self.asked += 1
+            raise LockedObjectError(f"{name} is kept.", "Wait.")
+        super().delete(name)
+
+
+@pytest.mark.parametrize("kind", ["manifests", "bases", "log", "everything"])
+def test_what_a_retention_keeps_is_left_and_harms_nothing(folder: OldArchive, kind: str) -> None:
+    """What is a backup still can be restored still, and the next prune takes the rest."""
+    locks = {
+        "manifests": lambda name: name.endswith("manifest.json"),
+        "bases": lambda name: name.startswith("backups/") and not name.endswith("manifest.json"),
+        "log": lambda name: name.startswith("wal/"),
+        "everything": lambda _: True,
+    }
+    plan, before, possible = planned(folder), folder.objects(), choices(folder)
+    storage = LockingStorage(folder.files, locks[kind])
+    left = run_prune(plan.steps, storage, JsonReport())
+    assert set(left) <= set(plan.names)
+    assert folder.objects().keys() == before.keys() - (set(plan.names) - set(left))
+    assert choices(folder).items() <= possible.items()
+    assert choices(folder).keys() >= {*plan.retention.kept, "latest"}
+    assert {one for one in possible if one != "latest" and manifest_of(one) in left} <= choices(folder).keys()
+    assert storage.asked < 50
+    storage.is_locked = lambda _: False
+    run_prune(planned(folder).steps, storage, JsonReport())
+    leftovers = {name for name in folder.objects() if name in plan.names}
+    assert all(name.startswith("backups/") for name in leftovers)  # go a day later, as unfinished ones do
 
 
 class LeavingStorage(S3Storage):

@@ -5,17 +5,14 @@ import pytest
 
 from stock_ops.kit.backup_settings import (
     BackupSettings,
-    Credentials,
     Places,
     dump_places,
     read_backup_settings,
-    read_credentials,
     read_recipient,
 )
 from stock_ops.kit.errors import (
     ConflictingSettingsError,
     CorruptFileError,
-    FolderError,
     OpsError,
     SettingError,
 )
@@ -124,32 +121,6 @@ def test_a_key_beside_the_data_or_the_backups_is_refused(layout: Layout, tmp_pat
     for place in (layout.config, Path(f"{layout.root}-backups"), tmp_path / "elsewhere"):
         text = f'storage = "{tmp_path}/elsewhere"\n' if place.name == "elsewhere" else ""
         assert "outside of" in refusal(layout, f'{text}key_file = "{place}/a.key"').todo
-
-
-def test_the_file_of_the_credentials_is_stronger_than_the_environment(layout: Layout) -> None:
-    environment = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    assert read_credentials(layout, {}) is None
-    assert read_credentials(layout, environment) == Credentials("a", "b")
-    layout.backup_credentials.write_text('access_key_id = "c"\nsecret_access_key = "d"\n')
-    layout.backup_credentials.chmod(0o600)
-    found = read_credentials(layout, environment)
-    assert found == Credentials("c", "d")
-    assert "secret" not in repr(found).replace("Credentials", "")
-
-
-def test_credentials_that_others_may_read_are_refused(layout: Layout) -> None:
-    layout.backup_credentials.write_text('access_key_id = "c"\nsecret_access_key = "d"\n')
-    layout.backup_credentials.chmod(0o640)
-    with pytest.raises(FolderError, match="may be read by others"):
-        read_credentials(layout, {})
-
-
-@pytest.mark.parametrize("text", ['access_key_id = "c"', 'access_key_id = 1\nsecret_access_key = "d"', "x"])
-def test_half_of_the_credentials_is_an_error(layout: Layout, text: str) -> None:
-    layout.backup_credentials.write_text(text)
-    layout.backup_credentials.chmod(0o600)
-    with pytest.raises(CorruptFileError):
-        read_credentials(layout, {})
 
 
 def test_before_the_first_start_backups_are_sealed_for_nobody(layout: Layout) -> None:

@@ -73,6 +73,8 @@ def test_it_tells_what_is_kept_and_what_comes_next() -> None:
         "where": "/srv/backups",
         "used_bytes": 37 * 2**20,
         "free_bytes": 90 * 2**30,
+        "keeps_first": True,
+        "keeps_versions": False,
     }
     assert body["retention"] == {
         "keep_days": 30,
