@@ -33,8 +33,8 @@ from stock_analysis.ingest.live.replay import (
     shown_instant,
 )
 from stock_analysis.ingest.repository import SQL, PostgresPriceStore
+from stock_analysis.kit.event_logs import open_event_log
 from stock_analysis.kit.settings import load_settings
-from stock_analysis.kit.valkey_events import open_valkey_events
 
 FASTEST = 100_000.0
 
@@ -75,7 +75,7 @@ async def _replay(
     settings = load_settings(config).settings
     async with (
         open_pool_of(config) as pool,
-        open_valkey_events(settings) as events,
+        open_event_log(settings) as events,
         _alone(pool, parse_symbol(symbol)),
     ):
         await events.check()
