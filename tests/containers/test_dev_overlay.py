@@ -113,7 +113,7 @@ def test_a_service_starts_again_with_changed_code(
     report("hot reload", f"{service}: changed code answers after {time.monotonic() - started:.1f} s")
 
 
-def test_the_page_shows_a_change_without_being_loaded_again(
+def test_the_open_page_shows_a_change_by_itself(
     dev: Stack, checkout: Checkout, report: Callable[[str, str], None]
 ) -> None:
     page_address = address(dev, "page")
