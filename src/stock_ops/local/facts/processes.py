@@ -16,7 +16,7 @@ import psutil
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.patience import patient
 
-_ANSWER_S = 6.0
+_ANSWER_S, _LONGEST_S = 4.0, 15.0
 """A supervisor that is busy starting and logging answers late; one that is taken for dead is ended."""
 
 
@@ -73,7 +73,7 @@ class _UnixConnection(http.client.HTTPConnection):
     """HTTP over the control socket; never waits longer than its timeout."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=patient(_ANSWER_S))
+        super().__init__("localhost", timeout=min(patient(_ANSWER_S), _LONGEST_S))
         self._path = path
 
     def connect(self) -> None:
