@@ -7,7 +7,7 @@ const api = process.env['STOCK_API'] ?? 'http://127.0.0.1:8080';
 export default defineConfig({
   plugins: [react()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  server: { port: 3000, strictPort: true, proxy: { '/api': api, '/openapi.json': api } },
+  server: { port: 3000, strictPort: true, proxy: { '/api': api, '/openapi.json': api, '/ws': { target: api, ws: true } } },
   build: {
     outDir: 'dist',
     target: 'es2023',

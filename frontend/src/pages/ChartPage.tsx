@@ -2,9 +2,12 @@ import { useEffect, useState } from 'react';
 import { ApiError } from '@/api/client';
 import type { InstrumentDetail } from '@/api/types';
 import { intervalFor, isIntraday, rangeFor } from '@/domain/intervals';
+import type { LiveState, LiveTopic } from '@/domain/live';
+import type { ViewState } from '@/domain/viewState';
 import { AdjustmentSelect, ChartPanel, ExtendedToggle, IntervalPicker, LogToggle, RangePicker } from '@/features/chart';
 import { IndicatorDialog, prepareIndicatorDialog, useCatalogue } from '@/features/indicators';
 import { useInstrument, useSomeInstruments } from '@/features/instrument';
+import { useLivePrices } from '@/features/live';
 import { QualityBadge } from '@/features/quality';
 import { CompareControl, SymbolSearch } from '@/features/search';
 import { useTranslation } from '@/i18n';
@@ -25,8 +28,9 @@ export function ChartPage(props: PageProps) {
   const catalogue = useCatalogue();
   const [dialog, setDialog] = useState<DialogState>(null);
   const [resets, setResets] = useState(0);
+  const live = useLivePrices(topicOf(view, instrument.data));
   const unknown = instrument.error instanceof ApiError && instrument.error.isNotFound;
-  useDocumentTitle(view.symbol, instrument.data);
+  useDocumentTitle(view.symbol, instrument.data, live);
 
   return (
     <>
@@ -54,6 +58,7 @@ export function ChartPage(props: PageProps) {
           <ChartPanel
             view={view}
             theme={theme}
+            live={live}
             instrument={instrument.data}
             catalogue={catalogue.data}
             resets={resets}
@@ -104,6 +109,13 @@ export function ChartPage(props: PageProps) {
       )}
     </>
   );
+}
+
+/** Nothing is followed before the stock is known: without a key, or of a stock that is not there, nothing comes. */
+function topicOf(view: ViewState, instrument: InstrumentDetail | undefined): LiveTopic | null {
+  if (instrument === undefined) return null;
+  const { interval, adjustment, indicators } = view;
+  return { symbol: instrument.symbol, interval, adjustment, indicators };
 }
 
 interface ToolbarProps extends PageProps {
@@ -194,10 +206,12 @@ function UnknownSymbol({ view, change }: PageProps) {
   );
 }
 
-function useDocumentTitle(symbol: string, instrument: InstrumentDetail | undefined): void {
+/** The close of the newest day, or the last price while it is live; that of a replay is none of today. */
+function useDocumentTitle(symbol: string, instrument: InstrumentDetail | undefined, live: LiveState): void {
   const { lang, m } = useTranslation();
-  const last = instrument?.last_close ?? null;
-  const before = instrument?.previous_close ?? null;
+  const now = live.standing.kind === 'live' ? (live.bars?.c.at(-1) ?? null) : null;
+  const last = now ?? instrument?.last_close ?? null;
+  const before = now === null ? (instrument?.previous_close ?? null) : null;
   const change = changeOf(before, last);
   const quote =
     instrument === undefined || last === null

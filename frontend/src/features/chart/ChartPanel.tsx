@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { ApiError } from '@/api/client';
 import type { IndicatorDefinition, InstrumentDetail } from '@/api/types';
+import type { LiveStanding, LiveState } from '@/domain/live';
 import { byName, fullSpec } from '@/domain/indicatorSpec';
 import { isIntraday } from '@/domain/intervals';
 import type { Theme, ViewState } from '@/domain/viewState';
@@ -19,12 +20,14 @@ import type { Look } from './drawing';
 import { useFirstBar } from './first';
 import { useDescription } from './describe';
 import { Legends } from './Legends';
+import { hasGap, withLive } from './live';
 import { buildModel, paneKeys, type ChartModel } from './model';
 import { rangeSpan } from './ranges';
 
 export interface ChartPanelProps {
   view: ViewState;
   theme: Theme;
+  live: LiveState;
   instrument: InstrumentDetail | undefined;
   catalogue: readonly IndicatorDefinition[] | undefined;
   /** Raised by the page to set the view back to the range it is in. */
@@ -38,10 +41,10 @@ const NOTHING = new Observable(0);
 const MARGIN_BARS = 60;
 
 export function ChartPanel(props: ChartPanelProps) {
-  const { view: state, instrument } = props;
+  const { view: state, instrument, live } = props;
   const [view, setView] = useState<ChartView | null>(null);
   const chart = useChart(state, state.range);
-  const data = useMemo(() => (chart.data === undefined ? null : joinPages(chart.data.pages)), [chart.data]);
+  const data = useChartData(state, chart, live);
   const timeZone = instrument?.timezone ?? chart.data?.pages[0]?.timezone ?? 'UTC';
   const compared = useCompared(state, data);
   const model = useModel(props, view, data, compared.closes, timeZone);
@@ -49,7 +52,7 @@ export function ChartPanel(props: ChartPanelProps) {
   const prices = useMemo(() => priceStyle(currency, data?.c ?? []), [currency, data?.c]);
   const [arrangement, setArrangement] = useState(AS_THEY_COME);
   useDrawing(props, view, model, prices, arrangement);
-  useRange(props, view, data, chart);
+  useRange(props, view, data, chart, live.bars?.run ?? '');
   useOlderBars(view, chart);
   const first = useFirstBar(view, chart, [state.symbol, state.interval, state.adjustment].join('|'));
 
@@ -65,6 +68,7 @@ export function ChartPanel(props: ChartPanelProps) {
           model={model}
           prices={prices}
           timeZone={timeZone}
+          standing={live.standing}
           first={first}
           arrangement={arrangement}
           onArrange={setArrangement}
@@ -77,6 +81,24 @@ export function ChartPanel(props: ChartPanelProps) {
 }
 
 type ChartQuery = ReturnType<typeof useChart>;
+
+/** What was loaded, with what came live since; loaded anew where bars are missing in between. */
+function useChartData({ interval, extended }: ViewState, chart: ChartQuery, { bars }: LiveState): ChartData | null {
+  const loaded = useMemo(() => (chart.data === undefined ? null : joinPages(chart.data.pages)), [chart.data]);
+  const page = chart.data?.pages[0];
+  const isSame = bars !== null && page?.symbol === bars.symbol && page.interval === bars.interval && page.adjustment === bars.adjustment;
+  const live = isSame ? bars : null;
+  const gap = loaded !== null && hasGap(loaded, live);
+  const { refetch, dataUpdatedAt, isFetching } = chart;
+  const asked = useRef<string | null>(null);
+  const wanted = gap ? `${String(dataUpdatedAt)}|${String(live?.t[0])}` : null;
+  useEffect(() => {
+    if (wanted === null || isFetching || asked.current === wanted) return;
+    asked.current = wanted;
+    void refetch();
+  }, [wanted, isFetching, refetch]);
+  return useMemo(() => loaded && withLive(loaded, live, extended && isIntraday(interval)), [loaded, live, extended, interval]);
+}
 
 function useCompared(state: ViewState, data: ChartData | null) {
   const { compare, interval, adjustment } = state;
@@ -114,6 +136,7 @@ const EMPTY: ChartModel = {
   close: [],
   volume: [],
   rising: [],
+  formingFrom: 0,
   series: [],
   marks: [],
   paneCount: 1,
@@ -138,10 +161,10 @@ function useDrawing(
   }, [view, model, lang, prices, intraday, log, theme, arrangement]);
 }
 
-/** Brings the range into view once for each new stock, interval, range or reset; later panning is the reader's. */
-function useRange({ view: state, resets }: ChartPanelProps, view: ChartView | null, data: ChartData | null, chart: ChartQuery): void {
+/** Brings the range into view once for each new stock, interval, range, reset or replay; later panning is the reader's. */
+function useRange({ view: state, resets }: ChartPanelProps, view: ChartView | null, data: ChartData | null, chart: ChartQuery, run: string): void {
   const { symbol, interval, range } = state;
-  const wanted = [symbol, interval, range ?? '', resets].join('|');
+  const wanted = [symbol, interval, range ?? '', resets, run].join('|');
   const shown = useRef<{ view: ChartView; wanted: string } | null>(null);
   const { hasNextPage, isFetching, isError, fetchNextPage } = chart;
   useEffect(() => {
@@ -176,6 +199,7 @@ interface ReadingProps extends ChartPanelProps {
   model: ChartModel;
   prices: PriceStyle;
   timeZone: string;
+  standing: LiveStanding;
   first: ReturnType<typeof useFirstBar>;
   arrangement: Arrangement;
   onArrange: (arrangement: Arrangement) => void;

@@ -86,7 +86,7 @@ export class ChartView {
     this.panes.remember();
     this.applyLook(model, look);
     this.rebuildLines(model);
-    this.candles.setData(candleData(model));
+    this.candles.setData(candleData(model, this.paint));
     this.volume.setData(volumeData(model, this.paint));
     model.series.forEach((series, i) => {
       this.drawLine(this.lines[i], series, model, look);
@@ -181,7 +181,13 @@ export class ChartView {
     const percent = model.percentBase !== null;
     this.chart.applyOptions(chartOptions(look, getComputedStyle(this.host).fontFamily, paint));
     this.candles.priceScale().applyOptions({ mode: look.log && !percent ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal });
+    const isForming = model.formingFrom < model.times.length;
     this.candles.applyOptions({
+      borderVisible: isForming,
+      // A hollow candle would give its price a line and a label that nobody sees.
+      priceLineColor: isForming ? paint(model.rising.at(-1) === true ? 'up' : 'down') : '',
+      borderUpColor: paint('up'),
+      borderDownColor: paint('down'),
       upColor: paint('up'),
       wickUpColor: paint('up'),
       downColor: paint('down'),
@@ -231,7 +237,7 @@ export class ChartView {
       line.setData(barsOf(series, model, this.paint));
     } else {
       line.applyOptions({ ...common, lineWidth: series.width, lineStyle: DASHES[series.dash] });
-      line.setData(pointsOf(series, model));
+      line.setData(pointsOf(series, model, this.paint));
     }
   }
 }

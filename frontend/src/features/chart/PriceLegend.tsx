@@ -8,11 +8,12 @@ import { formatPrice } from '@/lib/prices';
 import { barAt } from './bar';
 import type { ChartData } from './data';
 import { lateSince } from './late';
+import { LiveRow } from './LiveRow';
 import type { LegendProps } from './legend';
 import { actionsAt } from './model';
 
 /** Name and values of the stock. */
-export function PriceLegend({ data, model, symbol, instrument, interval, prices, timeZone, index, children }: LegendProps & { index: number; children: ReactNode }) {
+export function PriceLegend({ data, model, symbol, instrument, interval, prices, timeZone, standing, index, children }: LegendProps & { index: number; children: ReactNode }) {
   const { lang, m } = useTranslation();
   const bar = barAt(data, index);
   const t = data.t[index];
@@ -24,7 +25,7 @@ export function PriceLegend({ data, model, symbol, instrument, interval, prices,
     [m.chart.low, write(bar.l)],
     [m.chart.close, write(bar.c)],
   ] as const;
-  const late = lateSince({ last: data.t.at(-1), interval, timeZone, instrument });
+  const late = standing.kind === 'none' ? lateSince({ last: data.t.at(-1), interval, timeZone, instrument }) : null;
   return (
     <>
       <h1 className="legend-title">
@@ -35,6 +36,7 @@ export function PriceLegend({ data, model, symbol, instrument, interval, prices,
         </span>
         {children}
       </h1>
+      <LiveRow standing={standing} data={data} interval={interval} prices={prices} timeZone={timeZone} />
       <p className="legend-row ohlc">
         {t !== undefined && <time className="bar-time">{formatBarTime(lang, t, isIntraday(interval), timeZone)}</time>}
         {values.map(([name, value]) => (
@@ -48,6 +50,7 @@ export function PriceLegend({ data, model, symbol, instrument, interval, prices,
         <span className={`pair ${candle}`}>
           <span className="pair-name">{m.chart.volume}</span> {bar.v === null ? MISSING : formatCompact(lang, bar.v)}
         </span>
+        {index >= data.formingFrom && <span className="pair forming">{m.live.forming}</span>}
         <Origin data={data} interval={interval} index={index} />
         <AcceptedNote data={data} index={index} />
         {actionsAt(data, index).map((action, place) => (

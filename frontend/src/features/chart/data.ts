@@ -19,6 +19,8 @@ export interface ChartData {
   accepted: ReadonlyMap<number, AcceptedBar>;
   acceptedComplete: boolean;
   hasEarlier: boolean;
+  /** The bars from this index on are not closed; the length where all are. */
+  formingFrom: number;
 }
 
 /** Joins pages as they were asked for: the newest first, each next one older. */
@@ -40,6 +42,7 @@ export function joinPages(pages: readonly ChartAnswer[]): ChartData {
     accepted: new Map(pages.flatMap((page) => page.accepted.map((bar) => [bar.t, bar]))),
     acceptedComplete: pages.every((page) => page.accepted_complete),
     hasEarlier: pages.at(-1)?.has_earlier ?? false,
+    formingFrom: oldestFirst.reduce((sum, page) => sum + page.t.length, 0),
   };
 }
 

@@ -15,6 +15,7 @@ export function useDescription({ data, interval, prices, timeZone }: { data: Cha
     const bar = barAt(data, index);
     const write = (value: number | null) => formatPrice(lang, prices, value);
     const change = bar.change === null ? MISSING : formatChange(lang, bar.change);
-    return m.chart.spoken(formatBarTime(lang, t, isIntraday(interval), timeZone), write(bar.o), write(bar.h), write(bar.l), write(bar.c), change);
+    const spoken = m.chart.spoken(formatBarTime(lang, t, isIntraday(interval), timeZone), write(bar.o), write(bar.h), write(bar.l), write(bar.c), change);
+    return index < data.formingFrom ? spoken : m.live.spokenForming(spoken);
   };
 }

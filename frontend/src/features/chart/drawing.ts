@@ -4,6 +4,7 @@ import {
   type ChartOptions,
   type DeepPartial,
   type HistogramData,
+  type LineData,
   type SeriesMarker,
   type Time,
   type UTCTimestamp,
@@ -67,17 +68,24 @@ export function chartOptions(look: Look, fontFamily: string, paint: Paint): Deep
   };
 }
 
-export const pointsOf = (series: SeriesModel, model: ChartModel) => model.times.map((t, i) => point(t, series.values[i]));
-
-function point(t: ChartSeconds, value: number | null | undefined): { time: UTCTimestamp; value: number } | WhitespaceData<UTCTimestamp> {
-  return value === null || value === undefined ? { time: stamp(t) } : { time: stamp(t), value };
+/** A look ahead at bars that are not closed is fainter. */
+export function pointsOf(series: SeriesModel, model: ChartModel, paint: Paint): (LineData<UTCTimestamp> | WhitespaceData<UTCTimestamp>)[] {
+  const faint = `${paint(series.color)}80`;
+  return model.times.map((t, i) => {
+    const value = series.values[i];
+    if (value === null || value === undefined) return { time: stamp(t) };
+    return i < model.formingFrom ? { time: stamp(t), value } : { time: stamp(t), value, color: faint };
+  });
 }
 
-export function candleData(model: ChartModel) {
+/** A candle that is not closed is hollow. */
+export function candleData(model: ChartModel, paint: Paint) {
+  const hollow = { color: paint('ground') };
   return model.times.map((t, i) => {
     const [open, high, low, close] = [model.open[i], model.high[i], model.low[i], model.close[i]];
     if (open == null || high == null || low == null || close == null) return { time: stamp(t) };
-    return { time: stamp(t), open, high, low, close };
+    const candle = { time: stamp(t), open, high, low, close };
+    return i < model.formingFrom ? candle : { ...candle, ...hollow };
   });
 }
 
@@ -93,7 +101,8 @@ export function barsOf(series: SeriesModel, model: ChartModel, paint: Paint) {
     const value = series.values[i];
     if (value == null) return { time: stamp(t) };
     const growing = Math.abs(value) >= Math.abs(series.values[i - 1] ?? 0);
-    const color = value >= 0 ? (growing ? colors.up : colors.upFaint) : growing ? colors.down : colors.downFaint;
+    const full = growing && i < model.formingFrom;
+    const color = value >= 0 ? (full ? colors.up : colors.upFaint) : full ? colors.down : colors.downFaint;
     return { time: stamp(t), value, color };
   });
 }

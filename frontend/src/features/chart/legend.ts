@@ -1,4 +1,5 @@
 import type { InstrumentDetail, Interval } from '@/api/types';
+import type { LiveStanding } from '@/domain/live';
 import type { PriceStyle } from '@/lib/prices';
 import type { Arrangement } from './arrangement';
 import type { ChartView } from './ChartView';
@@ -14,6 +15,8 @@ export interface LegendProps {
   interval: Interval;
   prices: PriceStyle;
   timeZone: string;
+  /** How far the newest price is of now. */
+  standing: LiveStanding;
   arrangement: Arrangement;
   onArrange: (arrangement: Arrangement) => void;
   /** Changes a pane about with the one above (-1) or below (1). */

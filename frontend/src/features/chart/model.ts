@@ -59,6 +59,8 @@ export interface ChartModel {
   close: Column;
   volume: Column;
   rising: readonly boolean[];
+  /** The bars from this index on are not closed. */
+  formingFrom: number;
   series: readonly SeriesModel[];
   marks: readonly MarkModel[];
   paneCount: number;
@@ -111,9 +113,10 @@ export function buildModel(input: ModelInput): ChartModel {
     low: scale(data.l),
     close: scale(data.c),
     volume: data.v,
+    formingFrom: data.formingFrom,
     rising: data.c.map((close, i) => (close ?? 0) >= (data.o[i] ?? close ?? 0)),
     series: [...compared, ...drawn.series.map((one) => (one.pane === 0 ? { ...one, values: scale(one.values) } : one))],
-    marks: [...actionMarks(data.t, data.actions), ...acceptedMarks(data), ...drawn.marks].sort((a, b) => a.index - b.index),
+    marks: [...actionMarks(data.t, data.actions), ...acceptedMarks(data), ...drawn.marks.filter(({ index }) => index < data.formingFrom)].sort((a, b) => a.index - b.index),
     paneCount: drawn.legends.length,
     legends: drawn.legends.map((rows, pane) => (pane === 0 && compare ? [compareRow(compare, compared), ...rows] : rows)),
     percentBase: base,
