@@ -98,7 +98,7 @@ export const en = {
       reconnecting: 'The connection is away and is tried again; the chart catches up by itself',
       halted: 'Trading in this stock is halted',
       closed: 'The market is closed',
-      none: '',
+      none: 'No source of live prices is set up for this stock',
     },
     replayAt: (speed: string) => `Replay ${speed}×`,
     madeUp: (words: string) => `${words}, way inside each day made up`,

@@ -99,7 +99,7 @@ export const ko: Messages = {
       reconnecting: '연결이 끊겨 다시 시도하고 있습니다. 차트는 저절로 따라잡습니다',
       halted: '이 종목의 거래가 정지되었습니다',
       closed: '장이 마감되었습니다',
-      none: '',
+      none: '이 종목에는 실시간 시세의 출처가 설정되어 있지 않습니다',
     },
     replayAt: (speed) => `재생 ${speed}배속`,
     madeUp: (words) => `${words}, 하루 안의 흐름은 임의`,
