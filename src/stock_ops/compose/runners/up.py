@@ -88,6 +88,8 @@ def prepare(work: Work) -> None:
         else:
             (files.inside / name).unlink(missing_ok=True)
     write_whole(NewFile(files.generated, variables_text(all_variables(work, gid))))
+    if read_target(layout) is None:  # before anything starts, so that the verbs find what a failed start left
+        write_whole(NewFile(layout.target, f"{COMPOSE}\n"))
 
 
 def all_variables(work: Work, gid: str) -> dict[str, str]:
@@ -117,8 +119,6 @@ def _remember(_: Remember, work: Work) -> None:
     files = work.stack.files
     found = {"format": FORMAT, "port": work.publish[1], "code": fingerprint(work.stack)}
     write_whole(NewFile(files.memory, json.dumps(found, indent=2) + "\n"))
-    if read_target(files.layout) is None:
-        write_whole(NewFile(files.layout.target, f"{COMPOSE}\n"))
 
 
 _DOERS: dict[type, Callable[[Any, Work], object]] = {
