@@ -54,7 +54,8 @@ class Wire implements Socket {
   }
 }
 
-function setUp() {
+/** `random` shortens the waits: 1 = not at all. */
+function setUp(random = () => 1) {
   const wires: Wire[] = [];
   const connection = new LiveConnection(
     (page) => {
@@ -62,7 +63,7 @@ function setUp() {
       wires.push(wire);
       return wire;
     },
-    () => 1,
+    random,
   );
   connection.follow(TOPIC);
   const wire = (): Wire => {
@@ -204,17 +205,8 @@ describe('a live connection', () => {
   });
 
   test('spreads the waits of many pages', () => {
-    const wires: Wire[] = [];
-    const connection = new LiveConnection(
-      (page) => {
-        const wire = new Wire(page);
-        wires.push(wire);
-        return wire;
-      },
-      () => 0,
-    );
-    connection.follow(TOPIC);
-    wires[0]?.page.close();
+    const { wire, wires } = setUp(() => 0);
+    wire().page.close();
     vi.advanceTimersByTime(500);
     expect(wires).toHaveLength(2);
   });
@@ -296,6 +288,18 @@ describe('a live connection', () => {
       ['subscribe', 2, 'AAPL'],
     ]);
     expect(wires).toHaveLength(1);
+  });
+
+  test('keeps the bars while another indicator is asked for', () => {
+    const { connection, wire, bars } = setUp();
+    wire().accept();
+    wire().snapshot(7);
+    connection.follow({ ...TOPIC, indicators: [] });
+    expect(bars().c).toEqual([1, 2]);
+    expect(wire().asked().resume).toBeUndefined();
+    wire().subscribed('a-2');
+    wire().snapshot(1, { channel: 'a-2', indicators: [] });
+    expect(bars().indicators.size).toBe(0);
   });
 
   test('asks again later where the server has no room, and not where the request is wrong', () => {

@@ -18,6 +18,7 @@ from stock_analysis.testing.platform import Platform
 from stock_analysis.testing.valkey import ValkeyServer
 from tests.e2e.conftest import PHONE, Visit
 from tests.e2e.test_chart_page import ohlc
+from tests.e2e.test_everyone import barriers, overflow
 
 PROGRAM = Path(sys.executable).with_name("stock-analysis")
 ADDRESS = "/?symbol=ES&interval=1m&i=ema(20)&i=rsi(14)"
@@ -80,6 +81,7 @@ def test_the_chart_moves_while_minutes_are_played(visit: Visit, platform: Platfo
             page.wait_for_timeout(100)
         assert len(shown) > 2, "the price moves"
         visit.picture("replay")
+        assert barriers(page) == []
         page.keyboard.press("Tab")
         page.get_by_role("slider").focus()
         page.keyboard.press("ArrowLeft")
@@ -152,6 +154,8 @@ class TestOnAPhoneInKorean:
             expect(visit.page.locator(".forming")).to_have_text("진행 중")
             wait_for_bars(visit.page, newest(visit.page) + 1)
             visit.picture("phone")
+            assert barriers(visit.page) == []
+            assert overflow(visit.page) == 0
             row = visit.page.locator(".live-row").bounding_box()
             assert row is not None
             assert row["x"] >= 0

@@ -14,6 +14,10 @@ export interface Hears {
 /** Begins to connect; tells nothing before it returns. */
 export type OpenSocket = (hears: Hears) => Socket;
 
+/** The bars stay while other indicators are asked for. */
+const sameBars = (one: LiveTopic, other: LiveTopic): boolean =>
+  one.symbol === other.symbol && one.interval === other.interval && one.adjustment === other.adjustment;
+
 /** The server beats every 15 s. */
 export const UNHEARD_MS = 40_000;
 /** How long a connection may take to open, or an answer to a ping after sleep. */
@@ -64,8 +68,10 @@ export class LiveConnection {
   /** Follow this from now on; null = nothing. */
   follow(topic: LiveTopic | null): void {
     if (this.isAsked) this.send({ op: 'unsubscribe', id: this.id });
+    const hasSameBars = topic !== null && this.topic !== null && sameBars(topic, this.topic);
     this.topic = topic;
-    this.forget();
+    this.forgetChannel();
+    if (!hasSameBars) this.bars = this.source = null;
     this.show();
     if (topic === null) this.stop();
     else if (this.socket !== null) this.subscribe();
@@ -234,8 +240,8 @@ export class LiveConnection {
       this.lose();
       return;
     }
-    this.isAsked = false;
-    this.forget();
+    this.forgetChannel();
+    this.bars = this.source = null;
     this.show();
   }
 
@@ -243,11 +249,10 @@ export class LiveConnection {
     if (this.socket !== null && this.isReady) this.socket.send(JSON.stringify(message));
   }
 
-  private forget(): void {
+  private forgetChannel(): void {
     this.channel = null;
     this.n = -1;
     this.isAsked = this.isCurrent = false;
-    this.bars = this.source = null;
   }
 
   private showSoon(): void {
