@@ -71,7 +71,7 @@ def keep_newcomers_out(listener: socket.socket) -> None:
 
     The kernel drops their first packet (SYN), which the client sends again a second later, to a closed port
     or to the next process. Elsewhere than on Linux, and where a container may not do that, nothing is done,
-    and a connection may be reset.
+    and a connection that begins in this moment may be reset.
     """
     if sys.platform != "linux":
         return
@@ -80,8 +80,8 @@ def keep_newcomers_out(listener: socket.socket) -> None:
     packed = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(steps))
     try:
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, packed)
-    except PermissionError as error:
-        log.warning("newcomers are not kept out of the closing door", reason=error.strerror)
+    except OSError as error:  # no rights, no room for a program, no such option: all the same here
+        log.info("newcomers are not kept out of the closing door", reason=error.strerror)
 
 
 _SO_ATTACH_FILTER = 26
