@@ -10,9 +10,10 @@ from stock_ops.kit.layout import Layout
 from stock_ops.kit.secret_folder import values
 from stock_ops.kit.secret_names import SESSION_KEY
 from stock_ops.local.facts.instance import FIELDS, Secrets, read_secrets
-from stock_ops.storage.keys import read_identity
+from stock_ops.storage.keys import authentication_key, read_authentication_key, read_identity
 
 BACKUP_KEY, STORAGE_KEY = "backup key", "key to the bucket"
+AUTHENTICATION_KEY = "authentication key of the backups"
 
 
 def secrets_of_instance(layout: Layout) -> dict[str, tuple[str, ...]]:
@@ -35,10 +36,15 @@ def secrets_of_folder(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def secrets_of_backups(layout: Layout, settings: BackupSettings) -> Mapping[str, tuple[str, ...]]:
-    """The private key of the backups and the key to their bucket, where they are here."""
+    """The keys of the backups and the key to their bucket, where they are here."""
     found: dict[str, tuple[str, ...]] = {}
+    tags = [read_authentication_key(layout.authentication_key)]
     if settings.key_file.exists():
-        found[BACKUP_KEY] = (read_identity(settings.key_file),)
+        identity = read_identity(settings.key_file)
+        found[BACKUP_KEY] = (identity,)
+        tags.append(authentication_key(identity))
+    if known := tuple(dict.fromkeys(one.secret.hex() for one in tags if one)):
+        found[AUTHENTICATION_KEY] = known
     named = (settings, *(settings_of_copy(settings, one.name) for one in settings.copy))
     keys = [value for one in named if one.is_s3 for value in _of_bucket(layout, one)]
     if keys:
