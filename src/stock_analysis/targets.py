@@ -12,7 +12,6 @@ import asyncpg
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.gateway.backups import BackupPart, open_backup_part
 from stock_analysis.gateway.endpoints import create_app as create_gateway
 from stock_analysis.gateway.layers import KnownHosts, is_loopback
@@ -21,7 +20,7 @@ from stock_analysis.gateway.live.hub import Hub, live_bounds, running
 from stock_analysis.gateway.live.intake import following_prices
 from stock_analysis.gateway.ports import Upstream
 from stock_analysis.gateway.upstream import AsgiUpstream, open_http_upstream
-from stock_analysis.ingest.live.runner import running_sources
+from stock_analysis.ingest.live.sources import Sources
 from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.kit.cache import InMemoryCache, LayeredCache, ValkeyCache
 from stock_analysis.kit.consumers import ConsumerRunner
@@ -183,28 +182,35 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
     wanted: dict[str, Check] = {"valkey": valkey.check}
     if "relay" in opened:
         wanted |= {"events": opened["relay"].check, "delivery": opened["delivery"].check}
-    health = Health(needs, wanted)
     hub = Hub(StockHistory(stock), live_bounds(settings))
+    wanted["live"] = hub.check
+    sources = None
+    if "price-store" in opened and settings.live_sources:
+        sources = Sources(settings, opened["price-store"], opened["events"])
+        wanted["sources"] = sources.check
+    health = Health(needs, wanted)
     app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target, hub=hub)
     async with (
         running(hub),
         following_prices(opened["events"], hub),
         app.running(),
-        running_sources(settings, opened["price-store"], opened["events"])
-        if "price-store" in opened
-        else nullcontext(),
+        sources.running() if sources else nullcontext(),
     ):
         await serve(app, health, settings, port=settings.port)
 
 
 async def _serve_live(settings: Settings, opened: Opened) -> None:
-    if not settings.live_sources:
-        raise InvalidInputError("the setting live_sources names no source: set it, as coinbase/BTC-USD")
-    store, events = opened["price-store"], opened["events"]
-    health = Health({"postgresql": PostgresBarStore(opened["writer"]).check, "events": events.check}, {})
-    app = create_app("live", settings, health, [], {})
-    async with running_sources(settings, store, events):
-        await serve(app, health, settings, port=settings.live_port)
+    """Without a source it waits, healthy, for settings that name one."""
+    pool, events = opened["writer"], opened["events"]
+    sources = Sources(settings, opened["price-store"], events)
+    needs: dict[str, Check] = {"postgresql": partial(check_database, pool)}
+    health = Health(needs, {"events": events.check, "sources": sources.check})
+    app: ASGIApp = create_app("live", settings, health, (), {})
+    if is_loopback(settings.live_host):
+        app = KnownHosts(app, settings.trusted_hosts)
+    here = settings.model_copy(update={"host": settings.live_host})
+    async with sources.running():
+        await serve(app, health, here, port=settings.live_port)
 
 
 @asynccontextmanager

@@ -31,6 +31,8 @@ const PARTS: Terms = {
   valkey: { en: 'Cache (Valkey)', ko: '캐시 (Valkey)' },
   events: { en: 'Relay of events', ko: '이벤트 릴레이' },
   delivery: { en: 'Delivery of events', ko: '이벤트 전달' },
+  live: { en: 'Live prices: clients and sources', ko: '실시간 시세: 접속과 시세원' },
+  sources: { en: 'Sources of live prices', ko: '실시간 시세원' },
   stock: { en: 'Stock service', ko: '주가 서비스' },
   gateway: { en: 'Gateway', ko: '게이트웨이' },
 };

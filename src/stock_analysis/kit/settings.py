@@ -180,8 +180,9 @@ class Settings(BaseModel):
     live_coinbase_url: str = Field(
         "wss://ws-feed.exchange.coinbase.com", description="Coinbase Exchange's public stream."
     )
+    live_host: str = Field("127.0.0.1", description="Address the live part listens on when it runs apart.")
     live_port: int = Field(
-        8004, ge=1, le=65535, description="Port of health and metrics of the live part when it runs apart."
+        8004, ge=0, le=65535, description="Port of health and metrics of the live part when it runs apart."
     )
     live_clients: int = Field(
         2000, ge=0, description="Most clients of the live stream (WebSocket and server-sent events) at once."

@@ -227,9 +227,11 @@ def test_operations_shows_every_part_and_the_stored_data(
     for door, target in ((in_one, "all"), (apart[0], "gateway")):
         state = door.get("/api/v1/operations").json
         assert state["target"] == target
-        parts = {"gateway", "stock", "postgresql", "schema", "valkey"}
+        parts = {"gateway", "stock", "postgresql", "schema", "valkey", "live"}
         relay = {"events", "delivery"} if target == "all" else set()
         assert {part["name"] for part in state["parts"]} == parts | relay
+        told = {part["name"]: part["version"] for part in state["parts"]}
+        assert told["live"] == "0 clients; no source is heard"
         assert all(part["healthy"] and part["version"] for part in state["parts"]), state["parts"]
         assert state["database"]["bars"] == 3000
         assert state["database"]["instruments"] == 1

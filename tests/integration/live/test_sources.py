@@ -20,7 +20,8 @@ from stock_analysis.ingest.live.pipeline import Pipeline
 from stock_analysis.ingest.live.ports import LiveProvider
 from stock_analysis.ingest.live.providers.alpaca import AlpacaProvider
 from stock_analysis.ingest.live.providers.coinbase import CoinbaseProvider
-from stock_analysis.ingest.live.runner import SourceRunner, instruments_of
+from stock_analysis.ingest.live.runner import SourceRunner
+from stock_analysis.ingest.live.sources import instruments_of
 from stock_analysis.ingest.repository import PostgresPriceStore
 from stock_analysis.testing.builders import instrument, store_instrument
 

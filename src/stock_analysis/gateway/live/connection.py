@@ -19,7 +19,7 @@ from stock_analysis.domain.errors import (
 )
 from stock_analysis.gateway.live.channel import Channel
 from stock_analysis.gateway.live.frames import Frame, ping_frame
-from stock_analysis.gateway.live.hub import CLIENTS, CLOSED, CUT, HEARTBEAT_S, Hub, TooManyError
+from stock_analysis.gateway.live.hub import CLOSED, CUT, HEARTBEAT_S, Hub, TooManyError
 from stock_analysis.gateway.live.requests import (
     LARGEST_REQUEST_BYTES,
     Ping,
@@ -90,7 +90,7 @@ class LiveConnection(asyncio.Protocol):
         self._transport = transport
         self.write = transport.write
         transport.set_write_buffer_limits(high=WAITING_BYTES, low=WAITING_BYTES // 4)
-        CLIENTS.labels("ws").inc()
+        self._hub.enter("ws")
         bounds = self._hub.bounds
         self._tell(
             "hello",
@@ -103,7 +103,7 @@ class LiveConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         del exc
-        CLIENTS.labels("ws").dec()
+        self._hub.leave("ws")
         CLOSED.labels(self._closing or "client").inc()
         self.write = _nowhere
         if self._answering is not None:

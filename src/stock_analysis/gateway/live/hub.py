@@ -20,6 +20,7 @@ from stock_analysis.gateway.live.feeds import Feeds, FeedView, StoredBar
 from stock_analysis.gateway.live.frames import Frame
 from stock_analysis.gateway.live.history import History
 from stock_analysis.gateway.live.requests import Resume, Topic
+from stock_analysis.gateway.live.standing import standing
 from stock_analysis.kit.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -76,11 +77,26 @@ class Hub:
         self._clock = clock
         self._epoch = secrets.token_hex(4)
         self._made = 0
+        self._clients = 0
         self._channels: dict[tuple[object, ...], Channel] = {}
         self._by_symbol: dict[str, set[Channel]] = defaultdict(set)
         self._loading: dict[Channel, asyncio.Task[None]] = {}
         self._loaded_at: dict[Channel, float] = {}
         self._background: set[asyncio.Task[Any]] = set()
+
+    def enter(self, form: str) -> None:
+        """A client is there. form: ws or sse."""
+        self._clients += 1
+        CLIENTS.labels(form).inc()
+
+    def leave(self, form: str) -> None:
+        """A client that entered is gone."""
+        self._clients -= 1
+        CLIENTS.labels(form).dec()
+
+    async def check(self) -> str:
+        """Clients and sources; a source that is silent or away is no failure of this process."""
+        return standing(self._clients, self.feeds.views())
 
     def channels(self) -> list[Channel]:
         """All that clients are subscribed to."""

@@ -10,7 +10,7 @@ from starlette.types import Receive, Send
 from stock_analysis.gateway.live.channel import Channel
 from stock_analysis.gateway.live.connection import CHECK_KEY_S, SLOW_S, WAITING_BYTES
 from stock_analysis.gateway.live.frames import Frame
-from stock_analysis.gateway.live.hub import CLIENTS, CLOSED, CUT, Hub
+from stock_analysis.gateway.live.hub import CLOSED, CUT, Hub
 from stock_analysis.gateway.live.requests import Subscribe
 
 _BEGIN = b"retry: 2000\n\n"
@@ -37,7 +37,7 @@ class EventStream:
         self._ends = ""
         self._checked_at = time.monotonic()
         self.write: Callable[[bytes], object] = self._take
-        CLIENTS.labels("sse").inc()
+        self._hub.enter("sse")
 
     async def subscribe(self, asked: Subscribe) -> None:
         """Begin with a snapshot, or what was missed; raises what `Hub.subscribe` raises."""
@@ -67,7 +67,7 @@ class EventStream:
 
     def close(self) -> None:
         """Nothing is wanted any more."""
-        CLIENTS.labels("sse").dec()
+        self._hub.leave("sse")
         CLOSED.labels(self._ends or "client").inc()
         for channel in self._channels:
             self._hub.unsubscribe(self, channel)

@@ -3,30 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import Counter, Gauge
 
-from stock_analysis.domain.calendars import load_calendar
-from stock_analysis.domain.errors import (
-    InvalidInputError,
-    ProviderError,
-    StockAnalysisError,
-    UnavailableError,
-)
-from stock_analysis.domain.instruments import Exchange, parse_symbol
-from stock_analysis.domain.live import Feed, Origin
-from stock_analysis.domain.session_clock import SessionClock
-from stock_analysis.ingest.live.landing import RowLanding
+from stock_analysis.domain.errors import ProviderError, StockAnalysisError
 from stock_analysis.ingest.live.pipeline import Pipeline
-from stock_analysis.ingest.live.ports import LiveInstrument, LiveProvider
-from stock_analysis.ingest.live.providers import provider_of
-from stock_analysis.ingest.live.publisher import EventPublisher
-from stock_analysis.ingest.ports import PriceStore
-from stock_analysis.kit.events import EventLog
-from stock_analysis.kit.settings import Settings
+from stock_analysis.ingest.live.ports import LiveProvider
 
 log = structlog.get_logger(__name__)
 
@@ -107,91 +91,3 @@ class SourceRunner:
                 await self._pipeline.advance(self._clock(), time.monotonic())
             except StockAnalysisError as error:
                 log.warning("live bars not landed", provider=self._provider.name, reason=str(error))
-
-
-def wanted_symbols(sources: Sequence[str]) -> dict[str, list[str]]:
-    """Symbols by provider of the setting live_sources. Raises InvalidInputError."""
-    found: dict[str, list[str]] = {}
-    for text in sources:
-        provider, slash, symbol = text.partition("/")
-        if not slash:
-            raise InvalidInputError(
-                f"live_sources: {text[:60]!r} is not PROVIDER/SYMBOL, as coinbase/BTC-USD"
-            )
-        found.setdefault(provider.strip().lower(), []).append(parse_symbol(symbol))
-    return {provider: list(dict.fromkeys(symbols)) for provider, symbols in found.items()}
-
-
-async def instruments_of(
-    store: PriceStore, symbols: Sequence[str], exchanges: Mapping[str, Exchange]
-) -> dict[str, LiveInstrument]:
-    """The stored instruments of these symbols. Raises InvalidInputError naming those that are not."""
-    listed = await store.listed(symbols)
-    missing = [symbol for symbol in symbols if symbol not in listed]
-    if missing:
-        raise InvalidInputError(
-            f"live_sources names {', '.join(missing[:10])}, of which nothing is stored; import or fetch bars"
-            " first: stock-analysis import FILE"
-        )
-    return {
-        symbol: LiveInstrument(listed[symbol], await _clock_of(exchanges[listed[symbol].exchange]))
-        for symbol in symbols
-    }
-
-
-async def _clock_of(exchange: Exchange) -> SessionClock:
-    extended = None
-    if exchange.extended_opens is not None and exchange.extended_closes is not None:
-        extended = exchange.extended_opens, exchange.extended_closes
-    calendar = await asyncio.to_thread(load_calendar, exchange.calendar, exchange.changes)
-    return SessionClock(calendar, exchange.timezone, extended)
-
-
-@asynccontextmanager
-async def running_sources(settings: Settings, store: PriceStore, events: EventLog) -> AsyncIterator[None]:
-    """The sources of the settings meanwhile; none where none is set.
-
-    One that cannot be begun, for its instruments are missing or the database is away, is said and tried
-    again; the platform runs without it.
-    """
-    tasks = [
-        asyncio.create_task(_run_source(provider, symbols, settings, store, events))
-        for provider, symbols in wanted_symbols(settings.live_sources).items()
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-
-async def _run_source(
-    name: str, symbols: list[str], settings: Settings, store: PriceStore, events: EventLog
-) -> None:
-    while True:
-        try:
-            await _run_once(name, symbols, settings, store, events)
-        except StockAnalysisError as error:
-            log.warning("live source not begun", provider=name, reason=str(error), again_in_s=LONGEST_WAIT_S)
-        except Exception:
-            log.exception("live source failed", provider=name, again_in_s=LONGEST_WAIT_S)
-        await asyncio.sleep(LONGEST_WAIT_S)
-
-
-async def _run_once(
-    name: str, symbols: list[str], settings: Settings, store: PriceStore, events: EventLog
-) -> None:
-    provider = provider_of(name, settings)
-    exchanges = await store.exchanges()
-    instruments = await instruments_of(store, symbols, exchanges)
-    landing = RowLanding(store, name, exchanges)
-    publisher = EventPublisher(events, f"stock-analysis/live/{name}")
-    origin = Origin(Feed.LIVE, name)
-    pipeline = Pipeline(origin, instruments, landing, publisher, silent_s=settings.live_silent_s)
-    try:
-        await SourceRunner(provider, pipeline, symbols).run()
-    finally:
-        with suppress(UnavailableError):
-            await landing.close()

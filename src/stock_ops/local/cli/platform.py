@@ -30,6 +30,7 @@ from stock_ops.local.plans.status import (
     assess,
     events_of,
     keys_drawn,
+    live_of,
     places,
     urgent,
     verdict_for,
@@ -197,6 +198,7 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         verdict=verdict,
         structure=condition.live,
         events=events_of(condition),
+        live=live_of(condition),
     )
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
     lines = [(one.check, one.todo) for one in findings if one.todo]

@@ -13,11 +13,12 @@ from stock_ops.kit.patience import patient
 
 _TIMEOUT_S = 5.0
 _EVENTS = ("events", "delivery")
+_LIVE = ("live", "sources")
 
 
 @dataclass(frozen=True, slots=True)
-class EventsHealth:
-    """How the platform's events stand: relay and delivery, what waits and what was set aside."""
+class PartsHealth:
+    """How some parts of the platform stand, in their own words: relay and delivery, or the live prices."""
 
     ok: bool
     detail: str
@@ -31,7 +32,8 @@ class Health:
     reason: str | None = None
     answers: bool = True
     """False when there was no answer at all."""
-    events: EventsHealth | None = None
+    events: PartsHealth | None = None
+    live: PartsHealth | None = None
     """Of the platform, which does without them for a while."""
 
 
@@ -90,7 +92,7 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
 def ask_platform(host: str, port: int) -> Health:
     """Ask /readyz; the reason names the parts that are not healthy."""
     health, body = _ask(host, port, "/readyz")
-    return replace(health, events=read_events(body)) if health.ok else health
+    return replace(health, events=read_events(body), live=read_live(body)) if health.ok else health
 
 
 def ask_http(host: str, port: int, path: str) -> Health:
@@ -112,12 +114,21 @@ def _ask(host: str, port: int, path: str) -> tuple[Health, bytes]:
     return (Health(True) if ok else Health(False, explain(answer.status, body, path))), body
 
 
-def read_events(body: bytes) -> EventsHealth | None:
+def read_events(body: bytes) -> PartsHealth | None:
     """How the events stand, from the answer of /readyz; None where it does not say."""
+    return _read_parts(body, _EVENTS)
+
+
+def read_live(body: bytes) -> PartsHealth | None:
+    """How live prices stand: clients and sources."""
+    return _read_parts(body, _LIVE)
+
+
+def _read_parts(body: bytes, names: tuple[str, ...]) -> PartsHealth | None:
     try:
-        parts = [part for part in json.loads(body)["parts"] if part["name"] in _EVENTS]
+        parts = [part for part in json.loads(body)["parts"] if part["name"] in names]
         told = "; ".join(f"{part['name']}: {part['version'] or part['reason']}" for part in parts)
-        return EventsHealth(all(part["healthy"] for part in parts), told) if parts else None
+        return PartsHealth(all(part["healthy"] for part in parts), told) if parts else None
     except (ValueError, KeyError, TypeError):
         return None
 

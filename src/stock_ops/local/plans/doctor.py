@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.kit.layout import POSTGRES_MAJOR
 from stock_ops.kit.verdict import Verdict
-from stock_ops.local.facts.health import EventsHealth
+from stock_ops.local.facts.health import PartsHealth
 from stock_ops.local.facts.host import Host
 from stock_ops.local.facts.instance import Cluster, Memory
 from stock_ops.local.facts.observe import Facts, public_host
@@ -31,6 +31,8 @@ _MEMORY_BYTES = 512 * 2**20
 _BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 SET_ASIDE = " set aside"
 """What the platform says of messages that a consumer could not deal with."""
+_TROUBLED = (" silent", " reconnecting", " clock")
+"""States of a source's symbols that somebody should look at."""
 _OLD = timedelta(days=2)
 """A backup is made every day."""
 
@@ -69,7 +71,8 @@ def examine(
     objection: str | None = None,
     verdict: Verdict | None = None,
     structure: Structure | None = None,
-    events: EventsHealth | None = None,
+    events: PartsHealth | None = None,
+    live: PartsHealth | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, in the order in which one would mend them.
 
@@ -77,7 +80,7 @@ def examine(
     objection: what the platform has against the operator's settings.
     verdict: the one that `status` and the page show; each finding of it is a check that did not pass.
     structure: of the live database, where it was compared with the migrations.
-    events: of the platform, where it runs.
+    events, live: of the platform, where it runs.
     """
     return (
         _python(host),
@@ -94,10 +97,11 @@ def examine(
         *(_safety(facts, host, safety, verdict or Verdict()) if safety else ()),
         *_verdict(verdict or Verdict(), structure),
         *_events(events),
+        *_live(live),
     )
 
 
-def _events(events: EventsHealth | None) -> Iterator[Finding]:
+def _events(events: PartsHealth | None) -> Iterator[Finding]:
     if events is None:
         return
     if not events.ok:
@@ -108,6 +112,19 @@ def _events(events: EventsHealth | None) -> Iterator[Finding]:
         yield Finding("Events", "warning", events.detail, todo)
     else:
         yield Finding("Events", "ok", events.detail)
+
+
+def _live(live: PartsHealth | None) -> Iterator[Finding]:
+    if live is None:
+        return
+    if not live.ok:
+        todo = "Correct live_sources in config/platform.toml, or import bars of its symbols first."
+        yield Finding("Live prices", "warning", live.detail, todo)
+    elif any(one in live.detail for one in _TROUBLED):
+        todo = "`stockops logs platform` says why; charts show meanwhile what is stored."
+        yield Finding("Live prices", "warning", live.detail, todo)
+    else:
+        yield Finding("Live prices", "ok", live.detail)
 
 
 def _verdict(verdict: Verdict, structure: Structure | None) -> Iterator[Finding]:

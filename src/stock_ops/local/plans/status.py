@@ -12,7 +12,7 @@ from stock_ops.kit.verdict import Verdict, judge, read_findings
 from stock_ops.kit.words import duration
 from stock_ops.local.facts.condition import Condition, PartCondition
 from stock_ops.local.facts.disk import read_disks
-from stock_ops.local.facts.health import EventsHealth
+from stock_ops.local.facts.health import PartsHealth
 from stock_ops.local.facts.local_state import LocalState, PartTrouble
 from stock_ops.local.facts.observe import Facts
 from stock_ops.local.plans.findings import verdict_of, with_trend
@@ -171,6 +171,9 @@ def _lines(
     events = events_of(condition)
     if events and state != "stopped":
         lines.append(("Events", events.detail))
+    live = live_of(condition)
+    if live and state != "stopped":
+        lines.append(("Live prices", live.detail))
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
     lines += backup_lines(facts.overview, now)
@@ -180,9 +183,14 @@ def _lines(
     return lines
 
 
-def events_of(condition: Condition) -> EventsHealth | None:
+def events_of(condition: Condition) -> PartsHealth | None:
     """How the events stand, where the platform says so."""
     return next((part.health.events for part in condition.parts if part.health.events), None)
+
+
+def live_of(condition: Condition) -> PartsHealth | None:
+    """How live prices stand, where the platform says so."""
+    return next((part.health.live for part in condition.parts if part.health.live), None)
 
 
 def _problem(facts: Facts) -> OpsError | None:

@@ -11,7 +11,7 @@ from stock_analysis.domain.ticks import Alive, Amend, Auction, Cancel, Gap, Halt
 from stock_analysis.ingest.live.providers import alpaca, provider_of
 from stock_analysis.ingest.live.providers.coinbase import CoinbaseParser
 from stock_analysis.ingest.live.providers.websocket import epoch_us
-from stock_analysis.ingest.live.runner import wanted_symbols
+from stock_analysis.ingest.live.sources import wanted_symbols
 from stock_analysis.kit.settings import Settings
 
 RECORDED = Path(__file__).parents[1] / "recorded"

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from stock_ops.local.facts.health import EventsHealth, read_events
+from stock_ops.local.facts.health import PartsHealth, read_events
 from stock_ops.local.plans.doctor import Finding, _events
 
 
@@ -12,7 +12,7 @@ def answer(*parts: tuple[str, bool, str | None, str | None]) -> bytes:
     return json.dumps({"parts": [dict(zip(names, part, strict=True)) for part in parts]}).encode()
 
 
-def findings(events: EventsHealth | None) -> list[Finding]:
+def findings(events: PartsHealth | None) -> list[Finding]:
     return list(_events(events))
 
 
@@ -24,7 +24,7 @@ def test_what_the_platform_says_is_told_in_a_line() -> None:
             ("delivery", True, "active, 0 behind", None),
         )
     )
-    assert events == EventsHealth(True, "events: Valkey 9.1.2, active, 0 wait; delivery: active, 0 behind")
+    assert events == PartsHealth(True, "events: Valkey 9.1.2, active, 0 wait; delivery: active, 0 behind")
     (found,) = findings(events)
     assert found.state == "ok"
 
@@ -39,7 +39,7 @@ def test_a_log_that_is_away_is_a_warning_with_the_reason() -> None:
 
 
 def test_what_was_set_aside_is_a_warning_with_what_to_do() -> None:
-    aside = EventsHealth(True, "events: Valkey 9.1.2, active, 0 wait, 3 set aside")
+    aside = PartsHealth(True, "events: Valkey 9.1.2, active, 0 wait, 3 set aside")
     (found,) = findings(aside)
     assert found.state == "warning"
     assert "events dead list" in found.todo
