@@ -96,6 +96,8 @@ async def test_it_is_healthy_with_a_source_and_ends_in_order(settings: Settings,
             metrics = await measured(url)
             assert 'live_source_connected{provider="coinbase"} 1.0' in metrics
             assert 'live_source_begun{provider="coinbase"} 1.0' in metrics
+            assert 'live_symbols{provider="coinbase",state="live"} 1.0' in metrics
+            assert 'live_symbols{provider="coinbase",state="silent"} 0.0' in metrics
             assert await ended(process) == 0
             async with asyncio.timeout(5):
                 await left.wait()

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import Counter, Gauge
 
+from stock_analysis.ingest.live import pipeline, sources
+from stock_analysis.kit import consumers as kit_consumers
+from stock_analysis.relay import service as relay_service
 from stock_ops.kit.verdict import KINDS
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview
@@ -34,14 +38,28 @@ def test_the_rules_are_valid() -> None:
     assert f"{len(KINDS) + 1} rules found" in checked.stdout
 
 
-def test_the_unit_tests_of_the_rules_pass() -> None:
-    tested = promtool("test", "rules", "backups.test.yml")
+@pytest.mark.parametrize("name", ["backups", "platform"])
+def test_the_unit_tests_of_the_rules_pass(name: str) -> None:
+    tested = promtool("test", "rules", f"{name}.test.yml")
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
-def test_the_unit_tests_leave_no_alert_out() -> None:
-    tested = set(re.findall(r"alertname: (\w+)", (RULES.parent / "backups.test.yml").read_text()))
-    assert tested == set(re.findall(r"alert: (\w+)", RULES.read_text()))
+@pytest.mark.parametrize("name", ["backups", "platform"])
+def test_the_unit_tests_leave_no_alert_out(name: str) -> None:
+    rules, tests = (RULES.parent / f"{name}.{ending}" for ending in ("yml", "test.yml"))
+    tested = set(re.findall(r"alertname: (\w+)", tests.read_text()))
+    fired = set(re.findall(r"alertname: (\w+)\n +exp_alerts", tests.read_text()))
+    assert tested == fired == set(re.findall(r"alert: (\w+)", rules.read_text()))
+
+
+def test_what_the_platforms_rules_ask_for_is_measured() -> None:
+    asked = set(re.findall(r"\b(?:events|live)_\w+(?=[{)\[])", (RULES.parent / "platform.yml").read_text()))
+    families = (relay_service, kit_consumers, pipeline, sources)
+    measured = {
+        one._name for module in families for one in vars(module).values() if isinstance(one, Gauge | Counter)
+    }
+    assert asked
+    assert asked <= measured
 
 
 def test_the_metrics_follow_the_conventions_of_prometheus() -> None:

@@ -33,6 +33,7 @@ BARS = Metric("live_bars_total", "Bars of a minute that were closed or corrected
 MISSED = Metric("live_ticks_missed_total", "Trades missed by the provider's own numbers.", ["provider"])
 WAITING = Gauge("live_bars_waiting", "Closed bars that wait for the store.", ["provider"])
 DROPPED = Metric("live_bars_dropped_total", "Closed bars given up while the store was away.", ["provider"])
+SYMBOLS = Gauge("live_symbols", "Symbols of a source in each state.", ["provider", "state"])
 AS_OF = Gauge("live_as_of_seconds", "When the newest trade of any symbol happened.", ["provider"])
 
 
@@ -213,6 +214,9 @@ class Pipeline:
             if self._states.get(symbol, (None, ""))[0] is not state and state in _WARNED:
                 log.warning("live source", symbol=symbol, state=state.value, reason=detail)
         self._states = states
+        counts = Counter(state for state, _ in states.values())
+        for state in FeedState:
+            SYMBOLS.labels(self._origin.provider, state.value).set(counts[state])
         if self._as_of_us:
             AS_OF.labels(self._origin.provider).set(max(self._as_of_us.values()) / MICROSECONDS)
         await self._publisher.tell(

@@ -121,7 +121,7 @@ def _live(live: PartsHealth | None) -> Iterator[Finding]:
         todo = "Correct live_sources in config/platform.toml, or import bars of its symbols first."
         yield Finding("Live prices", "warning", live.detail, todo)
     elif any(one in live.detail for one in _TROUBLED):
-        todo = "`stockops logs platform` says why; charts show meanwhile what is stored."
+        todo = "`stockops runbook live-source-silent` or `live-source-away`; charts show what is stored."
         yield Finding("Live prices", "warning", live.detail, todo)
     else:
         yield Finding("Live prices", "ok", live.detail)

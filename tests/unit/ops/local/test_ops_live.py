@@ -32,7 +32,7 @@ def test_clients_and_sources_are_told_in_a_line_apart_from_the_events() -> None:
 def test_a_source_that_is_not_heard_is_a_warning_with_what_to_do(state: str) -> None:
     (found,) = _live(PartsHealth(True, f"live: 0 clients; coinbase: 2 live, 1 {state}, as of now"))
     assert found.state == "warning"
-    assert "stockops logs platform" in found.todo
+    assert "stockops runbook live-source-silent" in found.todo
 
 
 @pytest.mark.parametrize("state", ["live", "closed", "halted", "ended"])
