@@ -17,6 +17,16 @@ from tests.room import shared
 pytest_plugins = ["tests.rules"]
 
 
+CLUSTER = Path(__file__).parent / "cluster"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests on a cluster unless they are named: what they import is there for them alone."""
+    if collection_path == CLUSTER or CLUSTER in collection_path.parents:
+        return None if any("tests/cluster" in argument for argument in config.args) else True
+    return None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresCluster]:
     """One PostgreSQL for the whole run."""

@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,17 +13,8 @@ from tests.containers.bases import PREFIX, StandIns, make_standins
 from tests.containers.images import Image, build
 from tests.containers.podman import run
 
-HERE = Path(__file__).parent
 Report = Callable[[str, str], None]
 MEASURED = pytest.StashKey[list[str]]()
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Left out unless they are named: they need a cluster, images, and minutes."""
-    if collection_path == HERE or HERE in collection_path.parents:
-        named = any("tests/cluster" in argument for argument in config.args)
-        return None if named else True
-    return None
 
 
 @pytest.fixture(scope="session")

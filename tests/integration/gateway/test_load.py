@@ -17,6 +17,8 @@ from stock_analysis.testing.platform import Platform
 from tests.integration.gateway.hot_chart import CHART, import_chart
 
 CONNECTIONS, ROUNDS = 1000, 3
+MEMORY_BACK = 1.25
+"""Within 10 % when nothing else runs (the bench says how much); answers that were kept would make it 2.4."""
 REQUEST = f"GET {CHART} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept-encoding: gzip\r\n\r\n".encode()
 
 pytestmark = pytest.mark.alone
@@ -60,6 +62,8 @@ async def test_a_thousand_connections_are_all_answered_and_leave_no_memory_behin
     deadline = time.monotonic() + 60
     while (  # noqa: ASYNC110 - nothing tells when memory is given back
         after := platform.memory_bytes
-    ) > 1.1 * before and time.monotonic() < deadline:
+    ) > MEMORY_BACK * before and time.monotonic() < deadline:
         await asyncio.sleep(1)
-    assert after <= 1.1 * before, f"{before / 2**20:.0f} MiB before, {after / 2**20:.0f} MiB a minute later"
+    assert after <= MEMORY_BACK * before, (
+        f"{before / 2**20:.0f} MiB before, {after / 2**20:.0f} MiB a minute later"
+    )

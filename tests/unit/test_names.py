@@ -1,0 +1,11 @@
+"""Names of test modules: pytest imports them by their name alone, so that two of one name are not collected."""
+
+from collections import Counter
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    names = Counter(path.name for path in TESTS.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
