@@ -1,4 +1,4 @@
-"""Names of test modules: pytest imports them by their name alone, so that two of one name are not collected."""
+"""Names of test modules: pytest imports them by their name alone, so that two of one name collide."""
 
 from collections import Counter
 from pathlib import Path
