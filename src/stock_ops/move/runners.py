@@ -200,7 +200,7 @@ class ComposeSide:
         yield [*self._exec("-e", f"PGOPTIONS={_UNCHECKED}"), "psql", *_PSQL], own_environment()
 
     def _exec(self, *options: str) -> list[str]:
-        container = observe_containers(self.stack)["postgresql"]
+        container = observe_containers(self.stack, "postgresql")["postgresql"]
         return [self.stack.engine.program, "exec", "-i", *options, container.id]
 
 

@@ -35,7 +35,7 @@ def command_inside(
     stack: Stack, verb: str, words: Sequence[str], terminal: Sequence[str] = ("-i",)
 ) -> list[str]:
     """A command of stockops in the container of the part `backup` where it runs, else in one like it."""
-    container = observe_containers(stack).get(BACKUP)
+    container = observe_containers(stack, BACKUP).get(BACKUP)
     if container and container.runs and not mounts(words):
         options = [*terminal, *_outside(stack), container.id]
         return [stack.engine.program, "exec", *options, "stockops", verb, *words]

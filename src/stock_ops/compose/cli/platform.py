@@ -15,6 +15,7 @@ from stock_ops.compose.plans.settings import DEFAULT_PORT, published, refuse_mis
 from stock_ops.compose.plans.status import COLUMNS, assess, places, verdict_for
 from stock_ops.compose.plans.up import Start, Step, plan_down, plan_up
 from stock_ops.compose.runners.follow import log_lines
+from stock_ops.compose.runners.rotation import finish_changes
 from stock_ops.compose.runners.up import Work, prepare, remembered_fingerprint, run_steps
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import FolderError, OpsError, PortTakenError
@@ -100,13 +101,14 @@ def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> i
         prepare(work)
         steps = _plan(work, prepared=True)
         run_steps(steps, work, report)
-    found, host = observe_containers(stack), address(*work.publish)
-    state = "started" if steps else "no changes: everything runs already"
+        finished = finish_changes(stack, report)
+    found, host = observe_containers(stack, BACKUP), address(*work.publish)
+    settled = f"no changes but a secret's that was cut off: {', '.join(finished)}" if finished else ""
+    state = "started" if steps else settled or "no changes: everything runs already"
     lines = [("Ready", f"{host}  ({state})"), *places(layout), *_first_words(work, steps)]
     lines += urgent(ask_part(stack, found.get(BACKUP)))
-    report.result(
-        "up", lines, {"changed": bool(steps), "address": host, "data": str(layout.root), "logs": None}
-    )
+    changed = bool(steps or finished)
+    report.result("up", lines, {"changed": changed, "address": host, "data": f"{layout.root}", "logs": None})
     return 0
 
 
@@ -116,7 +118,7 @@ def _plan(work: Work, *, prepared: bool) -> tuple[Step, ...]:
     changed = not prepared or fingerprint(stack) != remembered_fingerprint(stack)
     if not prepared and stack.files.generated.exists():
         changed = fingerprint(stack) != remembered_fingerprint(stack)
-    containers = observe_containers(stack)
+    containers = observe_containers(stack, checked=True)
     return plan_up(expected(backups=work.backups.enabled), containers, changed=changed)
 
 
@@ -130,7 +132,7 @@ def _first_words(work: Work, steps: tuple[Step, ...]) -> list[tuple[str, str]]:
 def _refuse_port(work: Work) -> None:
     """Raise PortTakenError where another program listens at the public address."""
     host, port = work.publish
-    gateway = observe_containers(work.stack).get("gateway")
+    gateway = observe_containers(work.stack, "gateway").get("gateway")
     if (gateway and gateway.runs and gateway.port == port) or not is_taken(host, port):
         return
     raise PortTakenError(host, port, str(holders_of({port})[port]), free_ports(host, 1)[0])
@@ -163,7 +165,7 @@ def _archive_trouble(stack: Stack, ran: bool) -> str | None:
     """The log that the part `backup` could not archive any more: it says so itself, last."""
     if not ran:
         return None
-    backup = observe_containers(stack).get(BACKUP)
+    backup = observe_containers(stack, BACKUP).get(BACKUP)
     if backup is None or backup.exit_code == 0:
         return None
     return (
@@ -173,7 +175,7 @@ def _archive_trouble(stack: Stack, ran: bool) -> str | None:
 
 def _status(layout: Layout, report: Report) -> int:
     stack = stack_of(layout)
-    containers = observe_containers(stack)
+    containers = observe_containers(stack, checked=True)
     backups = read_backup_settings(layout)
     found = assess(
         layout,
@@ -222,7 +224,7 @@ def _verdict(seen: Seen) -> Verdict:
     if not isinstance(seen.engine, Engine):
         return Verdict()
     stack = Stack(seen.files, seen.engine)
-    containers = observe_containers(stack)
+    containers = observe_containers(stack, checked=True)
     enabled = not isinstance(seen.backups, OpsError) and seen.backups.enabled
     runs = any(one.runs for one in containers.values())
     overview = ask_part(stack, containers.get(BACKUP))
@@ -245,7 +247,7 @@ def _see(layout: Layout, port: int | None) -> Seen:
             images = {
                 name: is_image_here(stack, image) for name, image in operators.items() if "IMAGE" in name
             }
-        gateway = observe_containers(stack).get("gateway")
+        gateway = observe_containers(stack, "gateway").get("gateway")
         mine = bool(gateway and gateway.runs and gateway.port == publish[1])
         problem = problem or (None if mine else _obstacle(*publish))
     return Seen(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ _ONE_OFF = "com.docker.compose.oneoff"
 _PASSING = re.compile(r"_tmp\d+$")
 """Ends the name of a container that podman-compose runs for one command."""
 _NO_CHECK = ("", "none")
+_NOT_ASKED = Health(False, "its health check was not asked")
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,11 @@ class Container:
         return self.runs and self.health.ok
 
 
-def observe_containers(stack: Stack) -> dict[str, Container]:
-    """The container of each service that has one."""
+def observe_containers(stack: Stack, *services: str, checked: bool = False) -> dict[str, Container]:
+    """The container of each service that has one; services: of these alone.
+
+    checked: their health checks are asked, which takes a process in each container.
+    """
     program, label = stack.engine.program, f"label={_PROJECT}={stack.project}"
     listed = ask(program, "ps", "-aq", "--no-trunc", "--filter", label)
     names = listed.text.split()
@@ -59,16 +65,19 @@ def observe_containers(stack: Stack) -> dict[str, Container]:
         return {}
     told = ask(program, "inspect", *names)
     found = json.loads(told.text) if told.code == 0 else []
-    containers = [_container(stack, one) for one in found if not _is_passing(one)]
-    return {one.service: one for one in containers}
+    wanted = [one for one in found if _is_wanted(one, services)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        containers = pool.map(lambda one: _container(stack, one, checked=checked), wanted)
+        return {one.service: one for one in containers}
 
 
-def _is_passing(found: dict[str, Any]) -> bool:
+def _is_wanted(found: dict[str, Any], services: tuple[str, ...]) -> bool:
     labels = found["Config"].get("Labels") or {}
-    return labels.get(_ONE_OFF) == "True" or bool(_PASSING.search(found["Name"]))
+    passes = labels.get(_ONE_OFF) == "True" or bool(_PASSING.search(found["Name"]))
+    return not passes and (not services or labels[_SERVICE] in services)
 
 
-def _container(stack: Stack, found: dict[str, Any]) -> Container:
+def _container(stack: Stack, found: dict[str, Any], *, checked: bool) -> Container:
     state, status = found["State"], str(found["State"]["Status"])
     pid = int(state.get("Pid") or 0) or None
     host, port = _published(found)
@@ -84,13 +93,17 @@ def _container(stack: Stack, found: dict[str, Any]) -> Container:
         restarts=int(found.get("RestartCount") or 0),
         host=host,
         port=port,
-        health=_health(stack, found) if status == "running" else Health(False, "not running", answers=False),
+        health=_health(stack, found, checked=checked),
         usage=usage(pid) if pid and status == "running" else None,
     )
 
 
-def _health(stack: Stack, found: dict[str, Any]) -> Health:
+def _health(stack: Stack, found: dict[str, Any], *, checked: bool) -> Health:
     """Podman without systemd runs no check by itself, so it is asked to; Docker has run it."""
+    if found["State"]["Status"] != "running":
+        return Health(False, "not running", answers=False)
+    if not checked:
+        return _NOT_ASKED
     check = found["Config"].get("Healthcheck") or found.get("HealthCheck") or {}
     if not check.get("Test") or check["Test"] == ["NONE"]:
         return Health(True)

@@ -77,7 +77,7 @@ class Stack:
         paths += [self.files.overlay] if self.files.overlay.exists() else []
         named = [word for path in paths for word in ("-f", f"{path}")]
         env = ("--env-file", f"{self.files.generated}")
-        options = ("-p", self.project, "--profile", "restore")
+        options = ("-p", self.project, "--profile", "restore", "--profile", "admin")
         return [*self.engine.compose, *env, *options, *named, *words]
 
 

@@ -49,7 +49,7 @@ def _tells(line: str) -> bool:
 
 def set_up_roles(stack: Stack) -> None:
     """The database's roles, their passwords and their rights, by the superuser within its container."""
-    found = observe_containers(stack)["postgresql"]
+    found = observe_containers(stack, "postgresql")["postgresql"]
     answer = ask(stack.engine.program, "exec", found.id, "sh", "/etc/stock-analysis/roles.sh")
     if answer.code != 0:
         told = last_words("\n".join(filter(_tells, (answer.text + answer.errors).splitlines())))
@@ -77,9 +77,9 @@ def await_healthy(stack: Stack, service: str) -> None:
     """Wait until its health check says yes. Raises PartError with the last words of its log."""
     limit_s = WAIT_S.get(service, LONGEST_WAIT_S)
     deadline, found = time.monotonic() + limit_s, None
-    restarts = _restarts(observe_containers(stack), service)
+    restarts = _restarts(observe_containers(stack, service), service)
     while time.monotonic() < deadline:
-        containers = observe_containers(stack)
+        containers = observe_containers(stack, service, checked=True)
         found = containers.get(service)
         if found and found.is_well:
             return
@@ -97,7 +97,7 @@ def run_once(stack: Stack, service: str) -> None:
     run_compose(stack, "up", "-d", service)
     deadline, found = time.monotonic() + LONGEST_WAIT_S * 5, None
     while time.monotonic() < deadline:
-        found = observe_containers(stack).get(service)
+        found = observe_containers(stack, service).get(service)
         if found and found.status == "exited" and found.exit_code == 0:
             return
         if found and (found.status == "exited" or found.restarts >= _GIVE_UP_RESTARTS):
