@@ -90,7 +90,7 @@ def test_only_the_gateway_has_a_way_out(stack: Stack) -> None:
 def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_path: Path) -> None:
     """With every secret of a service, because `all` is more than one."""
     secrets = tmp_path / "secrets"
-    for service in SERVICES:
+    for service in (*SERVICES, "admin"):
         shutil.copytree(stack.secrets / "services" / service, secrets, dirs_exist_ok=True)
     found = targets(stack)
     assert {"stock", "gateway", "all"} <= set(found)
@@ -104,10 +104,13 @@ def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_pat
             "STOCK_DATABASE_USER": ROLES.get(target, "stock_gateway"),
             "STOCK_DATABASE_READER": "stock_reader",
             "STOCK_DATABASE_RELAY": "stock_relay",
+            "STOCK_DATABASE_WRITER": "stock_writer",
             "STOCK_RELAY_HOST": "0.0.0.0",  # noqa: S104 - in the container
             "STOCK_DATABASE_PASSWORDS": "/run/secrets/",
             "STOCK_VALKEY_PASSWORD_FILE": "/run/secrets/valkey",
         }
+        if target == "live":
+            settings["STOCK_LIVE_SOURCES"] = "coinbase/AAPL"  # out of reach here, which it outlives
         told = [word for one in settings.items() for word in ("-e", "=".join(one))]
         networks = f"{stack.project}_data,{stack.project}_app"
         options = ("-d", "--network", networks, "--user", f"{stack.uid + 1}:0", *LOCKED_DOWN, *told)

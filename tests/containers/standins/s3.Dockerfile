@@ -8,6 +8,6 @@ RUN for name in nanio starlette uvicorn aiofiles anyio defusedxml click h11 idna
         cat /standin/found.txt >>/standin/lock.txt; \
     done; \
     python3 -m pip install -q --no-cache-dir --require-hashes --no-deps --target /standin/packages -r /standin/lock.txt; \
-    install -d -m 1777 /data
+    install -d -m 1777 /data /data/backups  # the bucket
 ENV PYTHONPATH=/standin/packages PYTHONDONTWRITEBYTECODE=1
 ENTRYPOINT ["python3", "-c", "from nanio.cli import main; main()"]
