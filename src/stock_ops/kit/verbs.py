@@ -1,6 +1,7 @@
 """Shared by all verbs: their options, and how an error ends them."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import sys
@@ -62,7 +63,7 @@ def _named(words: Sequence[str], environ: Mapping[str, str]) -> Named:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for word, value in zip(words, [*words[1:], ""], strict=True):
+    for word, value in itertools.pairwise([*words, ""]):
         name, equals, own = word.partition("=")
         if name in NAMING:
             yield name, own if equals else value

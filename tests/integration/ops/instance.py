@@ -54,6 +54,11 @@ class Result:
     err: str
 
     @property
+    def unwrapped(self) -> str:
+        """What people read, on one line, wherever the width of the terminal broke it."""
+        return " ".join(self.out.split())
+
+    @property
     def json(self) -> dict[str, Any]:
         """Its one JSON object."""
         found: dict[str, Any] = json.loads(self.out)

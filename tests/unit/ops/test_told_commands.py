@@ -1,5 +1,6 @@
 """Each command that is told to type exists, takes what it is given, and is complete."""
 
+import json
 import shlex
 from collections.abc import Iterator
 
@@ -8,7 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from stock_ops.cli import app
+from stock_ops.kit.errors import OpsError
+from stock_ops.kit.layout import DATA_VARIABLE
+from stock_ops.kit.report import Report
 from stock_ops.kit.typed import NAMING, OPTIONS, Named
+from stock_ops.kit.verbs import run_verb
 from tests.unit.ops.told import Told, commands_in, told_by_code, told_by_runbooks
 
 NAMED = Named({"--data": "/srv/my data", "--storage": "s3://bucket/a", "--key-file": "/root/b.key"})
@@ -92,3 +97,28 @@ def test_prose_about_the_program_is_no_command() -> None:
 def test_who_holds_a_lock_is_no_command() -> None:
     told = "Another stockops is at work: stockops restore, pid 7, since 10:00:00."
     assert NAMED.complete(told) == told
+
+
+@pytest.mark.parametrize(
+    ("typed", "ended"),
+    [
+        ([], ""),
+        (["up", "--data"], ""),
+        (["up", "--data", "/srv/x"], " --data /srv/x"),
+        (["up", "--data=/srv/x", "--port", "0"], " --data /srv/x"),
+    ],
+)
+def test_what_was_named_is_read_from_what_was_typed(
+    typed: list[str],
+    ended: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(_: Report) -> int:
+        raise OpsError("It is stopped.", "Start it: stockops up")
+
+    monkeypatch.setattr("sys.argv", ["stockops", *typed])
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
+    with pytest.raises(typer.Exit):
+        run_verb("up", True, refuse)
+    assert json.loads(capsys.readouterr().out)["error"]["todo"] == f"Start it: stockops up{ended}"

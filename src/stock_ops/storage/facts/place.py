@@ -10,6 +10,7 @@ from stock_ops.kit.credentials import Found, find_credentials, origin_of
 from stock_ops.kit.layout import Layout
 from stock_ops.storage.authentic import AuthenticStorage
 from stock_ops.storage.authority import Authority, Known
+from stock_ops.storage.facts.keys import named
 from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.keys import (
     LostKeyError,
@@ -19,6 +20,7 @@ from stock_ops.storage.keys import (
     read_identity,
 )
 from stock_ops.storage.known import read_known
+from stock_ops.storage.owner import read_owner
 from stock_ops.storage.s3 import Bucket, Keys, KeySource, S3Storage
 from stock_ops.storage.storage import Storage, StorageError
 from stock_ops.storage.tags import AuthenticationKey
@@ -39,10 +41,15 @@ def open_storage(
     """The storage, not yet looked at, whose objects are checked before they are used.
 
     key_file: the private key that opens it, where that is not the one of the settings.
-    Raises StorageError when the keys to a bucket are missing, CorruptFileError, LostKeyError.
+    Raises StorageError when the keys to a bucket are missing, CorruptFileError, LostKeyError, which names the
+    key beside key_file that opens the storage, if there is one.
     """
     inner = _open(layout, settings, environ)
-    keys, always = _authentication(layout, key_file or settings.key_file, required=key_file is not None)
+    try:
+        keys, always = _authentication(layout, key_file or settings.key_file, required=key_file is not None)
+    except LostKeyError as error:
+        owner = read_owner(inner)
+        raise named(error, key_file or settings.key_file, owner.recipient if owner else None) from error
 
     def known() -> Known | None:
         return read_known(layout, inner.where) or (Known() if always else None)

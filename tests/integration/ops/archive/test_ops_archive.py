@@ -137,7 +137,7 @@ def test_while_the_storage_is_away_the_spool_has_a_bound_and_nothing_is_lost(arc
         assert found.slot_retained_bytes
         assert found.failures
         assert "is empty, and was not before" in (found.last_error or "")
-        assert "Mount the disk" in archived.run("status").out
+        assert "Mount the disk" in archived.run("status").unwrapped
         assert archived.status()["state"] == "running"
     wait_until_shipped(archived)
     assert state_of_archive(archived).last_error is None
@@ -264,7 +264,8 @@ def test_log_that_nobody_kept_is_told_and_has_a_new_full_backup_wanted(archived:
     assert memory.broken_at
     assert [one.segment < memory.broken_at for one in memory.breaks] == [True]
     assert "write-ahead log is lost from" in archived.run("logs", "backup", "-n", "50").out
-    assert "stockops backup create --full" in archived.run("status").out
+    wanted = f"stockops backup create --data {archived.data} --full"
+    assert wanted in archived.run("status").unwrapped
     stop(archived)
     start(archived)
     wait_for(lambda: "archive-broken" in warnings(archived), "a start does not forget it", PATIENCE_S)
@@ -287,9 +288,10 @@ def test_a_bucket_that_refuses_the_keys_is_told_and_the_right_keys_are_enough(
         instance.up()
         make_tables(instance)
         wait_for(lambda: "storage-unreachable" in warnings(instance), "it is told", PATIENCE_S)
-        assert f"s3://{BUCKET}/ours refuses the keys." in instance.run("status").out
+        why = f"s3://{BUCKET}/ours refuses the keys: the secret does not fit"
+        assert why in instance.run("status").unwrapped
         finding = instance.run("doctor", "--json").json["findings"]
-        assert [one["state"] for one in finding if one["check"] == "Backup storage"] == ["warning"]
+        assert [one["state"] for one in finding if one["check"] == "Storage unreachable"] == ["failed"]
         keys.write_text(
             f'access_key_id = "tester"\nsecret_access_key = "{server.bucket.secret_access_key}"\n'
         )

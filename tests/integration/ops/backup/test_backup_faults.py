@@ -375,7 +375,7 @@ def test_without_postgresql_it_says_what_to_do(instance: Instance) -> None:
     assert told["error"] == {
         "kind": "PartError",
         "why": "The database: PostgreSQL does not run.",
-        "todo": "Start it with: stockops up",
+        "todo": f"Start it with: stockops up --data {instance.data}",
         "exit_code": 1,
     }
 

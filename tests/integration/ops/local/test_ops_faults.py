@@ -287,7 +287,7 @@ def test_a_killed_part_comes_back_by_itself_and_status_tells(used: Instance, nam
     part = used.part(name)
     assert part["pid"] != before
     assert part["last_end"]["reason"] == "terminated by SIGKILL"
-    assert "restarted once" in used.run("status").out
+    assert "restarted once" in used.run("status").unwrapped
     assert used.run("up", "--json").json["changed"] is False
 
 
@@ -297,7 +297,7 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_next_up_recovers(used: Ins
     pids = used.processes()
     os.kill(used.pid("supervisor"), signal.SIGKILL)
     wait_for(lambda: all(dead(pid) for pid in pids), "no child outlives its supervisor", 40)
-    assert "ended unexpectedly" in used.run("status").out
+    assert "ended unexpectedly" in used.run("status").unwrapped
     recovers(used)
     assert used.sql("SELECT count(*) FROM bar_1d") == bars
 
@@ -319,7 +319,7 @@ def test_orphans_of_an_earlier_life_are_ended_before_the_next_start(used_stub: I
         [used_stub.platform(), "serve", "--target", "all", "--config", used_stub.layout.platform_config]
     )
     wait_for(partial(_answers, used_stub), "it serves")
-    assert f"platform (pid {orphan.pid})" in used_stub.run("status").out
+    assert f"platform (pid {orphan.pid})" in used_stub.run("status").unwrapped
     reaper = threading.Thread(target=orphan.wait)
     reaper.start()
     recovers(used_stub)
@@ -395,7 +395,7 @@ def test_a_corrupt_file_is_named_and_deleting_it_recovers(used_stub: Instance, n
     assert str(path) in error["why"]
     assert used_stub.run("doctor").code == 1
     assert used_stub.status()["problem"]["why"] == error["why"]
-    assert f"Problem     {error['why']}" in used_stub.run("status").out
+    assert f"Problem {error['why']}" in used_stub.run("status").unwrapped
     path.unlink()
     recovers(used_stub)
     assert used_stub.sql("SELECT answer FROM kept") == "42"

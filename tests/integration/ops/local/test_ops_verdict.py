@@ -39,7 +39,7 @@ def test_a_dropped_table_and_index_are_seen_by_doctor_status_and_backup(used: In
     assert status.code == 3
     assert "public.calendar_change" in status.out
     assert "everything works" not in status.out
-    assert f"stockops runbook --data {used.data} structure-changed" in " ".join(status.out.split())
+    assert f"stockops runbook --data {used.data} structure-changed" in status.unwrapped
 
     (found,) = (
         one for one in verb(used, "backup", "create")["findings"] if one["kind"] == "structure-changed"

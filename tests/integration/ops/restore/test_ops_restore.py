@@ -86,7 +86,7 @@ def test_a_restore_to_a_time_one_along_its_timeline_and_one_that_takes_both_back
     error = instance.refused("restore", "--yes", "--time", later)
     assert error["kind"] == "OutOfReachError"
     assert "the restore that began it left timeline 1" in error["why"]
-    assert "stockops restore --timeline 1 --time" in error["todo"]
+    assert f"stockops restore --data {instance.data} --timeline 1 --time" in error["todo"]
     source = ("--storage", "s3://backups/one", "--key-file", str(BackedUp(instance).key))
     told = instance.run("restore", "--yes", "--json", "--timeline", "1", *source)
     assert told.code == 0, told.out + told.err
