@@ -88,6 +88,13 @@ def lived(drawn: Drawn) -> Case:
     return Case(storage, world, rules, world.machine, world.histories if has_key else {})
 
 
+def live_on(case: Case, steps: list[tuple[str, float, float]]) -> None:
+    """More happens to it; the one who prunes looks at it afterwards."""
+    for step, one, other in steps:
+        _DO[step](case.world, case.storage, one, other)
+    case.now = case.world.machine
+
+
 def _back_up(world: World, _: MemoryStorage, spans: float, days: float) -> None:
     """On top of the newest of the timeline, if there is one."""
     world.wait(days)

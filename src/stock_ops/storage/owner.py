@@ -117,6 +117,18 @@ def refuse_other(storage: Storage, owner: Owner, system_identifier: str, recipie
         )
 
 
+def refuse_other_copy(copy: Storage, there: Owner, first: Owner) -> None:
+    """Raise ForeignStorageError where a copy holds another storage's objects, of this cluster or not."""
+    refuse_other(copy, there, first.system_identifier, first.recipient)
+    if there.storage_id and there.storage_id != first.storage_id:
+        raise ForeignStorageError(
+            f"{copy.where} is the copy of another storage, begun on {there.created_at:%Y-%m-%d %H:%M}Z; "
+            f"the present one was begun on {first.created_at:%Y-%m-%d %H:%M}Z. Nothing was written there.",
+            "Keep it, and name an empty place in [[copy]] in backup.toml. To restore from it: "
+            "stockops restore --storage PLACE",
+        )
+
+
 def authenticate(storage: Storage) -> bool:
     """From now on each object of the storage carries a tag; what is there already is written down.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stock_ops.archive.facts.identity import read_identity_of
-from stock_ops.archive.runners.lease import find_other_writer, forget, take_over
+from stock_ops.archive.runners.lease import explain_copy, find_other_writer, forget, take_over
 from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings, settings_of_copy
 from stock_ops.kit.errors import FolderError, NotConfirmedError, OpsError
 from stock_ops.kit.files import write_whole
@@ -14,7 +14,8 @@ from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, Json, Yes, backups_locked, confirmed, layout_of, run_verb
 from stock_ops.kit.wanted import NewFile
 from stock_ops.storage.facts.place import open_storage
-from stock_ops.storage.storage import write_bytes
+from stock_ops.storage.owner import Owner, read_owner, refuse_other_copy
+from stock_ops.storage.storage import Storage, write_bytes
 from stock_ops.storage.writers import Writer, dump_writer, newest_writer, writer_object
 
 _LINE = re.compile(r"^(storage|enabled)\s*=.*$", re.MULTILINE)
@@ -78,16 +79,28 @@ def _take_over(layout: Layout, report: Report, *, yes: bool) -> int:
 
 
 def _take_copies_over(layout: Layout, settings: BackupSettings, writer: Writer) -> list[tuple[str, str]]:
-    """The entry goes to each copy; one that is away is told."""
+    """The entry goes to each copy; one that is away, or of another storage, is told."""
     lines = []
     for one in settings.copy:
         try:
+            first = read_owner(open_storage(layout, settings))
             copy = open_storage(layout, settings_of_copy(settings, one.name))
-            write_bytes(copy, writer_object(writer.epoch), dump_writer(writer))
-            lines.append(("Copy", f"{one.name}: taken over"))
+            lines.append(("Copy", f"{one.name}: {_take_copy_over(copy, first, writer)}"))
         except OpsError as error:
-            lines.append(("Copy", f"{one.name}: not taken over, do it again later ({error.why})"))
+            lines.append(("Copy", f"{one.name}: not taken over. {error.why} {error.todo}"))
     return lines
+
+
+def _take_copy_over(copy: Storage, first: Owner | None, writer: Writer) -> str:
+    there = read_owner(copy)
+    if there is None or first is None:
+        return "nothing is there yet"
+    refuse_other_copy(copy, there, first)
+    write_bytes(copy, writer_object(writer.epoch), dump_writer(writer))
+    holder = newest_writer(copy)
+    if holder and holder.epoch > writer.epoch:
+        raise explain_copy(copy.where, holder, writer)
+    return "taken over"
 
 
 def _begin(layout: Layout, report: Report, *, yes: bool) -> int:

@@ -1,16 +1,17 @@
 """Which objects a copy of the storage lacks, in the order in which they are shipped. Pure.
 
 Invariant: whatever cuts the shipping off, the copy can be restored as far as it got. An object is shipped as
-it is, byte for byte. A backup's manifest goes last, and only when the log up to its mark is in the copy. What
-the copy's own retention would delete again is not shipped, so that shipping and deleting come to rest.
+it is, byte for byte. A backup's manifest goes last, and only when the copy has all of its log that the first
+storage has. What the copy's own retention would delete again is not shipped, so that shipping and deleting
+come to rest.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from stock_ops.backup.plans.catalog import Entry, catalog
+from stock_ops.backup.plans.catalog import catalog
 from stock_ops.backup.plans.prune import PrunePlan, plan_deletions
 from stock_ops.backup.plans.retention import Retention, retain
 from stock_ops.kit.backup_settings import BackupSettings
@@ -22,6 +23,7 @@ from stock_ops.storage.objects import (
     LEDGER,
     REPOSITORY,
     WAL,
+    backup_of,
     damage_of,
     folder_of,
     history_of,
@@ -43,6 +45,8 @@ class BackupShipment:
     parts: tuple[str, ...]
     """All but the manifest."""
     size_bytes: int
+    log: frozenset[str] = frozenset()
+    """Segments that the copy must have before: all that the first storage has of its log."""
 
     @property
     def manifest(self) -> str:
@@ -107,46 +111,73 @@ def plan_copy_prune(
     if _has_ledger(first):
         retention = _as_first(copy, retired)
     plan = plan_deletions(copy, retention)
-    coming = {one.id for one in first.archive.backups}
+    apart = {one.id for one in first.archive.backups}.union(*retention.going)
     steps = tuple(
         step
         for step in plan.steps
-        if step.title != "Unfinished" or not coming.intersection(name.split("/")[1] for name in step.names)
+        if step.title != "Unfinished" or not apart.intersection(map(backup_of, step.names))
     )
     return PrunePlan(plan.retention, steps, plan.hint)
 
 
 def _as_first(copy: Contents, retired: frozenset[str]) -> Retention:
-    line = sorted(copy.archive.backups, key=_place)
-    going = tuple(one.id for one in reversed(line) if one.id in retired)
-    kept = {one.id: "in the ledger" for one in line if one.id not in retired}
+    """Nothing of what is retired stays, also where the copy has that entry, and it counts as no backup."""
+    there = {backup for one in copy.objects if (backup := backup_of(one.name))}
+    going = tuple(sorted(there & retired, reverse=True))
+    kept = {one.id: "in the ledger" for one in copy.archive.backups if one.id not in retired}
     return Retention(kept=kept, going=(going,) if going else (), damaged={}, refusal=None)
 
 
-def has_log_of(copy: Contents, backup: Manifest) -> bool:
-    """Whether a copy has the log from a backup's start to its mark."""
-    return all(
-        name in copy.archive.whole for name in segments_between(backup.first_segment, backup.last_segment)
-    )
+def _log_of(backup: Manifest) -> set[str]:
+    """The segments from its start to its mark."""
+    return set(segments_between(backup.first_segment, backup.last_segment))
 
 
 def _wanted(first: Contents, copy: Contents, settings: BackupSettings, now: datetime) -> Iterator[Manifest]:
-    """Whole backups that the copy lacks and would keep, oldest first; a chain never without its beginning."""
-    chains = () if _has_ledger(first) else retain(first, settings, now).going
-    going = {name for chain in chains for name in chain}
+    """Backups that the copy lacks and would keep, oldest first; a chain never without its beginning."""
     whole = {one.id for one in copy.archive.backups}
     there = whole | {name for name in copy.archive.damaged if _has_manifest(copy, name)}
     oldest = min((_place(one) for one in copy.archive.backups), default=None)
-    reachable = set(there)
-    for entry in sorted((one for one in catalog(first) if one.manifest), key=_place_of):
-        backup = entry.manifest
-        if backup is None or entry.id in there or entry.id in going or entry.flaw:
+    reachable, good = set(there), _good(first, copy, there)
+    chains = () if _has_ledger(first) else retain(_together(first, copy, good), settings, now).going
+    going = {name for chain in chains for name in chain}
+    for backup in sorted((one for one in first.archive.backups if one.id in good), key=_place):
+        if backup.id in there or backup.id in going:
             continue
         if oldest is not None and _place(backup) < oldest and not _has_ledger(first):
             continue
         if backup.parent is None or backup.parent in reachable:
             reachable.add(backup.id)
             yield backup
+
+
+def _together(first: Contents, copy: Contents, good: set[str]) -> Contents:
+    """The copy as if it had these backups of the first storage: what it would not keep is not shipped."""
+    known = {one.id for one in copy.archive.backups}
+    more = tuple(one for one in first.archive.backups if one.id in good - known)
+    names = {one.name for one in copy.objects}
+    return replace(
+        copy,
+        archive=replace(
+            copy.archive,
+            backups=tuple(sorted((*copy.archive.backups, *more), key=lambda one: (one.started_at, one.id))),
+            sizes={**first.archive.sizes, **copy.archive.sizes},
+            whole=first.archive.whole | copy.archive.whole,
+            partial=first.archive.partial | copy.archive.partial,
+        ),
+        objects=(*copy.objects, *(one for one in first.objects if one.name not in names)),
+    )
+
+
+def _good(first: Contents, copy: Contents, there: set[str]) -> set[str]:
+    """Backups that can be restored, and those they build on: of these a restore reads no log, only the files.
+
+    None that was found damaged, unless the copy has it already.
+    """
+    whole, bad = first.archive.whole | copy.archive.whole, first.found_damaged.keys() - there
+    restorable = (one for one in catalog(first) if one.manifest and not one.flaw)
+    chains = (one.chain for one in restorable if _log_of(one.chain[-1]) <= whole)
+    return {one.id for chain in chains if not bad & {one.id for one in chain} for one in chain}
 
 
 def _has_manifest(contents: Contents, backup: str) -> bool:
@@ -163,10 +194,6 @@ def _place(backup: Manifest) -> tuple[int, int]:
     return backup.timeline, parse_lsn(backup.mark.lsn)
 
 
-def _place_of(entry: Entry) -> tuple[int, int]:
-    return _place(entry.manifest) if entry.manifest else (0, 0)
-
-
 def _shipment(first: Contents, there: dict[str, StoredObject], backup: Manifest) -> BackupShipment:
     findings = {verification_of(backup.id), damage_of(backup.id), manifest_of(backup.id)}
     objects = [
@@ -174,7 +201,8 @@ def _shipment(first: Contents, there: dict[str, StoredObject], backup: Manifest)
         for one in first.objects
         if one.name.startswith(folder_of(backup.id)) and one.name not in findings and _differs(one, there)
     ]
-    return BackupShipment(backup, tuple(one.name for one in objects), sum(one.size_bytes for one in objects))
+    names, size = tuple(one.name for one in objects), sum(one.size_bytes for one in objects)
+    return BackupShipment(backup, names, size, first.archive.whole & _log_of(backup))
 
 
 def _differs(one: StoredObject, there: dict[str, StoredObject]) -> bool:

@@ -11,7 +11,6 @@ from stock_ops.archive.runners.lease import explain_copy
 from stock_ops.backup.plans.copy import (
     BackupShipment,
     CopyPlan,
-    has_log_of,
     is_replaced,
     plan_copy,
     plan_copy_prune,
@@ -26,7 +25,7 @@ from stock_ops.storage.folder import FolderStorage
 from stock_ops.storage.ledger import read_ledger
 from stock_ops.storage.manifest import StoredPart
 from stock_ops.storage.objects import BACKUPS, REPOSITORY, WAL, segment_object, segment_of
-from stock_ops.storage.owner import read_owner, refuse_other
+from stock_ops.storage.owner import read_owner, refuse_other_copy
 from stock_ops.storage.storage import (
     ExistingObjectError,
     MissingObjectError,
@@ -72,7 +71,9 @@ class Copier:
             self._refuse_unowned(known=known)
             _ship_once(self.first, self.copy, REPOSITORY)
         else:
-            refuse_other(self.copy, there, owner.system_identifier, owner.recipient)
+            refuse_other_copy(self.copy, there, owner)
+            if there.storage_id != owner.storage_id:
+                _ship(self.first, self.copy, REPOSITORY)
         entries, holder = read_writers(self.first), newest_writer(self.copy)
         ours = {entry.instance for entry in entries}
         if holder and (holder.instance not in ours or holder.epoch > entries[-1].epoch):
@@ -118,7 +119,7 @@ class Copier:
         try:
             for name in shipment.parts:
                 _ship(self.first, self.copy, name, parts.get(name))
-            if not has_log_of(self._read(self._seen_copy), shipment.backup):
+            if not shipment.log <= self._read(self._seen_copy).archive.whole:
                 return False
             _ship_once(self.first, self.copy, shipment.manifest)
         except MissingObjectError:

@@ -13,7 +13,7 @@ from stock_ops.kit.errors import DamagedBackupError, ForeignStorageError
 from stock_ops.restore.plans.recovery import Request, choose
 from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.manifest import Manifest
-from stock_ops.storage.objects import base_of, manifest_of, verification_of
+from stock_ops.storage.objects import base_of, manifest_of, segment_object, verification_of
 from stock_ops.storage.owner import claim
 from stock_ops.storage.storage import StorageError, write_bytes
 from stock_ops.storage.writers import TwoWritersError, Writer, dump_writer, writer_object
@@ -224,3 +224,18 @@ def test_what_is_replaced_goes_again_and_what_is_not_does_not() -> None:
     assert plan_copy(first, copy, SETTINGS, FAR, {partial: shipped}).is_empty
     pair.first.objects[partial] = b"a longer beginning", FAR
     assert plan_copy(look(pair.first, {}), copy, SETTINGS, FAR, {partial: shipped}).log == (partial,)
+
+
+def test_a_segment_that_the_first_storage_lost_keeps_no_later_backup_from_the_copy() -> None:
+    """The backup that needs it cannot be restored; what builds on its files can."""
+    pair = Pair()
+    pair.days(2)
+    del pair.first.objects[segment_object(pair.world.backups[1].last_segment)]
+    pair.days(1)
+    last = pair.world.back_up(pair.world.backups[1])
+    for _ in range(2):
+        pair.sync()
+    for storage in (pair.first, pair.copy):
+        found = choose(look(storage, {}).archive, Request(backup=last.id), FAR)
+        assert [one.id for one in found.chain] == [one.id for one in (*pair.world.backups[:2], last)]
+    assert not pair.sync()
