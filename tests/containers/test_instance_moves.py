@@ -1,6 +1,7 @@
 """A laptop that is outgrown: an instance goes from this machine to containers and back, and loses no row."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -14,8 +15,9 @@ from stock_analysis.testing.processes import free_port
 from tests.containers.bases import StandIns
 from tests.containers.images import Image
 from tests.containers.instance import ENVIRON, STOCKOPS, Instance
-from tests.containers.podman import run
+from tests.containers.podman import run, wait_for
 from tests.room import a_folder
+from tools.container_parts import HOME
 
 Report = Callable[[str, str], None]
 
@@ -44,15 +46,25 @@ def content(mover: Instance) -> dict[str, Any]:
     return kept | {"public.outbox": {"rows": kept["public.outbox"]["rows"]}}
 
 
+def is_begun(mover: Instance) -> bool:
+    """Whether the other side has its first container."""
+    return run("podman", "container", "exists", mover.container("postgresql"), check=False).returncode == 0
+
+
 def test_a_move_that_is_cut_off_leaves_the_origin_as_it_was(mover: Instance) -> None:
     before = content(mover)
     command = [STOCKOPS, "move", "--to", "compose", "--yes", "--data", mover.data]
     process = subprocess.Popen(
-        list(map(str, command)), env=mover.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        list(map(str, command)),
+        env=os.environ | {"CONTAINERS_CONF": str(HOME / "containers.conf")} | mover.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    time.sleep(20)
+    wait_for(lambda: is_begun(mover) or process.poll() is not None, lambda: "no container of the other side")
     process.send_signal(signal.SIGINT)
-    assert process.wait(120) == 130
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 130, said
     assert mover.told("up")["ok"] is True
     assert mover.told("status")["state"] == "running"
     assert [part["name"] for part in mover.told("status")["parts"]][-1] == "backup"

@@ -8,12 +8,14 @@ import typer
 
 from stock_ops.archive.facts.server import database_words, read_address
 from stock_ops.backup.cli.source import open_source, read_key
+from stock_ops.backup.plans.catalog import find
 from stock_ops.backup.runners.content import measure_content
+from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import Data, Json, layout_of, run_verb
-from stock_ops.storage.envelope import fetch
-from stock_ops.storage.objects import dump_of
+from stock_ops.storage.facts.contents import read_contents
+from stock_ops.storage.parts import fetch_part
 
 
 def measure(data: Data = None, as_json: Json = False) -> None:
@@ -39,6 +41,12 @@ def _measure(layout: Layout, report: Report) -> int:
 
 
 def _read_dump(layout: Layout, backup: str) -> int:
-    fetch(open_source(layout, None), dump_of(backup), sys.stdout.buffer, read_key(layout, None))
+    """A part has no tag of its own: its manifest is authenticated, and names each of its blocks."""
+    storage = open_source(layout, None)
+    manifest = find(read_contents(storage), backup).manifest
+    part = manifest.part("dump") if manifest else None
+    if part is None:
+        raise PartError(f"{backup} has no logical dump.", "Make one: stockops backup create --full --dump")
+    fetch_part(storage, part, sys.stdout.buffer, read_key(layout, None))
     sys.stdout.buffer.flush()
     return 0
