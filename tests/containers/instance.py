@@ -13,7 +13,7 @@ from stock_analysis.testing.processes import free_port
 from tests.containers.bases import StandIns
 from tests.containers.images import Image
 from tests.containers.podman import run
-from tests.containers.stack import COMPOSE, SERVERS, Stack
+from tests.containers.stack import COMPOSE, PRICES, SERVERS, Stack
 from tools.container_parts import JUDGES
 
 BACKUP = "backup"
@@ -73,7 +73,7 @@ class Instance(Stack):
     def start(self, servers: tuple[str, ...] = SERVERS) -> None:  # noqa: ARG002 - the verb starts all of them
         """All of it, by the verb; then prices and a key."""
         self.stockops("--target", "compose", "up")
-        self._import_prices()
+        self.import_prices(*PRICES)
         created = self.run_platform("keys", "create", "test", "--json")
         self.key = json.loads(created)["key"]
 

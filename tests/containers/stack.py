@@ -88,7 +88,7 @@ class Stack:
         for service in SERVICES:
             self.compose("up", "-d", service)
             self.wait(service)
-        self._import_prices()
+        self.import_prices(*PRICES)
         created = self.run_platform("keys", "create", "test", "--json")
         self.key = json.loads(created)["key"]
 
@@ -104,6 +104,8 @@ class Stack:
             "STOCK_DATABASE_WRITER=stock_writer",
             "STOCK_DATABASE_PASSWORDS=/run/secrets/",
             "STOCK_API_KEY_PEPPER_FILE=/run/secrets/api_key_pepper",
+            "STOCK_EVENTS_LOG=kafka",
+            "STOCK_KAFKA_SERVERS=kafka:9092",
         )
         told = [word for one in settings for word in ("-e", one)]
         where = ("--network", f"{self.project}_data", "--user", f"{self.uid}:0", *LOCKED_DOWN)
@@ -115,11 +117,11 @@ class Stack:
         folder = self.secrets / "services" / service
         return ("-v", f"{folder}:/run/secrets:ro", "--group-add", str(group_of(self.secrets)))
 
-    def _import_prices(self) -> None:
-        """By the command that everyone uses."""
+    def import_prices(self, *names: str) -> None:
+        """Those of sample_data, by the command that everyone uses."""
         mounts = [
             word
-            for name in PRICES
+            for name in names
             for word in ("-v", f"{ROOT}/sample_data/{name}.parquet:/prices/{name}.parquet:ro")
         ]
         self.run_platform("import", "/prices", options=tuple(mounts))

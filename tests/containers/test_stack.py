@@ -24,7 +24,7 @@ from tools.test_parts import find_browser
 
 Report = Callable[[str, str], None]
 AAPL = {"interval": "1d", "adjustment": "raw", "from": "2000-03-01", "to": "2000-03-10"}
-ROLES = {"stock": "stock_reader", "relay": "stock_relay"}
+ROLES = {"stock": "stock_reader", "relay": "stock_relay", "live": "stock_writer"}
 
 
 def closes_until(last: date) -> list[float]:
@@ -90,10 +90,10 @@ def test_only_the_gateway_has_a_way_out(stack: Stack) -> None:
 def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_path: Path) -> None:
     """With every secret of a service, because `all` is more than one."""
     secrets = tmp_path / "secrets"
-    for service in (*SERVICES, "admin"):
+    for service in (*SERVICES, "admin", "live"):
         shutil.copytree(stack.secrets / "services" / service, secrets, dirs_exist_ok=True)
     found = targets(stack)
-    assert {"stock", "gateway", "all"} <= set(found)
+    assert {"stock", "relay", "live", "gateway", "all"} <= set(found)
     for target in found:
         name = f"{stack.project}-{target}"
         settings = {

@@ -30,7 +30,12 @@ SECRET_NAMES = (
         ("postgresql", "migrate", "admin"),
         database=True,
     ),
-    SecretName(WRITER_ROLE, "database role of the imports", ("postgresql", "admin"), database=True),
+    SecretName(
+        WRITER_ROLE,
+        "database role of imports and live prices",
+        ("postgresql", "admin", "live"),
+        database=True,
+    ),
     SecretName(READER_ROLE, "database role of the stock-service", ("postgresql", "stock"), database=True),
     SecretName(GATEWAY_ROLE, "database role of the gateway", ("postgresql", "gateway"), database=True),
     SecretName(RELAY_ROLE, "database role of the relay of events", ("postgresql", "relay"), database=True),

@@ -12,7 +12,7 @@ from typing import IO, Protocol
 from stock_ops.compose.cli.inside import command_inside
 from stock_ops.compose.facts.containers import observe_containers
 from stock_ops.compose.facts.stack import Stack, own_environment
-from stock_ops.compose.plans.services import MIGRATE, SERVERS
+from stock_ops.compose.plans.services import LIVE, MIGRATE, SERVERS
 from stock_ops.compose.plans.up import Prepare, RunOnce, SetUpRoles, Start, Step, Stop
 from stock_ops.compose.plans.up import plan_down as plan_containers_down
 from stock_ops.compose.runners.up import Work, run_steps
@@ -174,8 +174,9 @@ class ComposeSide:
         run_steps(steps, self.work, report)
 
     def stop_writers(self, report: Report) -> None:
-        """The gateway and the services."""
-        run_steps([Stop("gateway"), Stop("stock"), Stop("relay")], self.work, report)
+        """The gateway, the services, and the live prices where they run."""
+        live = [Stop(LIVE)] if LIVE in observe_containers(self.stack) else []
+        run_steps([Stop("gateway"), *live, Stop("stock"), Stop("relay")], self.work, report)
 
     def stop_all(self, report: Report) -> None:
         """Every container."""

@@ -10,14 +10,14 @@ import typer
 from stock_ops.compose.cli.platform import stack_of
 from stock_ops.compose.facts.containers import observe_containers
 from stock_ops.compose.facts.stack import Stack, compose_folder, own_environment
-from stock_ops.compose.plans.services import BACKUP
+from stock_ops.compose.plans.services import BACKUP, LIVE
 from stock_ops.compose.runners.stack import await_healthy, run_compose
 from stock_ops.kit.errors import LiveDataError, PartError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.verbs import layout_of, locked, run_verb
 
-_IN_USE = ("postgresql", "stock", "gateway", BACKUP)
+_IN_USE = ("postgresql", "stock", "gateway", LIVE, BACKUP)
 
 
 def inside(context: typer.Context) -> None:

@@ -1,6 +1,7 @@
 """The verbs of the platform in containers: up, down, status, logs, doctor."""
 
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from stock_ops.compose.facts.containers import Container, is_image_here, observe_containers
 from stock_ops.compose.facts.engine import Engine, find_engine
 from stock_ops.compose.facts.part import ask_part
-from stock_ops.compose.facts.stack import Files, Stack, fingerprint, read_operators
+from stock_ops.compose.facts.stack import LIVE_SOURCES, Files, Stack, fingerprint, read_operators
 from stock_ops.compose.plans.doctor import Seen, examine
 from stock_ops.compose.plans.services import BACKUP, MIGRATE, ORDER, expected
 from stock_ops.compose.plans.settings import DEFAULT_PORT, published, refuse_missing
@@ -119,7 +120,13 @@ def _plan(work: Work, *, prepared: bool) -> tuple[Step, ...]:
     if not prepared and stack.files.generated.exists():
         changed = fingerprint(stack) != remembered_fingerprint(stack)
     containers = observe_containers(stack, checked=True)
-    return plan_up(expected(backups=work.backups.enabled), containers, changed=changed)
+    wanted = expected(backups=work.backups.enabled, live=_is_live(work.operators))
+    return plan_up(wanted, containers, changed=changed)
+
+
+def _is_live(operators: Mapping[str, str]) -> bool:
+    """Whether a source of live prices is configured."""
+    return bool(operators.get(LIVE_SOURCES))
 
 
 def _first_words(work: Work, steps: tuple[Step, ...]) -> list[tuple[str, str]]:
@@ -180,7 +187,7 @@ def _status(layout: Layout, report: Report) -> int:
     found = assess(
         layout,
         observe_folder(layout.root, None),
-        expected(backups=backups.enabled),
+        expected(backups=backups.enabled, live=_is_live(read_operators(stack.files))),
         containers,
         ask_part(stack, containers.get(BACKUP)),
         time.time(),
@@ -228,7 +235,8 @@ def _verdict(seen: Seen) -> Verdict:
     enabled = not isinstance(seen.backups, OpsError) and seen.backups.enabled
     runs = any(one.runs for one in containers.values())
     overview = ask_part(stack, containers.get(BACKUP))
-    return verdict_for(expected(backups=enabled), containers, overview, stopped=not runs)
+    live = not isinstance(seen.operators, OpsError) and _is_live(seen.operators)
+    return verdict_for(expected(backups=enabled, live=live), containers, overview, stopped=not runs)
 
 
 def _see(layout: Layout, port: int | None) -> Seen:

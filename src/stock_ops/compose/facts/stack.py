@@ -11,8 +11,9 @@ from stock_ops.kit.errors import CorruptFileError, MissingProgramError
 from stock_ops.kit.layout import Layout
 
 IMAGES = ("PLATFORM_IMAGE", "OPS_IMAGE", "TIMESCALEDB_IMAGE", "VALKEY_IMAGE", "KAFKA_IMAGE")
-_MAY_BE_EMPTY = "STOCK_PRELOAD_LIBRARIES"
-OPERATORS = (*IMAGES, "STOCK_PUBLISH", "STOCK_UID", "STOCK_DATABASE_UID", _MAY_BE_EMPTY)
+LIVE_SOURCES = "STOCK_LIVE_SOURCES"
+_MAY_BE_EMPTY = ("STOCK_PRELOAD_LIBRARIES", LIVE_SOURCES)
+OPERATORS = (*IMAGES, "STOCK_PUBLISH", "STOCK_UID", "STOCK_DATABASE_UID", *_MAY_BE_EMPTY)
 """Variables of compose.yaml that the operator sets, in config/compose.env or in the environment."""
 
 
@@ -77,7 +78,8 @@ class Stack:
         paths += [self.files.overlay] if self.files.overlay.exists() else []
         named = [word for path in paths for word in ("-f", f"{path}")]
         env = ("--env-file", f"{self.files.generated}")
-        options = ("-p", self.project, "--profile", "restore", "--profile", "admin")
+        profiles = [word for name in ("restore", "admin", "live") for word in ("--profile", name)]
+        options = ("-p", self.project, *profiles)
         return [*self.engine.compose, *env, *options, *named, *words]
 
 
@@ -123,7 +125,7 @@ def read_operators(files: Files, environ: Mapping[str, str] = os.environ) -> dic
     found = {**last}
     for told in (own, environ):
         found |= {
-            name: told[name] for name in OPERATORS if told.get(name) or name in {_MAY_BE_EMPTY} & told.keys()
+            name: told[name] for name in OPERATORS if told.get(name) or name in {*_MAY_BE_EMPTY} & told.keys()
         }
     return {name: found[name] for name in OPERATORS if name in found}
 

@@ -4,9 +4,10 @@ SERVERS = ("postgresql", "valkey", "kafka")
 MIGRATE = "migrate"
 SERVICES = ("stock", "relay", "gateway")
 BACKUP = "backup"
-ORDER = (*SERVERS, BACKUP, *SERVICES)
+LIVE = "live"
+ORDER = (*SERVERS, BACKUP, *SERVICES, LIVE)
 """What stays up, in the order in which it starts; the migrations run between servers and services."""
-STOPPING = ("gateway", "stock", "relay", BACKUP, "kafka", "valkey", "postgresql")
+STOPPING = ("gateway", LIVE, "stock", "relay", BACKUP, "kafka", "valkey", "postgresql")
 """The part `backup` outlives the platform, to ship its last changes."""
 TITLES = {
     "postgresql": "PostgreSQL",
@@ -17,12 +18,14 @@ TITLES = {
     "relay": "Relay",
     "gateway": "Gateway",
     BACKUP: "Backups",
+    LIVE: "Live prices",
 }
 WAIT_S = {"postgresql": 600.0, "kafka": 240.0}
 LONGEST_WAIT_S = 120.0
 """PostgreSQL may have to replay its log after an unclean stop."""
 
 
-def expected(*, backups: bool) -> tuple[str, ...]:
-    """The services that shall run."""
-    return tuple(name for name in ORDER if backups or name != BACKUP)
+def expected(*, backups: bool, live: bool) -> tuple[str, ...]:
+    """The services that shall run. live: whether a source of live prices is configured."""
+    wanted = {BACKUP: backups, LIVE: live}
+    return tuple(name for name in ORDER if wanted.get(name, True))

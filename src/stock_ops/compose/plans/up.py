@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stock_ops.compose.facts.containers import Container
-from stock_ops.compose.plans.services import MIGRATE, SERVERS, STOPPING, TITLES
+from stock_ops.compose.plans.services import LIVE, MIGRATE, SERVERS, STOPPING, TITLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,12 @@ def plan_down(containers: Mapping[str, Container]) -> tuple[Step, ...]:
 
 def _steps(expected: Sequence[str], containers: Mapping[str, Container], changed: bool) -> Iterator[Step]:
     missing = [name for name in expected if changed or name not in containers or not containers[name].is_well]
-    if not missing:
+    live = containers.get(LIVE)
+    unwanted = [live] if live and LIVE not in expected and _lives(live) else []
+    if not missing and not unwanted:
         return
     yield Prepare()
+    yield from (Stop(one.service) for one in unwanted)
     yield from (Start(name) for name in SERVERS if name in missing)
     yield SetUpRoles()
     yield RunOnce(MIGRATE)

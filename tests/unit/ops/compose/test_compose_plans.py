@@ -16,7 +16,7 @@ from stock_ops.compose.plans.settings import (
     variables_text,
 )
 from stock_ops.compose.plans.status import part_state
-from stock_ops.compose.plans.up import Start, plan_down, plan_up
+from stock_ops.compose.plans.up import Start, Stop, plan_down, plan_up
 from stock_ops.kit.errors import CorruptFileError, MissingProgramError, SettingError
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.health import Health
@@ -60,31 +60,53 @@ def test_the_state_of_a_part(container: Container | None, state: str) -> None:
 
 
 def test_nothing_is_done_where_all_runs_well() -> None:
-    assert plan_up(expected(backups=True), ALL, changed=False) == ()
+    assert plan_up(expected(backups=True, live=True), ALL, changed=False) == ()
 
 
 def test_servers_are_started_before_migrations_and_services_behind_them() -> None:
-    titles = [step.title for step in plan_up(expected(backups=True), {}, changed=False)]
+    titles = [step.title for step in plan_up(expected(backups=True, live=True), {}, changed=False)]
     assert titles == [
         *("Settings", "PostgreSQL", "Valkey", "Kafka", "Database roles", "Migrations"),
-        *("Backups", "stock-service", "Relay", "Gateway", "Memory"),
+        *("Backups", "stock-service", "Relay", "Gateway", "Live prices", "Memory"),
     ]
 
 
 def test_only_what_is_missing_is_started_unless_the_settings_changed() -> None:
     containers = ALL | {"gateway": replace(WELL, service="gateway", health=Health(False, "no"))}
-    some, every = (plan_up(expected(backups=True), containers, changed=one) for one in (False, True))
+    some, every = (
+        plan_up(expected(backups=True, live=True), containers, changed=one) for one in (False, True)
+    )
     assert [step.service for step in some if isinstance(step, Start)] == ["gateway"]
     assert [step.service for step in every if isinstance(step, Start)] == list(ORDER)
 
 
 def test_without_backups_their_part_is_not_expected() -> None:
-    assert "backup" not in expected(backups=False)
+    assert "backup" not in expected(backups=False, live=True)
+
+
+def test_live_prices_run_where_a_source_is_configured_and_are_stopped_where_none_is_any_more() -> None:
+    without = expected(backups=True, live=False)
+    assert set(ORDER) - set(without) == {"live"}
+    steps = plan_up(without, ALL, changed=False)
+    assert [step.service for step in steps if isinstance(step, Start | Stop)] == ["live"]
+    assert any(isinstance(step, Stop) for step in steps)
+    assert plan_up(without, {name: ALL[name] for name in without}, changed=False) == ()
+    ended = ALL | {"live": replace(WELL, service="live", status="exited")}
+    assert plan_up(without, ended, changed=False) == ()
 
 
 def test_the_database_is_stopped_last_and_the_backups_after_the_platform() -> None:
     titles = [step.title for step in plan_down(ALL)]
-    assert titles == ["Gateway", "stock-service", "Relay", "Backups", "Kafka", "Valkey", "PostgreSQL"]
+    assert titles == [
+        "Gateway",
+        "Live prices",
+        "stock-service",
+        "Relay",
+        "Backups",
+        "Kafka",
+        "Valkey",
+        "PostgreSQL",
+    ]
     assert plan_down({"stock": replace(WELL, status="exited")}) == ()
 
 
