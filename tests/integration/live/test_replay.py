@@ -58,3 +58,61 @@ async def test_what_a_client_puts_together_is_stored_so(sample_platform: Platfor
             for t in closed:
                 assert mirror.indicators[one["spec"]][name][t] == column[place[t]], (one["spec"], t)
     assert await rows_of(sample_platform) == before
+
+
+DAYS = ("--from", "2000-03-01", "--until", "2000-03-08")
+
+
+async def test_days_are_played_as_minutes_and_come_out_as_they_are_stored(sample_platform: Platform) -> None:
+    """AAPL has no minutes; the way inside each day is made up, and every message says so."""
+    before = await rows_of(sample_platform)
+    mirror = Mirror()
+    async with (
+        wire(sample_platform.url) as client,
+        replaying(sample_platform.settings, "AAPL", "--from-days", *DAYS, "--speed", "0") as process,
+    ):
+        await client.ask(op="subscribe", id=1, symbol="AAPL", interval="1d", adjustment="raw", limit=20)
+        while True:
+            message = await client.until(lambda _: True)
+            if message.get("state") == "ended":
+                break
+            if message.get("feed") == "replay":
+                assert message["made_up"] is True
+            mirror.take(message)
+        output, _ = await process.communicate()
+    told = output.decode()
+    assert process.returncode == 0, told
+    assert "The days are real; the way inside each day is made up" in told
+    assert "done: 1,950 minutes played" in told
+    days = "interval=1d&adjustment=raw&from=2000-03-01&to=2000-03-07"
+    stored = get(sample_platform, f"/api/v1/stocks/AAPL/chart?{days}")
+    assert len(stored["t"]) == 5
+    for row, t in enumerate(stored["t"]):
+        *prices, volume = mirror.bars[t]
+        assert prices == [stored[name][row] for name in "ohlc"], t
+        assert volume == pytest.approx(stored["v"][row])
+    assert max(mirror.bars) == stored["t"][-1]
+    assert await rows_of(sample_platform) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("AAPL",), "AAPL has daily bars only, and a replay plays minutes; with --from-days the days"),
+        (("ES", "--from-days"), "ES has minutes only; play them without --from-days"),
+        (("AAPL", "--from-days", "--from", "yesterday"), "--from 'yesterday' is no date or time"),
+        (
+            ("AAPL", "--from-days", "--from", "2090-01-01"),
+            "there is nothing to play: the newest 1d bar of AAPL",
+        ),
+        (("NOSUCH", "--from-days"), "NOSUCH"),
+    ],
+)
+async def test_what_cannot_be_played_is_refused_in_words(
+    sample_platform: Platform, words: tuple[str, ...], told: str
+) -> None:
+    async with replaying(sample_platform.settings, *words) as process:
+        output, _ = await process.communicate()
+    assert process.returncode not in (0, None)
+    assert told in " ".join(output.decode().split())
+    assert "Traceback" not in output.decode()
