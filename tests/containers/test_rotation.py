@@ -14,7 +14,7 @@ from stock_ops.kit.folder_rotation import FolderHolder, unfinished
 from stock_ops.kit.report import JsonReport
 from stock_ops.kit.rotating import change
 from stock_ops.kit.secret_folder import read, values
-from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, VALKEY
+from stock_ops.kit.secret_names import PEPPER, SESSION_KEY, VALKEY, files_of
 from tests.containers.podman import run
 from tests.containers.stack import SERVICES, Stack
 
@@ -30,8 +30,11 @@ CHANGED = (
     SESSION_KEY,
     PEPPER,
 )
+WAYS = 2 + sum(1 + (VALKEY in files_of(service)) for service in SERVICES)
+"""By key, by session, and from each service to its servers; the relay of compose does not use Valkey."""
+
 CONNECTING = """
-import asyncio, collections, json, pathlib, time
+import asyncio, collections, json, pathlib, socket, time
 from stock_analysis.kit.db import Role, connect
 from stock_analysis.kit.settings import load_settings
 from stock_analysis.kit.valkey import open_valkey
@@ -49,10 +52,12 @@ async def main():
     found, over = collections.Counter(), pathlib.Path("/tmp/over")
     until = time.monotonic() + 240
     while sum(found.values()) < 20 or not over.exists() and time.monotonic() < until:
-        for one in (database, valkey):
+        for one in (database, valkey) if settings.valkey_password_file else (database,):
             try:
                 await one()
                 found[one.__name__] += 1
+            except socket.gaierror:
+                pass  # podman's name service is late on a loaded machine: no password has been asked for yet
             except Exception as error:
                 found[f"{one.__name__}: {type(error).__name__}: {error}"] += 1
         await asyncio.sleep(0.02)
@@ -138,7 +143,7 @@ def test_secrets_are_changed_under_load_and_no_request_fails(
     )
     after = values(stack.secrets)
     assert {what: count for what, count in load.outcomes.items() if ": " in what} == {}
-    assert len(load.outcomes) == 2 + 2 * len(SERVICES)
+    assert len(load.outcomes) == WAYS
     assert min(load.outcomes.values()) > 5
     assert not [name for name in CHANGED if before[name][:1] == after[name][:1]]
     for name in ("postgres", "stock_reader"):
@@ -182,4 +187,4 @@ def test_the_new_passwords_hold_after_a_restart_of_the_servers(stack: Stack, hol
     with Load(stack) as load:
         pass
     assert {what: count for what, count in load.outcomes.items() if ": " in what} == {}
-    assert len(load.outcomes) == 2 + 2 * len(SERVICES)
+    assert len(load.outcomes) == WAYS
