@@ -117,12 +117,12 @@ def _published_port(name: str, service: dict[str, Any], model: dict[str, Any]) -
     if service.get("network_mode"):
         yield f"{name}: network_mode"
     outside = [one for one in service.get("networks", ()) if not model["networks"][one].get("internal")]
-    if outside and name != ONLY_DOOR and (name, outside) not in WAYS_TO_BUCKETS:
+    if outside and name != ONLY_DOOR and (name, outside) not in WAYS_OUT:
         yield f"{name}: networks {outside}"
 
 
-WAYS_TO_BUCKETS = [("backup", ["storage"]), ("restore", ["storage"])]
-"""Out, to where the backups are; nothing comes in, for no port is published."""
+WAYS_OUT = [("backup", ["storage"]), ("restore", ["storage"]), ("live", ["providers"])]
+"""To where the backups are, and to sources of prices; nothing comes in, for no port is published."""
 
 
 def _default_password(name: str, service: dict[str, Any], _: dict[str, Any]) -> Found:

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stock_analysis import __version__
@@ -297,11 +298,20 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
+def _methods(request: Request) -> set[str]:
+    """All that the path takes: the router alone would name those of its first route."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found | {"HEAD"} if "GET" in found else found  # see HeadAsGet
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this type alone
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    if "GET" in (allowed := headers.get("allow", "").split(", ")) and "HEAD" not in allowed:
-        headers["allow"] = ", ".join((*allowed, "HEAD"))  # see HeadAsGet
+    if "allow" in headers:
+        headers["allow"] = ", ".join(sorted(_methods(request)))
     detail = _DETAILS.get(error.detail, error.detail)
     return problem(error.status_code, detail, instance=request.url.path, headers=headers)
 
