@@ -7,14 +7,9 @@ from typing import Any
 
 import pytest
 
-from stock_ops.kit.folder_rotation import unfinished
-from stock_ops.kit.layout import READER_ROLE
-from stock_ops.kit.secret_folder import draw, put, values
-from stock_ops.kit.secret_names import VALKEY
 from tests.containers.instance import BACKUP, Instance
 from tests.containers.podman import run
 from tests.containers.stack import SERVERS, SERVICES
-from tests.containers.test_stack import AAPL
 from tools.container_parts import JUDGES
 
 STOCKOPS = Path(sys.executable).with_name("stockops")
@@ -117,21 +112,3 @@ def test_a_restore_over_data_in_use_is_refused(instance: Instance, words: tuple[
     assert done.returncode == 1
     assert "in use (postgresql, stock, gateway, backup)" in done.stderr
     assert f"stockops down --data {instance.data}" in done.stderr
-
-
-def test_up_finishes_a_change_of_a_secret_that_was_cut_off(instance: Instance) -> None:
-    """Cut off behind its first step: the new value is drawn, and neither server knows it."""
-    names, before = [READER_ROLE, VALKEY], values(instance.secrets)
-    for name in names:
-        put(instance.secrets, name, (draw(), *before[name]))
-    begun = values(instance.secrets)
-    assert unfinished(instance.secrets) == names
-    assert instance.told("up")["changed"] is True
-    after = values(instance.secrets)
-    assert [after[name] for name in (READER_ROLE, VALKEY)] == [
-        begun[name][:1] for name in (READER_ROLE, VALKEY)
-    ]
-    old = f"printf 'AUTH {before[VALKEY][0]}\\n' | valkey-cli"
-    assert "WRONGPASS" in instance.sh("valkey", old)
-    assert instance.get("/api/v1/stocks/AAPL/chart", **AAPL).status_code == 200
-    assert unfinished(instance.secrets) == []
