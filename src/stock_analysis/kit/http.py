@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Any
@@ -298,10 +298,17 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
-def _methods(request: Request) -> set[str]:
-    """All that the path takes: the router alone would name those of its first route."""
-    found: set[str] = set()
-    for route in request.app.routes:
+def _flat(routes: Iterable[Any]) -> Iterator[Any]:
+    """FastAPI keeps the routes of a router that it includes inside that."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        yield from _flat(inner.routes) if inner is not None else (route,)
+
+
+def _methods(request: Request, told: str) -> set[str]:
+    """All that the path takes: the router alone has told those of its first route."""
+    found = set(told.split(", "))
+    for route in _flat(request.app.routes):
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return found | {"HEAD"} if "GET" in found else found  # see HeadAsGet
@@ -311,7 +318,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this type alone
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if "allow" in headers:
-        headers["allow"] = ", ".join(sorted(_methods(request)))
+        headers["allow"] = ", ".join(sorted(_methods(request, headers["allow"])))
     detail = _DETAILS.get(error.detail, error.detail)
     return problem(error.status_code, detail, instance=request.url.path, headers=headers)
 
