@@ -51,7 +51,7 @@ test-containers: ## Build the images, run them and the compose stack; needs root
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 0 --timeout 1800 --durations=12 tests/containers $(ARGS)
 
-test-cluster: ## Install the chart on a real Kubernetes cluster (STOCK_TEST_CLUSTER, or KUBECONFIG); minutes
+test-cluster: ## Install the chart on a real Kubernetes cluster that STOCK_TEST_CLUSTER starts; minutes
 	@$(BOOTSTRAP) cluster
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py

@@ -13,12 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 COMMAND = "STOCK_TEST_CLUSTER"
-ALLOWED = "STOCK_TEST_CLUSTER_ALLOWED"
 ADD_ONS = "coredns,local-path,netpol,metrics-server,gateway"
-MISSING = (
-    f"NOT RUN: no cluster. Name a command that starts one in {COMMAND} (verbs up, down, load, kubectl), "
-    f"or set KUBECONFIG and {ALLOWED}=yes for a cluster in which these tests may make and remove namespaces."
-)
+MISSING = f"NOT RUN: no cluster. Name a command that starts one in {COMMAND} (verbs up, down, load, kubectl)."
 LONGEST_S = 300
 
 
@@ -33,8 +29,8 @@ class Cluster:
     """Address of the Gateway controller's HTTP port."""
     gateway_class: str
     gateway_port: int
-    loader: tuple[str, ...] | None
-    """Command that takes image archives; None: the cluster pulls them from a registry."""
+    loader: tuple[str, ...]
+    """The command that takes image archives, with its first words."""
 
     def k(self, *arguments: str | Path, stdin: str | None = None, check: bool = True) -> str:
         """What kubectl prints. A failure tells what it said."""
@@ -62,10 +58,8 @@ class Cluster:
 
     def load(self, *archives: Path) -> None:
         """Bring images to all nodes."""
-        if self.loader is not None:
-            subprocess.run(
-                [*self.loader, *map(str, archives)], check=True, capture_output=True, timeout=LONGEST_S
-            )
+        command = [*self.loader, *map(str, archives)]
+        subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_S)
 
 
 @contextmanager
@@ -74,15 +68,6 @@ def open_cluster(folder: Path) -> Iterator[Cluster]:
     command = os.environ.get(COMMAND)
     if command:
         yield from _started(command, folder)
-    elif "KUBECONFIG" in os.environ and os.environ.get(ALLOWED) == "yes":
-        yield Cluster(
-            kubeconfig=Path(os.environ["KUBECONFIG"]),
-            kubectl=("kubectl",),
-            way_in=os.environ["STOCK_TEST_CLUSTER_ADDRESS"],
-            gateway_class=os.environ["STOCK_TEST_CLUSTER_GATEWAY_CLASS"],
-            gateway_port=int(os.environ.get("STOCK_TEST_CLUSTER_GATEWAY_PORT", "80")),
-            loader=None,
-        )
     elif "CI" in os.environ:
         pytest.fail(MISSING)
     else:

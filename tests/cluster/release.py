@@ -26,6 +26,8 @@ KEYS = (
     "stock_relay",
     "stock_backup",
     "valkey",
+    "session_key",
+    "api_key_pepper",
 )
 Values = dict[str, Any]
 Document = dict[str, Any]
@@ -168,9 +170,9 @@ class Release:
             self.k("delete", "pod", name, "--wait=false")
 
     def secret_values(self) -> dict[str, str]:
-        """What the Secret holds."""
+        """What the Secret holds, without what is empty."""
         data = self.cluster.get("-n", self.namespace, "secret", SECRET)["data"]
-        return {name: base64.b64decode(value).decode() for name, value in data.items()}
+        return {name: base64.b64decode(value).decode() for name, value in data.items() if value}
 
     def told(self) -> str:
         """What a person would look at when something is wrong."""

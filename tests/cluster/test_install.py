@@ -79,7 +79,7 @@ def test_the_stock_service_cannot_write(installed: Release) -> None:
 
 def test_no_secret_stands_in_any_object_event_or_log(installed: Release) -> None:
     values = installed.secret_values()
-    assert len(values) >= 7
+    assert len(values) >= 9
     everything = installed.k("get", "all,configmaps,events,ingresses,networkpolicies,pvc", "-o", "yaml")
     logs = "".join(
         installed.k("logs", pod["metadata"]["name"]) for part in PARTS for pod in installed.pods(part)

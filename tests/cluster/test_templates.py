@@ -80,10 +80,15 @@ def test_a_hpa_alone_decides_how_many_pods_there_are() -> None:
 
 def test_a_part_gets_one_password_of_the_database() -> None:
     documents = render()
-    for part, role in (("stock", "stock_reader"), ("gateway", "stock_gateway")):
+    keys = {"session_key", "api_key_pepper"}
+    for part, expected in (
+        ("stock", {"stock_reader", "valkey"}),
+        ("gateway", {"stock_gateway", "valkey"} | keys),
+        ("relay", {"stock_relay", "valkey"}),
+    ):
         volumes = named(documents, "Deployment", f"s-{part}")["spec"]["template"]["spec"]["volumes"]
         (items,) = (one["secret"]["items"] for one in volumes if "secret" in one)
-        assert {one["key"] for one in items} == {role, "valkey"}
+        assert {one["key"] for one in items} == expected
 
 
 def test_the_schema_is_changed_before_and_after_a_rollout_and_at_the_first_install_beside_it() -> None:

@@ -44,7 +44,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- else if .Values.secrets.existing }}
 {{- .Values.secrets.existing }}
 {{- else }}
-{{- fail "secrets.existing is missing: make a Secret (`stockops secrets push --target kubernetes`) and name it, or enable secrets.external" }}
+{{- fail "secrets.existing is missing: make a Secret of the files that `stockops secrets init --folder FOLDER` draws (kubectl create secret generic NAME --from-file=FOLDER) and name it, or enable secrets.external" }}
 {{- end }}
 {{- end }}
 

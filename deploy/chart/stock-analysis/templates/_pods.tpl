@@ -38,6 +38,14 @@ imagePullSecrets:
 {{- if .valkey }}
 - {name: STOCK_VALKEY_PASSWORD_FILE, value: /run/secrets/valkey}
 {{- end }}
+{{- range include "stock.keysOf" .role | fromJsonArray }}
+- {name: STOCK_{{ . | upper }}_FILE, value: /run/secrets/{{ . }}}
+{{- end }}
+{{- end }}
+
+{{/* Keys of the API: the gateway signs sessions of the page, and it and the owner seal API keys. */}}
+{{- define "stock.keysOf" -}}
+{{- get (dict "gateway" (list "session_key" "api_key_pepper") "owner" (list "api_key_pepper")) . | default list | toJson }}
 {{- end }}
 
 {{- define "stock.mounts" -}}
@@ -46,7 +54,7 @@ volumeMounts:
   - {name: secrets, mountPath: /run/secrets, readOnly: true}
 {{- end }}
 
-{{/* The one password of the role, and Valkey's where the part uses it. */}}
+{{/* The one password of the role, Valkey's where the part uses it, and the keys that it works with. */}}
 {{- define "stock.volumes" -}}
 volumes:
   - name: tmp
@@ -60,6 +68,9 @@ volumes:
         - {key: {{ $role }}, path: {{ $role }}}
         {{- if .valkey }}
         - {key: valkey, path: valkey}
+        {{- end }}
+        {{- range include "stock.keysOf" .role | fromJsonArray }}
+        - {key: {{ . }}, path: {{ . }}}
         {{- end }}
 {{- end }}
 
