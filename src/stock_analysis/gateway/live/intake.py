@@ -51,12 +51,12 @@ async def follow(events: EventLog, hub: Hub) -> None:
             if not was_lost:
                 log.warning("events of prices cannot be read", reason=str(error))
                 hub.lose("the event log cannot be reached")
-            was_lost = True
-            await asyncio.sleep(AGAIN_S)
         except Exception:
             log.exception("events of prices not followed")
-            was_lost = True
-            await asyncio.sleep(AGAIN_S)
+            if not was_lost:
+                hub.lose("events of prices cannot be followed")
+        was_lost = True
+        await asyncio.sleep(AGAIN_S)
 
 
 def take(hub: Hub, record: Record) -> None:
