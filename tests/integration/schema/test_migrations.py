@@ -1,14 +1,23 @@
 """The runner of migrations, on a real PostgreSQL."""
 
 import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stock_analysis.cli import UNREACHABLE
 from stock_analysis.kit.db import Role, open_pool
 from stock_analysis.kit.migrations import MigrationError, check_schema, migrate, newest_pre, read_migrations
 from stock_analysis.kit.settings import Settings
+from stock_analysis.testing.builders import environment
+from stock_analysis.testing.platform import PROGRAM
 from stock_analysis.testing.postgres import PostgresCluster, connect
+from stock_analysis.testing.processes import free_port
 
 PAIR = {
     "0001_pre_add.sql": "CREATE TABLE a (x int)",
@@ -105,3 +114,41 @@ async def test_a_database_ahead_of_the_program_is_refused(empty: Settings, tmp_p
 def test_a_folder_out_of_order_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(MigrationError):
         read_migrations(write(tmp_path, {**PAIR, name: "SELECT 1"}))
+
+
+async def test_who_has_patience_waits_for_a_server_that_does_not_answer_yet(empty: Settings) -> None:
+    port = free_port()
+    settings = empty.model_copy(update={"database_port": port})
+    command = [str(PROGRAM), "migrate", "--json"]
+    pipes: dict[str, Any] = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    environ = os.environ | environment(settings)
+
+    hasty = await asyncio.create_subprocess_exec(*command, env=environ, **pipes)
+    _, said = await hasty.communicate()
+    assert hasty.returncode == UNREACHABLE, said
+    assert b"PostgreSQL cannot be reached: " in said
+
+    patient = await asyncio.create_subprocess_exec(*command, "--patience", "60", env=environ, **pipes)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(patient.wait(), 2)
+    async with forwarding(port, empty):
+        told, said = await patient.communicate()
+    assert patient.returncode == 0, said
+    assert json.loads(told)["applied"]
+
+
+@asynccontextmanager
+async def forwarding(port: int, settings: Settings) -> AsyncIterator[None]:
+    """The database's server, at a port where it was not before."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, here = await asyncio.open_connection(settings.database_host, settings.database_port)
+        await asyncio.gather(copy(reader, here), copy(there, writer))
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+        sink.close()
+
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        yield

@@ -156,7 +156,7 @@ def test_secrets_are_drawn_once_before_the_first_start_and_used_by_it(stubbed: I
     assert known(stubbed) == before
     assert opens(stubbed, NAME, before[NAME])
     stubbed.layout.secrets.unlink()
-    assert "stockops up" in secrets(stubbed, "init").error["todo"]
+    assert secrets(stubbed, "init").error["todo"].endswith(f"stockops up --data {stubbed.data}")
 
 
 def test_a_bundle_that_is_none_is_refused_and_nothing_changes(used_stub: Instance) -> None:
