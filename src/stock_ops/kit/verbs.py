@@ -28,7 +28,15 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps, do none.")]
+Lines = Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; required without a terminal.")]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=65535, help="Port of the pages and the API; else the one of the last start, else 8080."
+    ),
+]
 
 _PATIENCE_S = 10.0
 

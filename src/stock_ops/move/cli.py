@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from stock_ops.compose.cli.platform import Port, stack_of, work_of
+from stock_ops.compose.cli.platform import stack_of, work_of
 from stock_ops.kit.errors import ConflictingSettingsError, FolderError, NotConfirmedError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.signals import signals_interrupt
 from stock_ops.kit.target import COMPOSE, LOCAL, TARGETS, read_target
-from stock_ops.kit.verbs import Data, DryRun, Json, Yes, confirmed, layout_of, locked, run_verb
+from stock_ops.kit.verbs import Data, DryRun, Json, Port, Yes, confirmed, layout_of, locked, run_verb
 from stock_ops.kit.wanted import NewFile
 from stock_ops.move.plans import BEATS, refuse_changed, refuse_other
 from stock_ops.move.runners import (

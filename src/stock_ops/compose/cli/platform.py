@@ -22,20 +22,24 @@ from stock_ops.kit.backup_settings import BackupSettings, read_backup_settings
 from stock_ops.kit.errors import FolderError, OpsError, PortTakenError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
-from stock_ops.kit.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
+from stock_ops.kit.verbs import (
+    Data,
+    DryRun,
+    Follow,
+    Json,
+    Lines,
+    Port,
+    layout_of,
+    listed,
+    locked,
+    run_verb,
+)
 from stock_ops.kit.verdict import Verdict
 from stock_ops.local.facts.folder import observe_folder
 from stock_ops.local.facts.host import observe_host
 from stock_ops.local.facts.ports import free_ports, holders_of, is_taken, obstacle
 from stock_ops.local.plans.doctor import closing
 from stock_ops.local.plans.status import address, urgent
-
-Port = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=65535, help="Port of the pages and the API; else the one of the last start, else 8080."
-    ),
-]
 
 
 def up(data: Data = None, port: Port = None, dry_run: DryRun = False, as_json: Json = False) -> None:
@@ -56,10 +60,8 @@ def status(data: Data = None, as_json: Json = False) -> None:
 def logs(
     part: Annotated[str, typer.Argument(help=f"{', '.join((*ORDER, MIGRATE))} or all.")] = "all",
     data: Data = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
-    follow_on: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")
-    ] = False,
+    lines: Lines = 20,
+    follow_on: Follow = False,
     as_json: Json = False,
 ) -> None:
     """Show the last lines of the logs."""

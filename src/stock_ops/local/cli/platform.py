@@ -13,7 +13,18 @@ from stock_ops.kit.files import holder_of
 from stock_ops.kit.layout import PARTS, Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.rotating import change
-from stock_ops.kit.verbs import Data, DryRun, Json, layout_of, listed, locked, run_verb
+from stock_ops.kit.verbs import (
+    Data,
+    DryRun,
+    Follow,
+    Json,
+    Lines,
+    Port,
+    layout_of,
+    listed,
+    locked,
+    run_verb,
+)
 from stock_ops.local.facts.condition import observe_condition
 from stock_ops.local.facts.host import observe_host
 from stock_ops.local.facts.observe import Facts, observe
@@ -40,13 +51,6 @@ from stock_ops.local.runners.follow import Follower, follow
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
 from stock_ops.local.runners.run import run_steps
 
-Port = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=65535, help="Port of the pages and the API; else the one of the last start, else 8080."
-    ),
-]
-
 
 def up(data: Data = None, port: Port = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Start everything that does not run yet, and wait until it is healthy."""
@@ -68,10 +72,8 @@ def logs(
         str, typer.Argument(help="postgresql, valkey, platform, backup, supervisor, setup or all.")
     ] = "all",
     data: Data = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Last lines of each log.")] = 20,
-    follow_on: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")
-    ] = False,
+    lines: Lines = 20,
+    follow_on: Follow = False,
     as_json: Json = False,
 ) -> None:
     """Show the last lines of the logs."""
