@@ -109,8 +109,7 @@ def _reserve(port: int) -> bool:
     mark = socket.socket(type=socket.SOCK_DGRAM)
     try:
         mark.bind(("127.0.0.1", port))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
+        _reach_myself(port)
     except OSError:
         mark.close()
         return False
@@ -118,3 +117,13 @@ def _reserve(port: int) -> bool:
     if len(_reserved) > _RESERVATIONS:
         os.close(_reserved.popleft())
     return True
+
+
+def _reach_myself(port: int) -> None:
+    """Listen there and connect. Raises OSError.
+
+    A container that was killed with its manager leaves rules behind that lead its port into nothing; a server
+    listens on such a port and never hears a word.
+    """
+    with socket.create_server(("127.0.0.1", port)):
+        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()

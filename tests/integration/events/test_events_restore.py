@@ -38,7 +38,7 @@ class Backup:
         shutil.copytree(self._kept, self._data, symlinks=True)
         (self._data / "recovery.signal").touch()
         with (self._data / "postgresql.auto.conf").open("a") as file:
-            file.write("restore_command = 'false'\n")
+            file.write("restore_command = 'false'\nhot_standby = off\n")  # it is ready once it can write
         for path in (self._data, *self._data.rglob("*")):
             shutil.chown(path, owner.st_uid, owner.st_gid)
         self._cluster.start()

@@ -90,4 +90,4 @@ def _places(layout: Layout, settings: BackupSettings) -> Iterator[Place]:
     yield from log_places(layout)
     yield from settings_places(layout)
     if settings.enabled:
-        yield from backup_places(open_storage(layout, settings))
+        yield from backup_places(open_storage(layout, settings).inner)
