@@ -26,9 +26,9 @@ MOST_AT_ONCE = 4
 Make = Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
 
 
-def fingerprint(data_version: int, *question: object) -> str:
-    """Key of the answer to a question about data of this version, given by this build of the program."""
-    text = "\0".join(map(str, (_build(), data_version, *question)))
+def fingerprint(*question: object) -> str:
+    """Key of the answer to a question, of which the state of the data is a part, given by this build."""
+    text = "\0".join(map(str, (_build(), *question)))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

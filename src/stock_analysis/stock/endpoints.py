@@ -161,9 +161,9 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
             asked_for = (question.interval, question.adjustment, question.window, requests, question.hours)
             chart = await asyncio.to_thread(draw, snapshot, *asked_for)
             content = _CONTENT[part](snapshot, question, chart)
-            return fingerprint(snapshot.listing.version, snapshot.listing.id, *asked), content
+            return fingerprint(*snapshot.listing.state, *asked), content
 
-        return await answers.answer(request, fingerprint(listing.version, listing.id, *asked), make)
+        return await answers.answer(request, fingerprint(*listing.state, *asked), make)
 
     @router.get("/stocks", summary="Search instruments", response_model=schemas.StockPage)
     async def search(
@@ -194,9 +194,9 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
             snapshot = await store.snapshot(name, Interval.D1)
             rows = await store.search(name, None, _BEFORE_ALL, 1)
             content = await asyncio.to_thread(_detail, snapshot, rows[0], last_session)
-            return fingerprint(snapshot.listing.version, snapshot.listing.id, "stock", last_session), content
+            return fingerprint(*snapshot.listing.state, "stock", last_session), content
 
-        asked = fingerprint(listing.version, listing.id, "stock", last_session)
+        asked = fingerprint(*listing.state, "stock", last_session)
         return await answers.answer(request, asked, make)
 
     @router.get("/stocks/{symbol}/bars", summary="Bars", response_model=schemas.BarsAnswer)
@@ -240,9 +240,9 @@ def stock_router(store: BarStore, answers: Answers, questions: HotQuestions) -> 
     @router.get("/indicators", summary="The catalogue", response_model=schemas.IndicatorCatalogue)
     async def list_indicators(request: Request) -> Response:
         async def make() -> tuple[str, dict[str, Any]]:
-            return fingerprint(0, "catalogue"), _catalogue()
+            return fingerprint("catalogue"), _catalogue()
 
-        return await answers.answer(request, fingerprint(0, "catalogue"), make)
+        return await answers.answer(request, fingerprint("catalogue"), make)
 
     @router.get("/data", summary="What is stored", response_model=schemas.DataFacts, tags=["operations"])
     async def data() -> Response:

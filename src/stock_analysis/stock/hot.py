@@ -79,7 +79,7 @@ class HotPath:
             listing = await self._listings.listing(question.symbol)
         except StockAnalysisError:
             return None  # the endpoint will meet the same error, and answers it
-        key = fingerprint(listing.version, listing.id, *question.asked)
+        key = fingerprint(*listing.state, *question.asked)
         return await self._answers.ready(headers, key)
 
 

@@ -16,16 +16,26 @@ from stock_analysis.domain.terms import Terms, still_to_apply
 class Listing:
     """An instrument as stored. version grows with every change of its data, or of its calendar.
 
+    changed: when version grew last.
     extended: when trading before the sessions begins and after them ends, on the exchange's clock.
     """
 
     id: int
     instrument: Instrument
     version: int
+    changed: datetime
     timezone: str
     calendar: str
     extended: tuple[time, time] | None
     terms: Terms = field(default_factory=Terms)
+
+    @property
+    def state(self) -> tuple[int, int, datetime]:
+        """The same for the same data only.
+
+        The version alone is not: after a restore it grows once more from where it was at that moment.
+        """
+        return self.id, self.version, self.changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- name: instrument
 -- One instrument with its market, by symbol: asked on every request, for the version.
-SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind, i.version, e.timezone, e.calendar,
+SELECT i.id, i.symbol, i.name, i.exchange, i.currency, i.kind, i.version, i.updated_at, e.timezone, e.calendar,
        e.extended_opens, e.extended_closes, i.adjusted, i.adjusted_until
 FROM instrument i JOIN exchange e ON e.mic = i.exchange
 WHERE i.symbol = $1;

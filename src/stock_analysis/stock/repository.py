@@ -171,6 +171,7 @@ def _listing(symbol: str, row: asyncpg.Record | None) -> Listing:
         id=row["id"],
         instrument=_instrument(row),
         version=row["version"],
+        changed=row["updated_at"],
         timezone=row["timezone"],
         calendar=row["calendar"],
         extended=None if None in extended else extended,

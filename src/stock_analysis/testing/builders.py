@@ -73,7 +73,9 @@ async def store_bars(
     values: list[FloatArray] = [bars.open, bars.high, bars.low, bars.close, bars.volume]
     records = zip([instrument_id] * len(bars), times, *(column.tolist() for column in values), strict=True)
     await connection.copy_records_to_table(f"bar_{interval}", records=records)
-    await connection.execute("UPDATE instrument SET version = version + 1 WHERE id = $1", instrument_id)
+    await connection.execute(
+        "UPDATE instrument SET version = version + 1, updated_at = now() WHERE id = $1", instrument_id
+    )
 
 
 async def store_action(connection: asyncpg.Connection, instrument_id: int, action: CorporateAction) -> None:
@@ -90,7 +92,9 @@ async def store_action(connection: asyncpg.Connection, instrument_id: int, actio
         action.unit.value if action.kind is ActionKind.SPIN_OFF else None,
         action.price,
     )
-    await connection.execute("UPDATE instrument SET version = version + 1 WHERE id = $1", instrument_id)
+    await connection.execute(
+        "UPDATE instrument SET version = version + 1, updated_at = now() WHERE id = $1", instrument_id
+    )
 
 
 def environment(settings: Settings) -> dict[str, str]:

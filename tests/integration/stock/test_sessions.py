@@ -217,7 +217,9 @@ def test_whatever_is_stored_each_session_stands_once(stored: set[str], minuted: 
     parts = [session_minutes(day, 5) for day in sorted(minuted)]
     columns = zip(*(part.columns() for part in parts), strict=True) if parts else ()
     made = Bars(*map(np.concatenate, columns)) if parts else Bars.empty()
-    listing = Listing(1, instrument("X"), 1, "America/New_York", "XNYS", (time(4), time(20)))
+    listing = Listing(
+        1, instrument("X"), 1, datetime.now(UTC), "America/New_York", "XNYS", (time(4), time(20))
+    )
     found = series(Snapshot(listing, daily, made, (), [], 0), Interval.D1, Adjustment.RAW)
     assert found.bars.t.tolist() == sorted(epoch(day) for day in stored | minuted)
     expected = ["1d" if day in stored else "1m" for day in sorted(stored | minuted)]

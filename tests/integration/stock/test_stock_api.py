@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -111,6 +112,24 @@ async def test_a_cached_answer_and_an_etag_do_not_survive_a_new_action(
     changed = await api.get("/api/v1/stocks/TEST/bars", headers={"if-none-match": first.headers["etag"]})
     assert changed.status_code == 200
     assert changed.json()["c"] != first.json()["c"]
+
+
+@pytest.mark.parametrize("place", ["/stocks/TEST/chart", "/stocks/TEST"])
+async def test_an_answer_of_the_time_that_a_restore_took_back_is_not_given_again(
+    api: httpx.AsyncClient, pool: asyncpg.Pool, test_stock: int, place: str
+) -> None:
+    """The version grows once more from where it was, up to the same number for other data."""
+    before = await pool.fetchrow("SELECT version, updated_at FROM instrument WHERE id = $1", test_stock)
+    await store_action(pool, test_stock, SPLIT)
+    first = await api.get(f"/api/v1{place}")
+    await pool.execute("DELETE FROM corporate_action WHERE instrument_id = $1", test_stock)
+    restored = "UPDATE instrument SET version = $2, updated_at = $3 WHERE id = $1"
+    await pool.execute(restored, test_stock, *before)
+    await store_action(pool, test_stock, replace(SPLIT, value=10.0))
+    for headers in ({}, {"if-none-match": first.headers["etag"]}):
+        now = await api.get(f"/api/v1{place}", headers=headers)
+        assert now.status_code == 200
+        assert [one["value"] for one in now.json()["actions"]] == [10.0]
 
 
 @pytest.mark.usefixtures("test_stock")
