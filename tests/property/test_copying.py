@@ -10,7 +10,8 @@ from stock_ops.backup.runners.copy import Copier
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.restore.plans.recovery import Choice, Request
 from stock_ops.storage.facts.contents import Contents
-from tests.property.test_retention import CASES, STEPS, Case, Drawn, asked, live_on, lived, prune, slow
+from tests.property.examples import slow
+from tests.property.test_retention import CASES, STEPS, Case, Drawn, asked, live_on, lived, prune
 from tests.unit.ops.archives import MemoryStorage, look
 
 MORE = st.lists(STEPS, max_size=8)

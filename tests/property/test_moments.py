@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from stock_ops.kit.errors import MissingWalError, OpsError, OutOfReachError
@@ -15,6 +15,7 @@ from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.objects import segment_object
 from stock_ops.storage.timelines import Held, Way, way_to
 from stock_ops.storage.wal import SEGMENT_BYTES, format_lsn, number_of, parse_lsn, timeline_of
+from tests.property.examples import slow
 from tests.unit.ops.archives import BEGIN, DAY, MemoryStorage, World, look
 
 Row = int
@@ -222,10 +223,6 @@ def is_left_behind(life: Life, time: datetime) -> bool:
         if before and max(before) <= time and (not after or time < after[0]):
             return True
     return False
-
-
-def slow(examples: int) -> settings:
-    return settings(deadline=None, max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slow(100)

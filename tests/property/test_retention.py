@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from stock_ops.backup.plans.prune import PrunePlan, plan_deletions
@@ -19,6 +19,7 @@ from stock_ops.storage.objects import base_of, manifest_of, segment_object
 from stock_ops.storage.plans import judge
 from stock_ops.storage.timelines import holds, way_to
 from stock_ops.storage.wal import parse_lsn
+from tests.property.examples import slow
 from tests.unit.ops.archives import BEGIN, DAY, MemoryStorage, World, look
 
 Answer = Choice | type[OpsError]
@@ -274,10 +275,6 @@ def chains(contents: Contents) -> list[set[str]]:
             full = above
         found.setdefault(full, set()).add(name)
     return list(found.values())
-
-
-def slow(examples: int) -> settings:
-    return settings(deadline=None, max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
 
 
 PARENTS_COPY: Drawn = (
