@@ -20,7 +20,8 @@ events_logger = "file"
 [network]
 network_backend = "netavark"
 """
-LONGEST_S = 900
+LONGEST_S = 600
+"""Less than pytest gives a test, which would be ended without the words of the program."""
 
 
 def run(

@@ -1,9 +1,11 @@
 """Live prices in containers: a replay reaches a client through Kafka, and the service `live`."""
 
 import json
+import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
@@ -24,11 +26,15 @@ def client(stack: Stack) -> Iterator[ClientConnection]:
 
 
 def until(socket: ClientConnection, **wanted: object) -> dict[str, Any]:
-    """The next message that has these fields."""
-    while True:
-        message: dict[str, Any] = json.loads(socket.recv(timeout=LONGEST_S))
-        if wanted.items() <= message.items():
-            return message
+    """The next message that has these fields. Heartbeats come for ever, so the time is bounded, too."""
+    deadline, met = time.monotonic() + LONGEST_S, Counter[str]()
+    while (left_s := deadline - time.monotonic()) > 0:
+        with suppress(TimeoutError):
+            message: dict[str, Any] = json.loads(socket.recv(timeout=left_s))
+            if wanted.items() <= message.items():
+                return message
+            met[f"{message['type']} {message.get('feed', '')} {message.get('state', '')}"] += 1
+    raise AssertionError(f"{wanted} did not come within {LONGEST_S:g} s; what came: {dict(met)}")
 
 
 def test_a_replay_reaches_a_client_of_the_gateway_through_kafka(stack: Stack) -> None:

@@ -41,6 +41,9 @@ from stock_analysis.kit.settings import Settings, secret
 
 TIMEOUT_S = 10.0
 TRANSACTION_S = 20.0
+EMITTED_S = 2.0
+"""How long an emitted event may be on its way."""
+
 LIVE_S, LIVE_BYTES = 600, 64 * 2**20
 """How long, and how much of each partition, a topic keeps whose events may be lost."""
 
@@ -93,7 +96,7 @@ class KafkaEventLog:
         self._emitter: Producer | None = None
 
     async def close(self) -> None:
-        """Let go of the producers; what was emitted and is still on its way may be lost."""
+        """Let go of the producers; what was emitted has a moment to arrive."""
         await self._in_thread(self._discard)
         self._thread.shutdown(wait=False)
 
@@ -204,7 +207,9 @@ class KafkaEventLog:
                 producer.abort_transaction(1.0)
 
     def _discard(self) -> None:
-        self._producer = self._emitter = None
+        emitter, self._producer, self._emitter = self._emitter, None, None
+        if emitter is not None:
+            emitter.flush(EMITTED_S)
 
     async def make_room(self, positions: Mapping[Partition, str]) -> bool:  # noqa: ARG002 - of the port
         """Kafka drops old segments by itself, and keeps days."""
@@ -217,7 +222,7 @@ class KafkaEventLog:
                 self._options
                 | {
                     "acks": 1,
-                    "message.timeout.ms": 2000,
+                    "message.timeout.ms": round(EMITTED_S * 1000),
                     "linger.ms": 2,
                     "queue.buffering.max.messages": 10_000,
                     "partitioner": "murmur2_random",

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 
+from stock_analysis.kit.event_logs import open_event_log
 from stock_analysis.kit.events import (
     Event,
     EventLog,
@@ -105,6 +106,16 @@ class EventLogContract:
             await event_log.emit([event("AAPL", 0, Topic.LIVE)])
             found = await take(reader, 1)
         assert [one.event.key for one in found if one.event] == ["AAPL"]
+
+    async def test_what_was_emitted_last_arrives_though_the_log_is_closed_at_once(
+        self, event_log: EventLog, settings: Settings
+    ) -> None:
+        """As the end of a replay is told."""
+        async with following(event_log, [Topic.LIVE]) as reader:
+            async with open_event_log(settings) as other:
+                await other.emit([event("AAPL", n, Topic.LIVE) for n in range(5)])
+            found = await take(reader, 5)
+        assert [one.event.sequence for one in found if one.event] == [0, 1, 2, 3, 4]
 
     async def test_a_position_is_known_for_kept_or_beyond(self, event_log: EventLog) -> None:
         await event_log.publish([event("AAPL", n) for n in range(3)])
