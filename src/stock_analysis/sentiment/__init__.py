@@ -1,0 +1,1 @@
+"""What people write about a stock, with the uncertainty it has."""
