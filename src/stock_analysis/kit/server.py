@@ -2,13 +2,10 @@
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import resource
 import signal
 import socket
-import struct
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stock_analysis.kit.door import BACKLOG, Door
 from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.protocol import BoundedConfig, BoundedHttp, Limits
@@ -25,7 +23,6 @@ from stock_analysis.kit.upgrade import Upgrades
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 75
-_BACKLOG = 2048
 _OTHER_FILES = 100
 """Files that a process has open beside its clients: pools of connections, logs, libraries."""
 
@@ -42,56 +39,20 @@ class _Server(uvicorn.Server):
         """Leave the signals alone."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open our own door instead of uvicorn's."""
+        await super().startup([])
+        self._doors = [Door(one, self._protocol) for one in sockets or []]
+        self.servers = [*self._doors]  # type: ignore[list-item]  # uvicorn closes them and waits until they are
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take in the connections that wait at the door before it is closed, then stop as uvicorn does."""
-        for listener in sockets or []:
-            await self._empty(listener)
+        for door in self._doors:
+            await door.empty()
         await super().shutdown(sockets)
-
-    async def _empty(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        with listener.dup() as door:  # else the queue ends with uvicorn's server, which accepts from it, too
-            door.setblocking(False)
-            keep_newcomers_out(door)
-            for server in self.servers:
-                server.close()
-            waiting: list[socket.socket] = []
-            with contextlib.suppress(BlockingIOError):
-                while len(waiting) < _BACKLOG:
-                    waiting.append(door.accept()[0])
-        for one in waiting:
-            await loop.connect_accepted_socket(self._protocol, one)
 
     def _protocol(self) -> asyncio.Protocol:
         return BoundedHttp(self.config, self.server_state, self.lifespan.state)
-
-
-def keep_newcomers_out(listener: socket.socket) -> None:
-    """Let no further connection begin, while those that have begun still become whole.
-
-    The kernel drops their first packet (SYN), which the client sends again a second later, to a closed port
-    or to the next process. Elsewhere than on Linux, and where a container may not do that, nothing is done,
-    and a connection that begins in this moment may be reset.
-    """
-    if sys.platform != "linux":
-        return
-    program = struct.pack("=" + "HBBI" * len(_DROP_SYN), *(part for step in _DROP_SYN for part in step))
-    steps = ctypes.create_string_buffer(program)
-    packed = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(steps))
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, packed)
-    except OSError as error:  # no rights, no room for a program, no such option: all the same here
-        log.info("newcomers are not kept out of the closing door", reason=error.strerror)
-
-
-_SO_ATTACH_FILTER = 26
-_DROP_SYN = (
-    (0x30, 0, 0, 13),  # load the byte of flags of the TCP header
-    (0x45, 1, 0, 0x02),  # is SYN among them?
-    (0x06, 0, 0, 0xFFFFFFFF),  # no: take the packet
-    (0x06, 0, 0, 0),  # yes: drop it
-)
-"""A program of the classic Berkeley packet filter: code, jump if true, jump if false, constant."""
 
 
 async def serve(app: ASGIApp, health: Health, settings: Settings, *, port: int) -> None:
@@ -133,7 +94,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket; port 0 takes any free one. Raises ListenError."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ListenError(_explain(error, host, port)) from error
 
