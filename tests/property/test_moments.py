@@ -75,7 +75,9 @@ class Life:
         if end <= first:
             return
         timeline = max(world.timeline, *world.histories, 1) + 1
-        passed = f"before {last.at + SECOND / 1000:%Y-%m-%d %H:%M:%S.%f}+00"
+        # PostgreSQL stops before the first commit in the log that is later than the time it was given.
+        latest = max(one.at for one in along if one.lsn <= last.lsn)
+        passed = f"before {latest + SECOND / 1000:%Y-%m-%d %H:%M:%S.%f}+00"
         why = passed if how == "time" else "no recovery target specified"
         world.histories[timeline] = (
             f"{world.histories.get(last.timeline, '')}{last.timeline}\t{format_lsn(end)}\t{why}\n"
@@ -123,6 +125,16 @@ LATE_COMMIT = [
     ("commit", 0.001, 0.5),
 ]
 """A timeline whose second commit bears an earlier time than its first."""
+LEFT_AFTER_A_LATE_COMMIT = [
+    ("commit", 2, 0),
+    ("commit", 0.001, 0.5),
+    ("commit", 0.001, 0),
+    ("commit", 0.001, 0),
+    ("commit", 0.001, 0),
+    ("restore", 3, 1),
+    ("commit", 0.001, 0),
+]
+"""A restore to a time left a timeline behind such a commit: the latest one before it tells to which time."""
 
 
 def lived(drawn: Drawn, *, in_order: bool = False) -> Life:
@@ -228,6 +240,7 @@ def is_left_behind(life: Life, time: datetime) -> bool:
 @slow(100)
 @given(LIVES)
 @example((LATE_COMMIT, 0))
+@example((LEFT_AFTER_A_LATE_COMMIT, 0))
 def test_every_moment_from_the_first_mark_to_the_newest_shipped_commit_comes_back_as_it_was(
     drawn: Drawn,
 ) -> None:
