@@ -28,6 +28,7 @@ const ROW_STATES: Terms = {
 
 const PARTS: Terms = {
   postgresql: { en: 'Database (PostgreSQL)', ko: '데이터베이스 (PostgreSQL)' },
+  schema: { en: 'Schema of the database', ko: '데이터베이스 스키마' },
   valkey: { en: 'Cache (Valkey)', ko: '캐시 (Valkey)' },
   events: { en: 'Relay of events', ko: '이벤트 릴레이' },
   delivery: { en: 'Delivery of events', ko: '이벤트 전달' },
