@@ -41,7 +41,7 @@ RUN = ("build.txt", "run.txt")
 DEV = (*RUN, "dev.txt", "kafka.txt", "yahoo.txt", "krx.txt")
 BENCH = (*DEV, "bench.txt")
 CLUSTER = (*DEV, "cluster.txt")
-EXTRAS = ("yahoo", "krx", "kafka")
+EXTRAS = ("yahoo", "krx", "kafka", "kubernetes")
 CHOSEN = ROOT / "build" / "extras.json"
 """Outside the environment, so that an environment made anew has them again."""
 
@@ -368,6 +368,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "kafka.txt": ("--extra", "kafka", "pyproject.toml"),
     "yahoo.txt": ("--extra", "yahoo", "pyproject.toml"),
     "krx.txt": ("--extra", "krx", "pyproject.toml"),
+    "kubernetes.txt": ("--extra", "kubernetes", "pyproject.toml"),
     "dev.txt": ("--extra", "local", "--group", "dev", "pyproject.toml"),
     "bench.txt": ("--extra", "local", "--group", "bench", "pyproject.toml"),
     "cluster.txt": ("--extra", "kubernetes", "--group", "cluster", "pyproject.toml"),

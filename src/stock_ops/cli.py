@@ -9,13 +9,14 @@ import typer
 from stock_ops.kit.errors import OpsError
 from stock_ops.kit.late import late_group
 from stock_ops.kit.layout import Layout, data_folder
-from stock_ops.kit.target import COMPOSE, TARGETS, choose_target
-from stock_ops.kit.verbs import data_of
+from stock_ops.kit.target import COMPOSE, KUBERNETES, TARGETS, choose_target
+from stock_ops.kit.verbs import data_of, value_of
 
 _HELP = (
-    "Start, stop and look after the stock analysis platform on this machine, or in containers.\n\n"
+    "Start, stop and look after the stock analysis platform on this machine, in containers, "
+    "or on Kubernetes.\n\n"
     "Exit codes: 0 ok, 1 it did not work, 2 wrong usage, 3 not running, degraded or "
-    "critical, 4 a drill that could not begin, 130 interrupted."
+    "critical, 4 a drill that could not begin, 5 to 8 of a deploy (see its help), 130 interrupted."
 )
 _BACKUP_HELP = "Back up the data, look at the backups, check them, and delete the old ones."
 _WRITER_HELP = "Who writes to the storage of the backups: one instance; look, and decide where there are two."
@@ -87,6 +88,7 @@ _secrets = typer.Typer(
             "show-names": "stock_ops.secrets.cli.names:show_names",
             "rotate": "stock_ops.secrets.cli.rotate:rotate",
             "check": "stock_ops.secrets.cli.check:check",
+            "push": "stock_ops.secrets.cli.push:push",
             "export": "stock_ops.secrets.cli.bundle:export_secrets",
             "import": "stock_ops.secrets.cli.bundle:import_secrets",
         }
@@ -108,14 +110,25 @@ _IN_CONTAINERS = {
     "service": "stock_ops.compose.cli.refusals:service ...",
 }
 """The verbs whose code is another one on the target compose."""
-_SAME_EVERYWHERE = ("move",)
+_IN_CLUSTER = {
+    "status": "stock_ops.kubernetes.cli.look:status",
+    "logs": "stock_ops.kubernetes.cli.look:logs",
+    "doctor": "stock_ops.kubernetes.cli.look:doctor",
+}
+"""And on the target kubernetes."""
+_NOT_IN_CLUSTER = ("up", "down", "backup", "restore", "drill", "kept", "service")
+_SAME_EVERYWHERE = ("move", "secrets", "deploy", "diff", "rollback", "smoke")
 
 
 def _of_target(named: str | None, verb: str, words: Sequence[str]) -> str | None:
+    if named is not None and named not in (*TARGETS, KUBERNETES):
+        known = ", ".join((*TARGETS, KUBERNETES))
+        raise typer.BadParameter(f"there is no target {named!r}; there are {known}")
+    if KUBERNETES in (named, value_of("--target", words)) and verb not in _SAME_EVERYWHERE:
+        refusal = "stock_ops.kubernetes.cli.refusals:not_there ..."
+        return refusal if verb in _NOT_IN_CLUSTER else _IN_CLUSTER.get(verb)
     if verb in _SAME_EVERYWHERE:
         return None
-    if named is not None and named not in TARGETS:
-        raise typer.BadParameter(f"there is no target {named!r}; there are {', '.join(TARGETS)}")
     try:
         target = choose_target(Layout(data_folder(data_of(words), os.environ, os.geteuid())), named)
     except OpsError:
@@ -139,6 +152,10 @@ app = typer.Typer(
             "drill": "stock_ops.drill.cli:drill",
             "kept": _kept,
             "move": "stock_ops.move.cli:move",
+            "deploy": "stock_ops.kubernetes.cli.deploy:deploy",
+            "diff": "stock_ops.kubernetes.cli.deploy:diff",
+            "rollback": "stock_ops.kubernetes.cli.deploy:rollback",
+            "smoke": "stock_ops.kubernetes.cli.deploy:smoke",
             "secrets": _secrets,
             "service": _service,
         },
@@ -180,7 +197,8 @@ def _about(
     target: Annotated[
         str | None,
         typer.Option(
-            help="local or compose; else the one that the data folder remembers.", show_default=False
+            help="local or compose, else the one that the data folder remembers; or kubernetes.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:

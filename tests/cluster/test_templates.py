@@ -135,6 +135,19 @@ def _resources() -> Values:
     return {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
 
 
+def test_a_large_number_is_written_in_full() -> None:
+    values: Values = {
+        "route": {"ratePerMinute": 1_000_000},
+        "settings": {"STOCK_A": 20_000_000, "STOCK_B": 0.5},
+        "parts": {"stock": {"env": {"STOCK_C": 3_000_000}}},
+        "database": {"managed": {"settings": {"max_wal_size": 4_000_000}}},
+    }
+    text = yaml.safe_dump_all(render(values))
+    assert "e+" not in text
+    for written in ("1000000", "20000000", "0.5", "3000000", "4000000"):
+        assert written in text
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

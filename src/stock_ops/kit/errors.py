@@ -9,6 +9,8 @@ class OpsError(Exception):
     """The root of all errors. `why` is one line, `todo` tells the operator the next step."""
 
     exit_code = 1
+    details: tuple[str, ...] = ()
+    """Lines that were shown before, for programs."""
 
     def __init__(self, why: str, todo: str) -> None:
         super().__init__(why)

@@ -42,6 +42,9 @@ class Report(Protocol):
     def text(self, words: str) -> None:
         """Paragraphs for people."""
 
+    def diff(self, lines: Sequence[str]) -> None:
+        """Lines of a difference for people: `+` added, `-` removed, `~` changed, a blank for the rest."""
+
     def log(self, part: str, line: str, *, named: bool) -> None:
         """One line of a part's log."""
 
@@ -141,6 +144,11 @@ class ConsoleReport:
         for row in rows:
             table.add_row(*(_coloured(self._as_typed(cell)) for cell in row))
         self._out.print(table, crop=False)
+
+    def diff(self, lines: Sequence[str]) -> None:
+        """In colour on a terminal."""
+        for line in lines:
+            self._out.print(Text(line, _SIGNS.get(line[:1], "")), overflow="fold", crop=False)
 
     def log(self, part: str, line: str, *, named: bool) -> None:
         """One line of a part's log, as it is."""
@@ -242,6 +250,9 @@ class JsonReport:
     def text(self, words: str) -> None:
         """Nothing: the data of the result hold it."""
 
+    def diff(self, lines: Sequence[str]) -> None:
+        """Nothing: the data of the result hold it."""
+
     def log(self, part: str, line: str, *, named: bool) -> None:  # noqa: ARG002 - each object has its part
         """One object a line."""
         self._print({"part": part, "line": line}, indent=None)
@@ -249,7 +260,9 @@ class JsonReport:
     def error(self, verb: str, error: OpsError) -> None:
         """The error with its kind."""
         why, todo = (as_typed_outside(self._named.complete(words)) for words in (error.why, error.todo))
-        told = {"kind": error.kind, "why": why, "todo": todo, "exit_code": error.exit_code}
+        told: dict[str, Any] = {"kind": error.kind, "why": why, "todo": todo, "exit_code": error.exit_code}
+        if error.details:
+            told["details"] = list(error.details)
         self._print({"verb": verb, "ok": False, "error": told, "steps": self._steps})
 
     def _print(self, value: Mapping[str, Any], indent: int | None = 2) -> None:
@@ -273,6 +286,7 @@ def progress_text(done_bytes: int, total_bytes: int | None, seconds: float) -> s
 
 
 _REDRAW_S, _PLAIN_LINE_S = 0.1, 10.0
+_SIGNS = {"+": "green", "-": "red", "~": "bold yellow", "@": "cyan"}
 _COLOURS = {
     "healthy": "green",
     "ok": "green",

@@ -8,6 +8,8 @@ from stock_ops.kit.layout import Layout
 
 LOCAL, COMPOSE = "local", "compose"
 TARGETS = (LOCAL, COMPOSE)
+KUBERNETES = "kubernetes"
+"""No data folder belongs to it: an environment file says where its instances run."""
 VARIABLE = "STOCKOPS_TARGET"
 """The side that a process belongs to while an instance moves."""
 

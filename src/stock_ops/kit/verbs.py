@@ -92,11 +92,17 @@ def layout_of(data: Path | None) -> Layout:
 
 def data_of(words: Sequence[str]) -> Path | None:
     """The data folder that a verb's words name."""
+    found = value_of("--data", words)
+    return None if found is None else Path(found)
+
+
+def value_of(option: str, words: Sequence[str]) -> str | None:
+    """The value of an option among a verb's words."""
     for at, word in enumerate(words):
-        if word == "--data" and at + 1 < len(words):
-            return Path(words[at + 1])
-        if word.startswith("--data="):
-            return Path(word.removeprefix("--data="))
+        if word == option and at + 1 < len(words):
+            return words[at + 1]
+        if word.startswith(f"{option}="):
+            return word.removeprefix(f"{option}=")
     return None
 
 

@@ -16,6 +16,11 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 
+{{/* A value as text: Helm reads every number as a float, and would write a million as 1e+06. */}}
+{{- define "stock.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
 {{- define "stock.image" -}}
 {{- $image := .Values.image }}
 {{- if $image.digest }}

@@ -1,0 +1,1 @@
+"""What can be seen of an environment, its release and its cluster; changes nothing."""

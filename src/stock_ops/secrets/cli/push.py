@@ -1,0 +1,51 @@
+"""`stockops secrets push`: the secrets of a folder into a cluster."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stock_ops.kit.errors import ConflictingSettingsError
+from stock_ops.kit.report import Report
+from stock_ops.kit.secret_folder import values
+from stock_ops.kit.target import KUBERNETES
+from stock_ops.kit.verbs import Json, run_verb
+from stock_ops.kubernetes.cli.session import Env, Target, refuse_other
+from stock_ops.kubernetes.connection import connect
+from stock_ops.kubernetes.facts.environment import Environment, read_environment
+from stock_ops.kubernetes.runners.secrets import push as bring
+
+
+def push(
+    env: Env,
+    folder: Annotated[Path, typer.Option(help="Folder of the secrets, drawn by `stockops secrets init`.")],
+    as_json: Json = False,
+    target: Target = KUBERNETES,
+) -> None:
+    """Bring the secrets of a folder into the namespace of an environment. None is printed.
+
+    A namespace that is not there is made, with Pod Security `restricted` enforced. Running pods read a
+    changed secret at their next connection, within a minute or so.
+    """
+    refuse_other(target)
+
+    def run(report: Report) -> int:
+        return _push(read_environment(env), folder.expanduser().resolve(), report)
+
+    run_verb("secrets push", as_json, run)
+
+
+def _push(environment: Environment, folder: Path, report: Report) -> int:
+    secrets = environment.values.get("secrets") or {}
+    name = secrets.get("existing")
+    if (secrets.get("external") or {}).get("enabled") or not name:
+        raise ConflictingSettingsError(
+            f"{environment.path} takes its secrets from elsewhere (secrets.external), or names no Secret.",
+            "Name the Secret in secrets.existing, or put them into the store of secrets.external.",
+        )
+    found = values(folder)
+    changed = bring(connect(environment.context), environment, str(name), found)
+    said = ", ".join(changed) if changed else "no changes: they are the same"
+    lines = [("Pushed", said), ("Secret", f"{name} in {environment.namespace}")]
+    report.result("secrets push", lines, {"changed": bool(changed), "names": changed, "secret": str(name)})
+    return 0
