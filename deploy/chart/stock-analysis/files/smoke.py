@@ -1,4 +1,4 @@
-"""smoke.py URL: what a newcomer would try first, at the gateway. Exit code 1 if something fails, with its reason.
+"""smoke.py URL: what a newcomer would try first, at the gateway. Exit code 1, with the reason, if it fails.
 
 What to ask for is in smoke.json beside this file; the API key, which lives for some minutes, in KEY.
 """
