@@ -8,7 +8,8 @@ ON = $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test test-quick test-containers test-cluster check check-python check-page bench lock \
+.PHONY: help up down status logs doctor install test test-quick test-containers test-cluster ci images scan \
+	push-images image-of-commit deploy smoke check check-python check-page bench lock \
 	generate clean
 
 help: ## This list
@@ -56,6 +57,30 @@ test-cluster: ## Install the chart on a real Kubernetes cluster that STOCK_TEST_
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 0 --timeout 900 --durations=12 tests/cluster $(ARGS)
+
+ci: ## The whole pipeline without the push; STEPS="checks tests": these alone
+	.ci/run $(STEPS)
+
+images: ## Build both images by deploy/docker/build.sh
+	deploy/docker/build.sh
+
+scan: ## Look for known vulnerabilities and secrets in the images; needs the network
+	@$(BOOTSTRAP) dev
+	@$(BIN)/python tools/container_parts.py judges
+	deploy/docker/release.sh scan
+
+push-images: ## Push the images to REGISTRY, print their digests
+	deploy/docker/release.sh push
+
+image-of-commit: ## The digest of this commit's image in REGISTRY, if the pipeline of REPOSITORY built it
+	deploy/docker/release.sh image-of-commit
+
+deploy: ## Deploy ENV=staging with IMAGE=NAME@sha256:...
+	@$(BOOTSTRAP) install kubernetes
+	@tools/with-kubeconfig.sh $(BIN)/stockops deploy $(ENV) $(if $(IMAGE),--image $(IMAGE)) --yes $(ARGS)
+
+smoke: ## Run the smoke test of ENV=staging
+	@tools/with-kubeconfig.sh $(BIN)/stockops smoke $(ENV) $(ARGS)
 
 check: ## Static checks: style, types, layers
 	@$(BOOTSTRAP) dev

