@@ -10,6 +10,7 @@ from stock_ops.compose.facts.containers import Container, is_image_here, observe
 from stock_ops.compose.facts.engine import Engine, find_engine
 from stock_ops.compose.facts.part import ask_part
 from stock_ops.compose.facts.stack import LIVE_SOURCES, Files, Stack, fingerprint, read_operators
+from stock_ops.compose.facts.standing import Standing, observe_standing
 from stock_ops.compose.plans.doctor import Seen, examine
 from stock_ops.compose.plans.services import BACKUP, MIGRATE, ORDER, expected
 from stock_ops.compose.plans.settings import DEFAULT_PORT, published, refuse_missing
@@ -192,6 +193,7 @@ def _status(layout: Layout, report: Report) -> int:
         expected(backups=backups.enabled, live=_is_live(read_operators(stack.files))),
         containers,
         ask_part(stack, containers.get(BACKUP)),
+        observe_standing(stack, containers),
         time.time(),
     )
     if found.rows:
@@ -245,7 +247,7 @@ def _see(layout: Layout, port: int | None) -> Seen:
     files = Files(layout)
     engine, operators, backups = _engine(), _operators(files), _backups(layout)
     publish, problem = ("127.0.0.1", port or DEFAULT_PORT), None
-    images = {}
+    images, standing, relay = {}, Standing(), ""
     if not isinstance(operators, OpsError):
         try:
             publish = published(files, operators, port)
@@ -257,7 +259,9 @@ def _see(layout: Layout, port: int | None) -> Seen:
             images = {
                 name: is_image_here(stack, image) for name, image in operators.items() if "IMAGE" in name
             }
-        gateway = observe_containers(stack, "gateway").get("gateway")
+        containers = observe_containers(stack)
+        gateway, standing = containers.get("gateway"), observe_standing(stack, containers)
+        relay = containers["relay"].name if "relay" in containers else ""
         mine = bool(gateway and gateway.runs and gateway.port == publish[1])
         problem = problem or (None if mine else _obstacle(*publish))
     return Seen(
@@ -270,6 +274,8 @@ def _see(layout: Layout, port: int | None) -> Seen:
         backups,
         publish[1],
         problem,
+        standing,
+        relay,
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from stock_ops.compose.facts.engine import Engine
-from stock_ops.compose.facts.stack import IMAGES, Files
+from stock_ops.compose.facts.stack import IMAGES, LIVE_SOURCES, Files
+from stock_ops.compose.facts.standing import Standing
 from stock_ops.compose.plans.settings import missing_images
 from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.local.facts.folder import Folder
 from stock_ops.local.facts.host import Host
-from stock_ops.local.plans.doctor import Finding, clock
+from stock_ops.local.plans.doctor import Finding, clock, events_findings, live_findings
 
 _MEMORY_BYTES = 2 * 2**30
 _DISK_BYTES = 4 * 2**30
@@ -31,6 +32,9 @@ class Seen:
     port: int
     port_problem: str | None
     """Why the gateway could not listen there; None when it can, or does."""
+    standing: Standing
+    relay: str
+    """Name of the relay's container, where it runs."""
 
 
 def examine(seen: Seen) -> tuple[Finding, ...]:
@@ -44,7 +48,14 @@ def examine(seen: Seen) -> tuple[Finding, ...]:
         _port,
         _room,
     )
-    return (*(finding for check in checks for finding in check(seen)), clock(seen.host))
+    found = (finding for check in checks for finding in check(seen))
+    return (*found, clock(seen.host), *_standing(seen))
+
+
+def _standing(seen: Seen) -> Iterator[Finding]:
+    program = seen.engine.program if isinstance(seen.engine, Engine) else ""
+    yield from events_findings(seen.standing.events, f"{program} exec {seen.relay} stock-analysis")
+    yield from live_findings(seen.standing.live, f"{LIVE_SOURCES} in {seen.files.settings}")
 
 
 def _engine(seen: Seen) -> Iterator[Finding]:

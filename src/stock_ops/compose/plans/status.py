@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stock_ops.compose.facts.containers import Container
+from stock_ops.compose.facts.standing import Standing
 from stock_ops.compose.plans.services import TITLES
 from stock_ops.kit.errors import megabytes
 from stock_ops.kit.layout import Layout
@@ -12,7 +13,14 @@ from stock_ops.kit.typed import Named
 from stock_ops.kit.verdict import Finding, Verdict, finding, judge, read_findings
 from stock_ops.kit.words import duration
 from stock_ops.local.facts.folder import Folder
-from stock_ops.local.plans.status import NOT_RUNNING, OK, address, backup_lines
+from stock_ops.local.plans.status import (
+    NOT_RUNNING,
+    OK,
+    address,
+    backup_lines,
+    standing_data,
+    standing_lines,
+)
 
 COLUMNS = ("Part", "State", "Pid", "Up", "Memory", "Restarts", "Port")
 
@@ -59,6 +67,7 @@ def assess(
     expected: Sequence[str],
     containers: Mapping[str, Container],
     overview: Mapping[str, Any] | None,
+    standing: Standing,
     now: float,
 ) -> Status:
     """Judge the containers of the services that shall run. Degraded: not all of them, or not well."""
@@ -71,9 +80,10 @@ def assess(
         state,
         OK if state == "running" and verdict.state != "critical" else NOT_RUNNING,
         tuple(_row(name, containers.get(name), now) for name in expected) if state != "stopped" else (),
-        (*_lines(layout, folder, state, parts, containers, overview, now), *verdict.lines()),
+        (*_lines(layout, folder, state, parts, containers, overview, standing, now), *verdict.lines()),
         {
             **_data(layout, folder, state, parts, containers, overview),
+            **standing_data(standing.events, standing.live),
             "verdict": verdict.body(Named({"--data": f"{layout.root}"})),
         },
     )
@@ -124,6 +134,7 @@ def _lines(
     parts: Sequence[Mapping[str, Any]],
     containers: Mapping[str, Container],
     overview: Mapping[str, Any] | None,
+    standing: Standing,
     now: float,
 ) -> list[tuple[str, str]]:
     told = "stopped: nothing runs. Start it with: stockops up" if state == "stopped" else state
@@ -133,6 +144,7 @@ def _lines(
         lines += [(TITLES[one["name"]], "stopped") for one in parts if one["state"] == "stopped"]
         if opens := where(containers):
             lines.append(("Address", opens))
+        lines += standing_lines(standing.events, standing.live)
     lines += places(layout)
     lines.append(("Disk", f"{megabytes(folder.free_bytes)} free of {megabytes(folder.total_bytes)}"))
     lines += backup_lines(overview, now)

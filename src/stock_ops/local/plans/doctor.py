@@ -96,29 +96,33 @@ def examine(
         clock(host),
         *(_safety(facts, host, safety, verdict or Verdict()) if safety else ()),
         *_verdict(verdict or Verdict(), structure),
-        *_events(events),
-        *_live(live),
+        *events_findings(events),
+        *live_findings(live),
     )
 
 
-def _events(events: PartsHealth | None) -> Iterator[Finding]:
+def events_findings(events: PartsHealth | None, command: str = "stock-analysis") -> Iterator[Finding]:
+    """How the event log and its consumers stand. command: the platform's own program, as it is typed here."""
     if events is None:
         return
     if not events.ok:
-        todo = "They wait in the database and are told later; `stock-analysis events status` says how many."
+        todo = f"They wait in the database and are told later; `{command} events status` says how many."
         yield Finding("Events", "warning", events.detail, todo)
     elif SET_ASIDE in events.detail:
-        todo = "`stock-analysis events dead list` shows the reasons; then `... replay` or `... dismiss`."
+        todo = f"`{command} events dead list` shows the reasons; then `... replay` or `... dismiss`."
         yield Finding("Events", "warning", events.detail, todo)
     else:
         yield Finding("Events", "ok", events.detail)
 
 
-def _live(live: PartsHealth | None) -> Iterator[Finding]:
+def live_findings(
+    live: PartsHealth | None, setting: str = "live_sources in config/platform.toml"
+) -> Iterator[Finding]:
+    """How live prices stand. setting: where their sources are named here."""
     if live is None:
         return
     if not live.ok:
-        todo = "Correct live_sources in config/platform.toml, or import bars of its symbols first."
+        todo = f"Correct {setting}, or import bars of its symbols first."
         yield Finding("Live prices", "warning", live.detail, todo)
     elif any(one in live.detail for one in _TROUBLED):
         todo = "`stockops runbook live-source-silent` or `live-source-away`; charts show what is stored."

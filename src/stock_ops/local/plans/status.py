@@ -54,6 +54,7 @@ def assess(facts: Facts, condition: Condition, now: float) -> Status:
         lines=tuple(_lines(facts, condition, verdict, state, now)),
         data={
             **_data(facts, condition, state, now),
+            **standing_data(events_of(condition), live_of(condition)),
             "verdict": verdict.body(Named({"--data": f"{facts.layout.root}"})),
         },
     )
@@ -168,12 +169,8 @@ def _lines(
     lines += [remark for part in condition.parts for remark in _remarks(part, now) if state != "stopped"]
     if "platform" in condition.ports and state != "stopped":
         lines.append(("Address", address(condition.host, condition.ports["platform"])))
-    events = events_of(condition)
-    if events and state != "stopped":
-        lines.append(("Events", events.detail))
-    live = live_of(condition)
-    if live and state != "stopped":
-        lines.append(("Live prices", live.detail))
+    if state != "stopped":
+        lines += standing_lines(events_of(condition), live_of(condition))
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
     lines += backup_lines(facts.overview, now)
@@ -181,6 +178,20 @@ def _lines(
     if state != "stopped":
         lines.append(("Memory", f"{megabytes(_memory(condition))} in all, supervisor included"))
     return lines
+
+
+def standing_lines(events: PartsHealth | None, live: PartsHealth | None) -> Iterator[tuple[str, str]]:
+    """How events and live prices stand, where the platform says so."""
+    if events:
+        yield "Events", events.detail
+    if live:
+        yield "Live prices", live.detail
+
+
+def standing_data(events: PartsHealth | None, live: PartsHealth | None) -> dict[str, Any]:
+    """The same for a program; null where the platform does not say."""
+    told = {"events": events, "live": live}
+    return {name: {"ok": one.ok, "detail": one.detail} if one else None for name, one in told.items()}
 
 
 def events_of(condition: Condition) -> PartsHealth | None:

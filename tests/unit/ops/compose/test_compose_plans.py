@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from stock_ops.compose.facts.containers import Container
+from stock_ops.compose.facts.engine import Engine
 from stock_ops.compose.facts.stack import Files, read_operators, read_variables
+from stock_ops.compose.facts.standing import Standing
+from stock_ops.compose.plans.doctor import Seen, examine
 from stock_ops.compose.plans.services import ORDER, expected
 from stock_ops.compose.plans.settings import (
     backup_settings_inside,
@@ -19,7 +22,9 @@ from stock_ops.compose.plans.status import part_state
 from stock_ops.compose.plans.up import Start, Stop, plan_down, plan_up
 from stock_ops.kit.errors import CorruptFileError, MissingProgramError, SettingError
 from stock_ops.kit.layout import Layout
-from stock_ops.local.facts.health import Health
+from stock_ops.local.facts.folder import observe_folder
+from stock_ops.local.facts.health import Health, PartsHealth
+from stock_ops.local.facts.host import observe_host
 
 WELL = Container(
     service="stock",
@@ -171,3 +176,36 @@ def test_a_folder_of_this_machine_is_another_one_in_the_container() -> None:
     assert "keep_days = 3" in text
     assert "/root/key" not in text
     assert 'storage = "s3://b/p"' in backup_settings_inside({"storage": "s3://b/p"})
+
+
+def seen(standing: Standing) -> Seen:
+    engine = Engine("podman-compose", "1.6", "podman", ("podman-compose",))
+    wrong = CorruptFileError(Path("/data/x"), "it is no TOML", "Correct it.")
+    return Seen(
+        files=FILES,
+        folder=observe_folder(Path("/data"), None),
+        host=observe_host(),
+        engine=engine,
+        operators=wrong,
+        images={},
+        backups=wrong,
+        port=8080,
+        port_problem=None,
+        standing=standing,
+        relay="p_relay_1",
+    )
+
+
+def test_doctor_tells_what_was_set_aside_with_a_command_for_this_engine() -> None:
+    standing = Standing(
+        events=PartsHealth(True, "events: Kafka with 1 broker, active, 0 wait, 3 set aside"),
+        live=PartsHealth(False, "sources: coinbase not begun"),
+    )
+    found = {one.check: one for one in examine(seen(standing))}
+    assert (found["Events"].state, found["Live prices"].state) == ("warning", "warning")
+    assert "`podman exec p_relay_1 stock-analysis events dead list`" in found["Events"].todo
+    assert "STOCK_LIVE_SOURCES in /data/config/compose.env" in found["Live prices"].todo
+
+
+def test_doctor_says_nothing_of_events_where_no_service_does() -> None:
+    assert not {"Events", "Live prices"} & {one.check for one in examine(seen(Standing()))}

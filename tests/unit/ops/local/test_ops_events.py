@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from stock_ops.local.facts.health import PartsHealth, read_events
-from stock_ops.local.plans.doctor import Finding, _events
+from stock_ops.local.plans.doctor import Finding, events_findings
 
 
 def answer(*parts: tuple[str, bool, str | None, str | None]) -> bytes:
@@ -13,7 +13,7 @@ def answer(*parts: tuple[str, bool, str | None, str | None]) -> bytes:
 
 
 def findings(events: PartsHealth | None) -> list[Finding]:
-    return list(_events(events))
+    return list(events_findings(events))
 
 
 def test_what_the_platform_says_is_told_in_a_line() -> None:

@@ -1,0 +1,46 @@
+"""How the events and the live prices stand, in the words of the services that carry them."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from stock_ops.compose.facts.containers import Container
+from stock_ops.compose.facts.engine import ask
+from stock_ops.compose.facts.stack import Stack
+from stock_ops.local.facts.health import PartsHealth, read_events, read_live
+
+_PORTS = {"relay": 8003, "gateway": 8080, "live": 8004}
+_ASK = (
+    "from http.client import HTTPConnection as Door; door = Door('127.0.0.1', {port}, timeout=5); "
+    "door.request('GET', '/readyz'); print(door.getresponse().read().decode())"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """None where no service says it."""
+
+    events: PartsHealth | None = None
+    """Relay and delivery: what waits, how far it is behind, what was set aside."""
+    live: PartsHealth | None = None
+    """Clients and connections of the gateway, and the sources where the service `live` runs."""
+
+
+def observe_standing(stack: Stack, containers: Mapping[str, Container]) -> Standing:
+    """Ask the services that run."""
+    asked = [name for name in _PORTS if name in containers and containers[name].runs]
+    with ThreadPoolExecutor(len(_PORTS)) as pool:
+        told = dict(
+            zip(asked, pool.map(lambda name: _readiness(stack, containers[name]), asked), strict=True)
+        )
+    live = [found for name in ("gateway", "live") if (found := read_live(told.get(name, b"")))]
+    return Standing(
+        read_events(told.get("relay", b"")),
+        PartsHealth(all(one.ok for one in live), "; ".join(one.detail for one in live)) if live else None,
+    )
+
+
+def _readiness(stack: Stack, container: Container) -> bytes:
+    """The answer of /readyz, whatever its status; empty without one."""
+    program = _ASK.format(port=_PORTS[container.service])
+    return ask(stack.engine.program, "exec", container.id, "python3", "-c", program).text.encode()
