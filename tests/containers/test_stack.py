@@ -1,6 +1,8 @@
 """The whole stack from the images: started, asked through its one door, stopped under load, killed."""
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections import Counter
@@ -298,6 +300,17 @@ def _outcome(client: httpx.Client) -> str:
     except httpx.HTTPError as error:
         return f"lost: {type(error).__name__}"
     return "answered" if answer.status_code == 200 else f"status {answer.status_code}"
+
+
+def test_a_frozen_broker_is_not_healthy(stack: Stack) -> None:
+    """Its port still takes connections."""
+    pid = stack.state("kafka")["Pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert not is_healthy(stack.container("kafka"))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stack.wait("kafka")
 
 
 @pytest.mark.parametrize("service", [*SERVERS, *SERVICES])
