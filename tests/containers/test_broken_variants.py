@@ -31,12 +31,14 @@ def test_the_compose_file_passes_every_check() -> None:
 
 def test_every_variable_of_the_compose_files_is_explained() -> None:
     files = sorted(COMPOSE.glob("compose*.yaml"))
-    assert len(files) == 5
+    assert len(files) == 6
     used = {name for file in files for name in re.findall(r"\$\{(\w+)", file.read_text())}
     assert used == set(re.findall(r"^(\w+)=", (COMPOSE / ".env.example").read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("overlay", ["compose.dev.yaml", "compose.monitoring.yaml", "compose.test.yaml"])
+@pytest.mark.parametrize(
+    "overlay", ["compose.dev.yaml", "compose.logging.yaml", "compose.monitoring.yaml", "compose.test.yaml"]
+)
 def test_an_overlay_opens_nothing_but_loopback(overlay: str) -> None:
     services = yaml.load((COMPOSE / overlay).read_text(), Loader)["services"]  # noqa: S506 - a SafeLoader
     ports = [port for service in services.values() for port in service.get("ports", ())]

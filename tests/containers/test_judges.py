@@ -1,9 +1,12 @@
 """Linters and scanners that others wrote. Their exceptions stand in their own files, each with its reason."""
 
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.containers.images import Image
 from tests.containers.podman import run
@@ -94,3 +97,23 @@ def test_compose_reads_the_file_and_names_what_is_not_set(tmp_path: Path) -> Non
     done = run(program, "--env-file", empty, "config", cwd=COMPOSE, environ=environ, check=False)
     assert done.returncode != 0
     assert "the group of the files in STOCK_SECRETS" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("profile", "more"), [("logging", set()), ("monitoring", {"prometheus"}), ("live", {"live"})]
+)
+def test_compose_reads_each_profile_with_its_overlay(profile: str, more: set[str], tmp_path: Path) -> None:
+    names = re.findall(r"^(\w+)=", (COMPOSE / ".env.example").read_text(), re.MULTILINE)
+    variables = tmp_path / "all.env"
+    variables.write_text("".join(f"{name}=/{name}\n" for name in names))
+    overlay = COMPOSE / f"compose.{profile}.yaml"
+    files = ["compose.yaml", *([overlay.name] if overlay.exists() else [])]
+    words: list[str | Path] = ["--env-file", variables, *(word for file in files for word in ("-f", file))]
+    environ = {"PATH": f"{BIN}:/usr/bin:/bin"}
+
+    def services(*options: str) -> set[str]:
+        command = (BIN / "podman-compose", *words, *options, "config")
+        found: dict[str, Any] = yaml.safe_load(run(*command, cwd=COMPOSE, environ=environ).stdout)
+        return set(found["services"])
+
+    assert services("--profile", profile) - services() == more
