@@ -8,13 +8,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from stock_analysis.testing.processes import free_port
 from tests.containers.bases import StandIns
 from tests.containers.images import Image
-from tests.containers.podman import wait_for
+from tests.containers.podman import logs, wait_for
 from tests.containers.stack import Stack
+from tests.e2e.conftest import FLAGS
 from tools.container_parts import ROOT
+from tools.test_parts import find_browser
 
 PORTS = ("PAGE", "POSTGRESQL", "VALKEY", "STOCK")
 COPIED = ("deploy/compose", "src", "migrations", "frontend")
@@ -44,7 +47,10 @@ class Checkout:
         path = self.root / name
         text = path.read_text()
         assert old in text
-        path.write_text(text.replace(old, new))
+        beside = path.with_name("new")
+        beside.write_text(text.replace(old, new))
+        beside.chmod(path.stat().st_mode)
+        beside.replace(path)  # at once, as editors do: half a file would be a change of its own
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +114,32 @@ def test_a_service_starts_again_with_changed_code(
     checkout.change(f"src/stock_analysis/{name}", old, "Changed while it ran")
     wait_for(lambda: says("Changed while it ran"), lambda: dev.logs(service), timeout_s=90)
     report("hot reload", f"{service}: changed code answers after {time.monotonic() - started:.1f} s")
+
+
+def test_the_open_page_shows_a_change_by_itself(
+    dev: Stack, checkout: Checkout, report: Callable[[str, str], None]
+) -> None:
+    page_address = address(dev, "page")
+    wait_for(lambda: _status(page_address) == 200, lambda: logs(dev.container("page")))
+    wait_for(lambda: _status(f"{page_address}/api/v1/exchanges") == 401, lambda: dev.logs("gateway"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        page = browser.new_page(locale="en-US")
+        page.goto(page_address)
+        button = page.locator(".key-form button").first
+        expect(button).to_have_text("Use this key", timeout=90_000)
+        started = time.monotonic()
+        checkout.change("frontend/src/i18n/en.ts", "Use this key", "Changed while it was open")
+        expect(button).to_have_text("Changed while it was open", timeout=60_000)
+        report("hot reload", f"page: the change is seen after {time.monotonic() - started:.1f} s")
+        page.locator(".key-form input").first.fill(dev.key)
+        button.click()
+        expect(page.locator(".ohlc")).to_contain_text("C ", timeout=60_000)
+        browser.close()
+
+
+def _status(url: str) -> int | None:
+    try:
+        return httpx.get(url, timeout=10).status_code
+    except httpx.HTTPError:
+        return None
