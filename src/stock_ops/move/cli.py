@@ -104,6 +104,7 @@ def _carry_over(layout: Layout, origin: Side, other: Side, report: Report) -> di
     Whatever ends it before leaves the origin the instance, with its data untouched: `stockops up` starts it
     again, and the same command moves it from the beginning.
     """
+    pepper = origin.pepper()
     origin.stop_writers(report)
     with report.step(*_STEPS[1], quiet=False):
         backup = back_up(origin)
@@ -118,7 +119,7 @@ def _carry_over(layout: Layout, origin: Side, other: Side, report: Report) -> di
         copy = measure(other)
         refuse_other(before, copy)
         refuse_changed(before, measure(origin))
-    if pepper := origin.pepper():
+    if pepper:
         other.keep_pepper(pepper)
     with report.step(*_STEPS[6], quiet=False):
         write_whole(NewFile(layout.target, f"{other.name}\n"))

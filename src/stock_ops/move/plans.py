@@ -46,3 +46,13 @@ class ChangedOriginError(OpsError):
             f"The origin was changed while it was copied: {told}.",
             "End the imports that run there, then run this again. The origin is still the instance.",
         )
+
+
+class UnfinishedChangeError(OpsError):
+    """A change of the API keys' pepper was cut off, so that the keys have two."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A change of the API keys' pepper was cut off: some keys have the old one still.",
+            "Bring it to its end with: stockops up",
+        )

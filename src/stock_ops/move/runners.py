@@ -35,7 +35,7 @@ from stock_ops.local.plans.up import plan_up
 from stock_ops.local.runners.instance import write_memory, write_secrets
 from stock_ops.local.runners.run import run_steps as run_local_steps
 from stock_ops.local.runners.supervise import stop_part
-from stock_ops.move.plans import Content
+from stock_ops.move.plans import Content, UnfinishedChangeError
 
 _EMPTY = """
 DO $$
@@ -77,7 +77,10 @@ class Side(Protocol):
         """Stop everything; the data are kept."""
 
     def pepper(self) -> str:
-        """What is mixed into the hashes of API keys; they go with it. Empty: nothing is."""
+        """What is mixed into the hashes of API keys; they go with it. Empty: nothing is.
+
+        Raises UnfinishedChangeError where some of them have another one still.
+        """
 
     def keep_pepper(self, pepper: str) -> None:
         """Use that one from the next start on."""
@@ -120,7 +123,11 @@ class LocalSide:
     def pepper(self) -> str:
         """Of secrets.json."""
         secrets = read_secrets(self.layout)
-        return secrets.pepper if isinstance(secrets, Secrets) else ""
+        if not isinstance(secrets, Secrets):
+            return ""
+        if "pepper" in secrets.changing:
+            raise UnfinishedChangeError
+        return secrets.pepper
 
     def keep_pepper(self, pepper: str) -> None:
         """In secrets.json, from which `up` writes the platform's file."""
@@ -183,8 +190,11 @@ class ComposeSide:
         run_steps(plan_containers_down(observe_containers(self.stack)), self.work, report)
 
     def pepper(self) -> str:
-        """The newest of its file."""
-        return read(self.stack.files.secrets / PEPPER)[0]
+        """Of its file, which is empty until the first one is drawn."""
+        known = read(self.stack.files.secrets / PEPPER)
+        if len(known) > 1:
+            raise UnfinishedChangeError
+        return next(iter(known), "")
 
     def keep_pepper(self, pepper: str) -> None:
         """In its file, and in those of the services that have it."""
