@@ -50,7 +50,7 @@ test-containers: ## Build the images, run them and the compose stack; needs root
 	@$(BOOTSTRAP) dev
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py
-	$(BIN)/python -m pytest -n 0 --timeout 1800 --durations=12 tests/containers $(ARGS)
+	$(BIN)/python -m pytest -n 2 --timeout 840 --durations=12 tests/containers $(ARGS)
 
 test-cluster: ## Install the chart on a real Kubernetes cluster that STOCK_TEST_CLUSTER starts; minutes
 	@$(BOOTSTRAP) cluster

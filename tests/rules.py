@@ -41,13 +41,18 @@ _LONGEST_FIRST = ("tests/integration/ops/", "tests/e2e/", "tests/integration/", 
 
 
 _KAFKA = "/test_kafka_"
+_CONTAINERS = {
+    "tests/containers/test_instance_": ("backups", "moves", "verbs"),
+    "tests/containers/test_": ("live_path", "monitoring_overlay", "rotation", "stack", "stack_leaks"),
+}
+"""Files that share an instance, and files that share a stack."""
 
 
 class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """A file goes to one worker as a whole, because its tests share servers.
 
     Those of test_ops_*.py share none and take much of the time of all: each goes where there is room. All
-    test_kafka_*.py share one Kafka, the dearest of servers.
+    test_kafka_*.py share one Kafka, the dearest of servers, and so do the files of _CONTAINERS.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
@@ -57,6 +62,8 @@ class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     def _split_scope(self, nodeid: str) -> str:
         if _KAFKA in nodeid:
             return _KAFKA
+        if containers := _containers_of(nodeid):
+            return containers
         return nodeid if _is_spread(nodeid) else str(super()._split_scope(nodeid))
 
     def remove_node(self, node: WorkerController) -> str | None:
@@ -75,6 +82,14 @@ class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
         return crashed
 
 
+def _containers_of(nodeid: str) -> str | None:
+    """What the containers are, which a file of tests shares with others."""
+    for begin, ends in _CONTAINERS.items():
+        if nodeid.partition("::")[0] in {f"{begin}{end}.py" for end in ends}:
+            return begin
+    return None
+
+
 def _is_spread(nodeid: str) -> bool:
     return "/test_ops_" in nodeid
 
@@ -86,9 +101,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_place_in_queue)
 
 
-def _place_in_queue(item: pytest.Item) -> tuple[bool, int, bool]:
+def _place_in_queue(item: pytest.Item) -> tuple[bool, bool, int, bool]:
     place = next((n for n, folder in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(folder)), 0)
-    return not _is_alone(item), place, _is_spread(item.nodeid)
+    return not _is_alone(item), _containers_of(item.nodeid) is None, place, _is_spread(item.nodeid)
 
 
 def _is_alone(item: pytest.Item) -> bool:

@@ -1,6 +1,8 @@
 """Images and the compose stack, built and run here by podman, for `make test-containers` alone."""
 
+import fcntl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ from tests.containers.bases import StandIns, make_standins
 from tests.containers.images import Image, build
 from tests.containers.instance import Instance
 from tests.containers.stack import Stack
+from tools.container_parts import HOME
 
 HERE = Path(__file__).parent
-MEASURED = pytest.StashKey[list[str]]()
+MEASURED = "measured"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -22,35 +25,49 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def report(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Says a measurement at the end of the run, also when its test passes."""
-    lines = request.config.stash.setdefault(MEASURED, [])
-    return lambda title, text: lines.append(f"{title}: {text}")
+    properties = request.node.user_properties
+    return lambda title, text: properties.append((MEASURED, f"{title}: {text}"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was measured."""
-    for line in config.stash.get(MEASURED, []):
-        terminalreporter.write_line(line)
+    reports = (one for outcome in ("passed", "failed") for one in terminalreporter.getreports(outcome))
+    for one in reports:
+        for name, line in one.user_properties if one.when == "call" else ():
+            if name == MEASURED:
+                terminalreporter.write_line(line)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Workers build the same images: who comes later finds the layers of the first."""
+    with (HOME / "building").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
 def standins() -> StandIns:
     """Images in place of those that would be pulled."""
-    return make_standins()
+    with one_at_a_time():
+        return make_standins()
 
 
 @pytest.fixture(scope="session")
 def platform(standins: StandIns) -> Image:
     """The platform's image, built as everyone builds it."""
-    return build("platform", standins)
+    with one_at_a_time():
+        return build("platform", standins)
 
 
 @pytest.fixture(scope="session")
 def stock_ops(standins: StandIns) -> Image:
     """The image of the operations."""
-    return build("stock-ops", standins)
+    with one_at_a_time():
+        return build("stock-ops", standins)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,14 @@
 """The two images, and what one can see of them without starting them."""
 
+import json
 import os
+import tarfile
+import tempfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.containers.bases import StandIns
@@ -72,3 +79,28 @@ def build(
     }
     run(ROOT / "deploy/docker/build.sh", target, environ=known | (environ or {}))
     return Image(f"{NAMES[target]}:{tag}")
+
+
+def pulled_bytes(*images: Image) -> list[int]:
+    """What a registry would send of each: its layers, packed by gzip. A layer of several is packed once."""
+    with tempfile.TemporaryDirectory(prefix="stock-test-images-") as folder:
+        archive = Path(folder) / "images.tar"
+        run("podman", "save", "-q", "-m", "-o", archive, *(image.name for image in images))
+        with tarfile.open(archive) as tar:
+            manifest = tar.extractfile("manifest.json")
+            assert manifest
+            layers = {one["RepoTags"][0]: one["Layers"] for one in json.load(manifest)}
+        every = sorted({layer for one in layers.values() for layer in one})
+        with ThreadPoolExecutor(2) as pool:
+            sizes = dict(zip(every, pool.map(partial(_packed, archive), every), strict=True))
+    return [sum(sizes[layer] for layer in layers[image.name]) for image in images]
+
+
+def _packed(archive: Path, layer: str) -> int:
+    packer, size = zlib.compressobj(6), 0
+    with tarfile.open(archive) as tar:
+        content = tar.extractfile(layer)
+        assert content
+        while piece := content.read(2**20):
+            size += len(packer.compress(piece))
+    return size + len(packer.flush())
