@@ -48,7 +48,7 @@ def test_each_target_that_a_job_calls_is_there() -> None:
 def run_with(content: str | None, *command: str) -> subprocess.CompletedProcess[str]:
     environ = {"PATH": os.environ["PATH"], "KUBECONFIG": "mine"}
     environ |= {} if content is None else {"KUBECONFIG_CONTENT": content}
-    line = [ROOT / "tools" / "with-kubeconfig.sh", *command]
+    line: list[str | Path] = [ROOT / "tools" / "with-kubeconfig.sh", *command]
     return subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
 
 
