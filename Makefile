@@ -104,7 +104,7 @@ lock: ## Write requirements/*.txt anew (UPGRADE=1: with the newest versions)
 
 generate: ## Write the schema, the settings page and the front end's types anew
 	@$(BOOTSTRAP) dev
-	$(BIN)/python tools/generate.py
+	$(BIN)/python -m tools.generate
 	@$(BOOTSTRAP) npm generate
 
 clean: ## Remove what was installed and built; the data are kept

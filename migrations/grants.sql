@@ -12,7 +12,7 @@ BEGIN
         JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'
         CROSS JOIN pg_roles
         WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND relowner = current_user::regrole
-          AND rolname IN ('stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay')
+          AND rolname IN ('stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay', 'stock_sentiment')
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %I', part.target, part.rolname);
     END LOOP;
@@ -32,6 +32,10 @@ BEGIN
             ('stock_relay', 'SELECT', '{schema_migration, event_epoch}'),
             ('stock_relay', 'SELECT, INSERT, UPDATE, DELETE',
              '{outbox, event_log, event_position, event_seen, event_delivery, dead_letter}'),
+            ('stock_sentiment', 'SELECT', '{exchange, instrument, instrument_alias, schema_migration}'),
+            ('stock_sentiment', 'INSERT', '{outbox}'),
+            ('stock_sentiment', 'SELECT, INSERT, UPDATE, DELETE',
+             '{sentiment_author_key, sentiment_post, sentiment_mention, sentiment_state, sentiment_bucket, sentiment_gone, sentiment_source}'),
             ('stock_gateway', 'SELECT', '{outbox, event_position, event_delivery, dead_letter}'),
             ('stock_gateway', 'SELECT, UPDATE (last_used_at)', '{api_key}'),
             ('stock_backup', 'SELECT, INSERT, UPDATE', '{ops_heartbeat}')

@@ -468,6 +468,131 @@ CREATE TABLE public.schema_migration (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.sentiment_author_key (
+    name text NOT NULL,
+    key bytea NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT sentiment_author_key_key_check CHECK ((octet_length(key) >= 32))
+);
+
+COMMENT ON TABLE public.sentiment_author_key IS 'Keys that authors are hashed with: one for each day (2026-11-29), deleted when the day is final, and `forgotten`, of those who asked.';
+
+CREATE TABLE public.sentiment_bucket (
+    instrument_id integer NOT NULL,
+    length_s integer NOT NULL,
+    start timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    revision bigint NOT NULL,
+    posts integer NOT NULL,
+    judged integer NOT NULL,
+    voices integer NOT NULL,
+    copies integer NOT NULL,
+    effective_n double precision NOT NULL,
+    score double precision NOT NULL,
+    low double precision NOT NULL,
+    high double precision NOT NULL,
+    positive double precision NOT NULL,
+    negative double precision NOT NULL,
+    unsure double precision NOT NULL,
+    model text NOT NULL,
+    sample boolean NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT sentiment_bucket_length_s_check CHECK ((length_s > 0)),
+    CONSTRAINT sentiment_bucket_state_check CHECK ((state = ANY (ARRAY['provisional'::text, 'final'::text])))
+);
+
+COMMENT ON TABLE public.sentiment_bucket IS 'Sentiment in a span of time: each a function of the posts in it, made anew when they change.';
+
+COMMENT ON COLUMN public.sentiment_bucket.effective_n IS 'Posts, of which near-copies count as log2(1 + m) and an author at most twice.';
+
+CREATE TABLE public.sentiment_gone (
+    kind text NOT NULL,
+    key bytea NOT NULL,
+    gone_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT sentiment_gone_kind_check CHECK ((kind = ANY (ARRAY['post'::text, 'author'::text])))
+);
+
+COMMENT ON TABLE public.sentiment_gone IS 'Hashes of posts that were deleted and of authors who are to be forgotten: what a source tells again is not taken.';
+
+CREATE TABLE public.sentiment_mention (
+    instrument_id integer NOT NULL,
+    posted_at timestamp with time zone NOT NULL,
+    post_key bytea NOT NULL,
+    kind text NOT NULL,
+    begins integer NOT NULL,
+    ends integer NOT NULL,
+    why text NOT NULL,
+    voice integer,
+    copies integer
+);
+
+COMMENT ON TABLE public.sentiment_mention IS 'Which instruments a post speaks of, and why it is thought so.';
+
+COMMENT ON COLUMN public.sentiment_mention.voice IS 'In place of the author once the day is final: a number within instrument and day.';
+
+COMMENT ON COLUMN public.sentiment_mention.copies IS 'In place of the text''s fingerprint then: the group of near-copies within instrument and day.';
+
+CREATE TABLE public.sentiment_post (
+    post_key bytea NOT NULL,
+    source text NOT NULL,
+    post_id text,
+    url text,
+    author bytea,
+    text text,
+    minhash bytea,
+    language text NOT NULL,
+    posted_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    negative real NOT NULL,
+    neutral real NOT NULL,
+    positive real NOT NULL,
+    score real NOT NULL,
+    label text NOT NULL,
+    model text NOT NULL,
+    checked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sample boolean DEFAULT false NOT NULL,
+    CONSTRAINT sentiment_post_label_check CHECK ((label = ANY (ARRAY['negative'::text, 'neutral'::text, 'positive'::text, 'unsure'::text]))),
+    CONSTRAINT sentiment_post_score_check CHECK (((score >= ('-1'::integer)::double precision) AND (score <= (1)::double precision))),
+    CONSTRAINT sentiment_post_text_check CHECK ((octet_length(text) <= 32768))
+);
+
+COMMENT ON TABLE public.sentiment_post IS 'Posts: the text for some days, the author as a keyed hash until the day is final, afterwards numbers alone.';
+
+COMMENT ON COLUMN public.sentiment_post.post_key IS 'SHA-256 of source and the source''s id: finds the post when its source deletes it.';
+
+COMMENT ON COLUMN public.sentiment_post.checked_at IS 'When its source last had it: a text that was not seen there for a day is dropped.';
+
+COMMENT ON COLUMN public.sentiment_post.sample IS 'Written by us for the first start; nobody posted it.';
+
+CREATE TABLE public.sentiment_source (
+    name text NOT NULL,
+    cursor text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'begins'::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    again_at timestamp with time zone,
+    last_post_at timestamp with time zone,
+    last_seen_at timestamp with time zone,
+    day date DEFAULT ((now() AT TIME ZONE 'UTC'::text))::date NOT NULL,
+    posts bigint DEFAULT 0 NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    spent numeric(12,6) DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.sentiment_source IS 'How far each source was read, how it stands, and what of the day''s budget is spent.';
+
+COMMENT ON COLUMN public.sentiment_source.spent IS 'Dollars of the day, where the source has a price.';
+
+CREATE TABLE public.sentiment_state (
+    instrument_id integer NOT NULL,
+    version bigint DEFAULT 0 NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.sentiment_state IS 'Version of all that is known of an instrument''s posts; its row is locked by who changes them, so that events keep their order.';
+
+COMMENT ON COLUMN public.sentiment_state.changed_at IS 'Names the version: after a restore the same number may be given to other posts.';
+
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
 
@@ -546,6 +671,27 @@ ALTER TABLE ONLY public.quarantine
 ALTER TABLE ONLY public.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (number, phase);
 
+ALTER TABLE ONLY public.sentiment_author_key
+    ADD CONSTRAINT sentiment_author_key_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.sentiment_bucket
+    ADD CONSTRAINT sentiment_bucket_pkey PRIMARY KEY (instrument_id, length_s, start);
+
+ALTER TABLE ONLY public.sentiment_gone
+    ADD CONSTRAINT sentiment_gone_pkey PRIMARY KEY (kind, key);
+
+ALTER TABLE ONLY public.sentiment_mention
+    ADD CONSTRAINT sentiment_mention_pkey PRIMARY KEY (instrument_id, posted_at, post_key);
+
+ALTER TABLE ONLY public.sentiment_post
+    ADD CONSTRAINT sentiment_post_pkey PRIMARY KEY (post_key);
+
+ALTER TABLE ONLY public.sentiment_source
+    ADD CONSTRAINT sentiment_source_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.sentiment_state
+    ADD CONSTRAINT sentiment_state_pkey PRIMARY KEY (instrument_id);
+
 CREATE INDEX dead_letter_open ON public.dead_letter USING btree (consumer, id) WHERE (state = ANY (ARRAY['open'::text, 'asked'::text]));
 
 CREATE INDEX import_change_instruments ON public.import_change USING gin (instruments);
@@ -565,6 +711,16 @@ CREATE INDEX instrument_symbol_trgm ON public.instrument USING gin (symbol_key p
 CREATE INDEX outbox_waiting ON public.outbox USING btree (id) WHERE (published_at IS NULL);
 
 CREATE INDEX quarantine_symbol ON public.quarantine USING btree (symbol, state, id);
+
+CREATE INDEX sentiment_bucket_start ON public.sentiment_bucket USING btree (length_s, start);
+
+CREATE INDEX sentiment_mention_open ON public.sentiment_mention USING btree (posted_at) WHERE (voice IS NULL);
+
+CREATE INDEX sentiment_mention_post ON public.sentiment_mention USING btree (post_key);
+
+CREATE INDEX sentiment_post_author ON public.sentiment_post USING btree (author) WHERE (author IS NOT NULL);
+
+CREATE INDEX sentiment_post_text ON public.sentiment_post USING btree (posted_at) WHERE ((text IS NOT NULL) AND (NOT sample));
 
 CREATE TRIGGER instrument_changed AFTER UPDATE ON public.instrument REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows FOR EACH STATEMENT EXECUTE FUNCTION public.tell_instruments();
 
@@ -588,3 +744,15 @@ ALTER TABLE ONLY public.instrument
 
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.import_run(id);
+
+ALTER TABLE ONLY public.sentiment_bucket
+    ADD CONSTRAINT sentiment_bucket_instrument_id_fkey FOREIGN KEY (instrument_id) REFERENCES public.instrument(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sentiment_mention
+    ADD CONSTRAINT sentiment_mention_instrument_id_fkey FOREIGN KEY (instrument_id) REFERENCES public.instrument(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sentiment_mention
+    ADD CONSTRAINT sentiment_mention_post_key_fkey FOREIGN KEY (post_key) REFERENCES public.sentiment_post(post_key) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sentiment_state
+    ADD CONSTRAINT sentiment_state_instrument_id_fkey FOREIGN KEY (instrument_id) REFERENCES public.instrument(id) ON DELETE CASCADE;

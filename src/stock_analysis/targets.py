@@ -37,6 +37,8 @@ from stock_analysis.kit.tasks import beside
 from stock_analysis.kit.valkey import SharedValkey, open_valkey
 from stock_analysis.relay.delivery import DELIVERY
 from stock_analysis.relay.service import Relay
+from stock_analysis.sentiment.endpoints import create_sentiment_app
+from stock_analysis.sentiment.repository import PostgresPostStore
 from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import warm_calendars
@@ -124,6 +126,36 @@ async def _stock_over_http(settings: Settings, _: Opened) -> AsyncIterator[Upstr
 
 
 @asynccontextmanager
+async def _post_store(settings: Settings, opened: Opened) -> AsyncIterator[PostgresPostStore]:
+    yield PostgresPostStore(opened["posts"], settings.sentiment_text_ttl_days)
+
+
+@asynccontextmanager
+async def _sentiment_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
+    pool = opened["posts"]
+    yield Health({"postgresql": partial(check_database, pool), "schema": _schema_check(pool)}, {})
+
+
+@asynccontextmanager
+async def _sentiment(settings: Settings, opened: Opened) -> AsyncIterator[FastAPI]:
+    yield create_sentiment_app(settings, opened["sentiment-health"], opened["post-store"])
+
+
+@asynccontextmanager
+async def _sentiment_in_process(_: Settings, opened: Opened) -> AsyncIterator[Upstream]:
+    yield AsgiUpstream(opened["sentiment"])
+
+
+@asynccontextmanager
+async def _sentiment_over_http(settings: Settings, _: Opened) -> AsyncIterator[Upstream | None]:
+    if not settings.sentiment_url:
+        yield None
+        return
+    async with open_http_upstream("sentiment", settings.sentiment_url, settings) as sentiment:
+        yield sentiment
+
+
+@asynccontextmanager
 async def _events(settings: Settings, _: Opened) -> AsyncIterator[EventLog]:
     async with open_event_log(settings) as log:
         yield log
@@ -161,6 +193,14 @@ async def _serve_stock(settings: Settings, opened: Opened) -> None:
     await serve(app, opened["stock-health"], here, port=settings.stock_port)
 
 
+async def _serve_sentiment(settings: Settings, opened: Opened) -> None:
+    app: ASGIApp = opened["sentiment"]
+    if is_loopback(settings.sentiment_host):
+        app = KnownHosts(app, settings.trusted_hosts)
+    here = settings.model_copy(update={"host": settings.sentiment_host})
+    await serve(app, opened["sentiment-health"], here, port=settings.sentiment_port)
+
+
 async def _serve_relay(settings: Settings, opened: Opened) -> None:
     relay, delivery, pool = opened["relay"], opened["delivery"], opened["outbox"]
     needs: dict[str, Check] = {
@@ -176,10 +216,13 @@ async def _serve_relay(settings: Settings, opened: Opened) -> None:
 
 
 async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, target: str) -> None:
-    stock, pool, valkey = opened[upstream], opened["keys"], opened["valkey"]
+    stock, pool, valkey = opened[f"stock-{upstream}"], opened["keys"], opened["valkey"]
+    sentiment = opened[f"sentiment-{upstream}"]
     database = PostgresBarStore(pool)
     needs = {"stock": stock.check, "postgresql": database.check, "schema": _schema_check(pool)}
     wanted: dict[str, Check] = {"valkey": valkey.check}
+    if sentiment is not None:
+        wanted["sentiment"] = sentiment.check
     if "relay" in opened:
         wanted |= {"events": opened["relay"].check, "delivery": opened["delivery"].check}
     hub = Hub(StockHistory(stock), live_bounds(settings))
@@ -189,7 +232,12 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
         sources = Sources(settings, opened["price-store"], opened["events"])
         wanted["sources"] = sources.check
     health = Health(needs, wanted)
-    app = create_gateway(settings, stock, health, pool, valkey, opened["backups"], target=target, hub=hub)
+    app = create_gateway(
+        *(settings, stock, health, pool, valkey, opened["backups"]),
+        target=target,
+        hub=hub,
+        sentiment=sentiment,
+    )
     async with (
         running(hub),
         following_prices(opened["events"], hub),
@@ -227,6 +275,12 @@ MODULES = {
     "stock": Module(_stock, ("stock-health", "prices", "valkey")),
     "stock-in-process": Module(_stock_in_process, ("stock",)),
     "stock-over-http": Module(_stock_over_http),
+    "posts": Module(partial(_database, role=Role.SENTIMENT)),
+    "post-store": Module(_post_store, ("posts",)),
+    "sentiment-health": Module(_sentiment_health, ("posts",)),
+    "sentiment": Module(_sentiment, ("sentiment-health", "post-store")),
+    "sentiment-in-process": Module(_sentiment_in_process, ("sentiment",)),
+    "sentiment-over-http": Module(_sentiment_over_http),
     "events": Module(_events),
     "relay": Module(_relay, ("events",)),
     "delivery": Module(_delivery, ("events",)),
@@ -236,14 +290,18 @@ MODULES = {
 }
 TARGETS = {
     "stock": Target(_serve_stock, ("stock",)),
+    "sentiment": Target(_serve_sentiment, ("sentiment",)),
     "relay": Target(_serve_relay, ("relay", "delivery", "outbox")),
     "gateway": Target(
-        partial(_serve_gateway, upstream="stock-over-http", target="gateway"),
-        ("stock-over-http", "keys", "valkey", "backups", "events"),
+        partial(_serve_gateway, upstream="over-http", target="gateway"),
+        ("stock-over-http", "sentiment-over-http", "keys", "valkey", "backups", "events"),
     ),
     "all": Target(
-        partial(_serve_gateway, upstream="stock-in-process", target="all"),
-        ("stock-in-process", "keys", "valkey", "backups", "events", "relay", "delivery", "price-store"),
+        partial(_serve_gateway, upstream="in-process", target="all"),
+        (
+            *("stock-in-process", "sentiment-in-process", "keys", "valkey", "backups", "events"),
+            *("relay", "delivery", "price-store"),
+        ),
     ),
     "live": Target(_serve_live, ("price-store", "writer", "events")),
 }

@@ -21,7 +21,7 @@ from tools.container_parts import JUDGES, ROOT
 
 COMPOSE = ROOT / "deploy" / "compose"
 SERVERS = ("postgresql", "valkey", "kafka")
-SERVICES = ("stock", "relay", "gateway")
+SERVICES = ("stock", "sentiment", "relay", "gateway")
 PRICES = ("instruments", "actions", "bars_1d_us_history")
 
 

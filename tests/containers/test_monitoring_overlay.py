@@ -58,7 +58,7 @@ def test_prometheus_reads_the_services_and_the_rules(stack: Stack, prometheus: s
         return {one["labels"]["job"]: one["health"] for one in found["activeTargets"]}
 
     def are_up() -> bool:
-        return all(health().get(job) == "up" for job in ("stock", "relay", "gateway"))
+        return all(health().get(job) == "up" for job in ("stock", "sentiment", "relay", "gateway"))
 
     wait_for(are_up, lambda: f"{health()} {logs(stack.container('prometheus'))}", timeout_s=120)
     groups = ask(prometheus, "rules")["groups"]

@@ -26,7 +26,12 @@ from tools.test_parts import find_browser
 
 Report = Callable[[str, str], None]
 AAPL = {"interval": "1d", "adjustment": "raw", "from": "2000-03-01", "to": "2000-03-10"}
-ROLES = {"stock": "stock_reader", "relay": "stock_relay", "live": "stock_writer"}
+ROLES = {
+    "stock": "stock_reader",
+    "sentiment": "stock_sentiment",
+    "relay": "stock_relay",
+    "live": "stock_writer",
+}
 
 
 def closes_until(last: date) -> list[float]:
@@ -84,7 +89,15 @@ def test_only_the_gateway_has_a_way_out(stack: Stack) -> None:
     """A default route is the line of /proc/net/route whose destination is 0."""
     every = (*SERVERS, *SERVICES)
     ways = {one: stack.sh(one, "cut -f2 /proc/net/route").split().count("00000000") for one in every}
-    assert ways == {"postgresql": 0, "valkey": 0, "kafka": 0, "stock": 0, "relay": 0, "gateway": 1}
+    assert ways == {
+        "postgresql": 0,
+        "valkey": 0,
+        "kafka": 0,
+        "stock": 0,
+        "sentiment": 1,
+        "relay": 0,
+        "gateway": 1,
+    }
     published = {one: stack.inspect(one)["HostConfig"]["PortBindings"].values() for one in every}
     assert [one for one in every if any(published[one])] == ["gateway"]
 
@@ -95,7 +108,7 @@ def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_pat
     for service in (*SERVICES, "admin", "live"):
         shutil.copytree(stack.secrets / "services" / service, secrets, dirs_exist_ok=True)
     found = targets(stack)
-    assert {"stock", "relay", "live", "gateway", "all"} <= set(found)
+    assert {"stock", "sentiment", "relay", "live", "gateway", "all"} <= set(found)
     for target in found:
         name = f"{stack.project}-{target}"
         settings = {
@@ -106,6 +119,7 @@ def test_every_target_of_the_program_starts_from_the_image(stack: Stack, tmp_pat
             "STOCK_DATABASE_USER": ROLES.get(target, "stock_gateway"),
             "STOCK_DATABASE_READER": "stock_reader",
             "STOCK_DATABASE_RELAY": "stock_relay",
+            "STOCK_DATABASE_SENTIMENT": "stock_sentiment",
             "STOCK_DATABASE_WRITER": "stock_writer",
             "STOCK_RELAY_HOST": "0.0.0.0",  # noqa: S104 - in the container
             "STOCK_DATABASE_PASSWORDS": "/run/secrets/",
@@ -202,7 +216,7 @@ def test_each_service_has_its_own_role_and_none_is_superuser(stack: Stack) -> No
         return stack.sh("postgresql", f'psql -U postgres -d stock_analysis -Atc "{statement}"').split()
 
     assert stack.get("/api/v1/stocks/AAPL/chart", **AAPL).status_code == 200
-    assert set(sql(SESSIONS)) <= {"stock_reader", "stock_relay", "stock_gateway"}
+    assert set(sql(SESSIONS)) <= {"stock_reader", "stock_sentiment", "stock_relay", "stock_gateway"}
     assert "stock_reader" in sql(SESSIONS)
     assert sql("SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
     assert sql(OWNERS) == ["stock_analysis"]

@@ -9,13 +9,15 @@ DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stock_gateway')
 ALTER ROLE stock_gateway LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stock_relay') THEN CREATE ROLE stock_relay; END IF; END $$;
 ALTER ROLE stock_relay LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION;
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stock_sentiment') THEN CREATE ROLE stock_sentiment; END IF; END $$;
+ALTER ROLE stock_sentiment LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION;
 DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stock_backup') THEN CREATE ROLE stock_backup; END IF; END $$;
 ALTER ROLE stock_backup LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS REPLICATION;
 ALTER DATABASE stock_analysis OWNER TO stock_analysis;
 ALTER SCHEMA public OWNER TO stock_analysis;
 REVOKE CONNECT ON DATABASE stock_analysis FROM PUBLIC;
 REVOKE TEMPORARY ON DATABASE stock_analysis, postgres FROM PUBLIC;
-GRANT CONNECT ON DATABASE stock_analysis TO stock_analysis, stock_writer, stock_reader, stock_gateway, stock_relay, stock_backup;
+GRANT CONNECT ON DATABASE stock_analysis TO stock_analysis, stock_writer, stock_reader, stock_gateway, stock_relay, stock_sentiment, stock_backup;
 GRANT TEMPORARY ON DATABASE stock_analysis TO stock_writer;
 REVOKE pg_read_all_data FROM stock_backup;
 GRANT pg_monitor, pg_maintain TO stock_backup;
@@ -46,7 +48,8 @@ BEGIN
     FOR one IN
         SELECT quote_ident(rolname) AS name FROM pg_roles
         WHERE rolname !~ '^pg_'
-          AND rolname NOT IN ('stock_backup', 'stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay')
+          AND rolname NOT IN ('stock_backup', 'stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay',
+                              'stock_sentiment')
           AND NOT EXISTS (SELECT FROM pg_default_acl, aclexplode(defaclacl)
                           WHERE defaclrole = pg_roles.oid AND defaclnamespace = 0 AND defaclobjtype = 'n'
                             AND grantee = 'stock_backup'::regrole)

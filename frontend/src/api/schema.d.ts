@@ -55,6 +55,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sentiment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Most discussed, and moved most */
+        get: operations["overview_api_v1_sentiment_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sentiment/{symbol}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sentiment of an instrument */
+        get: operations["sentiment_api_v1_sentiment__symbol__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sentiment/{symbol}/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The posts of a bucket */
+        get: operations["posts_api_v1_sentiment__symbol__posts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -975,6 +1026,62 @@ export interface components {
             style: "line" | "dashed" | "dotted" | "histogram" | "band_upper" | "band_lower" | "pattern";
         };
         /**
+         * Overview
+         * @description Most discussed instruments, and those whose score moved most.
+         */
+        Overview: {
+            /**
+             * As Of
+             * @description Start of the newest day with posts.
+             */
+            as_of: number | null;
+            /** Discussed */
+            discussed: components["schemas"]["OverviewItem"][];
+            /** Movers */
+            movers: components["schemas"]["OverviewItem"][];
+            /** Sample */
+            sample: boolean;
+        };
+        /**
+         * OverviewItem
+         * @description An instrument on the newest day, and how its score has moved since the posts of the days before.
+         */
+        OverviewItem: {
+            /**
+             * As Of
+             * @description Start of its newest day, epoch seconds; of the sample each has its own.
+             */
+            as_of: number;
+            /** Attention */
+            attention: number | null;
+            /**
+             * Change
+             * @description Score less that of the 7 days before, where there is one.
+             */
+            change: number | null;
+            /** Effective N */
+            effective_n: number;
+            /** High */
+            high: number;
+            /**
+             * Is Clear
+             * @description Whether the change is larger than what the two intervals leave open.
+             */
+            is_clear: boolean;
+            /** Low */
+            low: number;
+            /** Name */
+            name: string;
+            /** Posts */
+            posts: number;
+            /** Score */
+            score: number;
+            /** Symbol */
+            symbol: string;
+            /** Voices */
+            voices: number;
+        };
+        /**
          * ParameterItem
          * @description One parameter of an indicator; both ends of the range are allowed.
          */
@@ -1133,6 +1240,190 @@ export interface components {
             next_backup_at: string | null;
             /** Next Drill At */
             next_drill_at: string | null;
+        };
+        /**
+         * SentimentAnswer
+         * @description Buckets of an instrument as columns of equal length, oldest first; spans without posts have none.
+         */
+        SentimentAnswer: {
+            /**
+             * Attention
+             * @description Standard deviations of effective_n above its 30 days before; null: too little is known.
+             */
+            attention: (number | null)[];
+            /**
+             * Copies
+             * @description Posts that are near-copies of another one's.
+             */
+            copies: number[];
+            /**
+             * Coverage
+             * @description Probability with which low to high holds the true mean.
+             */
+            coverage: number;
+            /**
+             * Effective N
+             * @description Posts, of which near-copies count as log2(1 + m) and an author at most twice.
+             */
+            effective_n: number[];
+            /** Has Earlier */
+            has_earlier: boolean;
+            /**
+             * High
+             * @description Its upper end.
+             */
+            high: number[];
+            /**
+             * Interval
+             * @enum {string}
+             */
+            interval: "1d" | "1h";
+            /**
+             * Judged
+             * @description Posts with a score: the model knows their language.
+             */
+            judged: number[];
+            /**
+             * Low
+             * @description Lower end of the interval that holds the true mean with 90 %.
+             */
+            low: number[];
+            /**
+             * Models
+             * @description Versions of the models that judged, of all buckets.
+             */
+            models: string[];
+            /** Negative */
+            negative: number[];
+            /**
+             * Positive
+             * @description Weighted share of positive posts among those judged.
+             */
+            positive: number[];
+            /** Posts */
+            posts: number[];
+            /**
+             * Revision
+             * @description How often the bucket was made.
+             */
+            revision: number[];
+            /**
+             * Sample
+             * @description Whether these are posts that we wrote for the first start.
+             */
+            sample: boolean;
+            /**
+             * Score
+             * @description Mean, -1 (bearish) to 1 (bullish), near 0 where little was said.
+             */
+            score: number[];
+            /** State */
+            state: ("provisional" | "final")[];
+            /** Symbol */
+            symbol: string;
+            /**
+             * T
+             * @description Starts of the buckets, epoch seconds; days are those of UTC.
+             */
+            t: number[];
+            /** Unsure */
+            unsure: number[];
+            /**
+             * Voices
+             * @description Authors.
+             */
+            voices: number[];
+        };
+        /**
+         * SentimentPost
+         * @description A post, as far as it may be shown, and why it counts as it does.
+         */
+        SentimentPost: {
+            /**
+             * Author Posts
+             * @description Posts of its author here; together they count at most twice.
+             */
+            author_posts: number;
+            /**
+             * Copies
+             * @description Posts with nearly its text in this bucket, itself included.
+             */
+            copies: number;
+            /** Id */
+            id: string;
+            /** Judged */
+            judged: boolean;
+            /**
+             * Kind
+             * @description How it speaks of the stock: cashtag, exchange, name, bare.
+             */
+            kind: string;
+            /**
+             * Label
+             * @enum {string}
+             */
+            label: "negative" | "neutral" | "positive" | "unsure";
+            /** Language */
+            language: string;
+            /**
+             * Mention
+             * @description Where it does, in its words.
+             */
+            mention: string | null;
+            /** Model */
+            model: string;
+            /** Negative */
+            negative: number;
+            /** Neutral */
+            neutral: number;
+            /** Positive */
+            positive: number;
+            /**
+             * Posted At
+             * Format: date-time
+             */
+            posted_at: string;
+            /** Score */
+            score: number;
+            /** Source */
+            source: string;
+            /**
+             * Text
+             * @description Null: it may not be kept, or shown, any more.
+             */
+            text: string | null;
+            /** Url */
+            url: string | null;
+            /**
+             * Weight
+             * @description How much it counts here; 1 = a post of its own author and text.
+             */
+            weight: number;
+            /** Why */
+            why: string;
+        };
+        /**
+         * SentimentPosts
+         * @description The posts of a bucket, those that count most first.
+         */
+        SentimentPosts: {
+            /**
+             * Interval
+             * @enum {string}
+             */
+            interval: "1d" | "1h";
+            /** Items */
+            items: components["schemas"]["SentimentPost"][];
+            /** Sample */
+            sample: boolean;
+            /** Start */
+            start: number | null;
+            /** State */
+            state: ("provisional" | "final") | null;
+            /** Symbol */
+            symbol: string;
+            /** Total */
+            total: number;
         };
         /**
          * Source
@@ -1835,6 +2126,748 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Backups"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Method Not Allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    overview_api_v1_sentiment_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Method Not Allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    sentiment_api_v1_sentiment__symbol__get: {
+        parameters: {
+            query?: {
+                /** @description Span of one bucket; days are those of UTC. */
+                interval?: "1d" | "1h";
+                /** @description ISO date, ISO date and time (without a zone: UTC), or epoch seconds. */
+                from?: string;
+                /** @description ISO date, ISO date and time (without a zone: UTC), or epoch seconds. */
+                to?: string;
+                /** @description Most buckets; the newest are given. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Symbol, in any case. */
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentimentAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Method Not Allowed */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        detail: string;
+                        errors?: {
+                            field?: string;
+                            message?: string;
+                        }[];
+                        instance: string;
+                        request_id: string;
+                        status: number;
+                        title: string;
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    posts_api_v1_sentiment__symbol__posts_get: {
+        parameters: {
+            query?: {
+                /** @description Span of one bucket; days are those of UTC. */
+                interval?: "1d" | "1h";
+                /** @description A moment in the bucket; else the newest one. */
+                start?: string;
+                /** @description Most posts; those that count most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Symbol, in any case. */
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentimentPosts"];
                 };
             };
             /** @description Bad Request */

@@ -95,7 +95,7 @@ class PostSeen(Payload, frozen=True, kw_only=True):
     source: Text
     """Where it was posted."""
     post_id: Text
-    """The source's id of it."""
+    """Our key of it: SHA-256 of source and the source's id, in hexadecimal. It tells nothing of the post."""
     posted_at: int
     language: Annotated[str, msgspec.Meta(max_length=8)] = ""
     """ISO 639-1, if known."""
@@ -106,11 +106,14 @@ class PostDeleted(Payload, frozen=True, kw_only=True):
 
     source: Text
     post_id: Text
+    """Our key of it, as in posts.v1."""
     deleted_at: int
 
 
 class SentimentChanged(Payload, frozen=True, kw_only=True):
-    """Sentiment about the stock in a bucket of time."""
+    """Sentiment about the stock in a bucket of time. 1.1: effective_n, low, high, revision, final."""
+
+    schema: ClassVar[str] = "1.1"
 
     start: int
     """Start of the bucket."""
@@ -122,6 +125,16 @@ class SentimentChanged(Payload, frozen=True, kw_only=True):
     """Mean of the posts, -1 (bearish) to 1 (bullish)."""
     model: Text
     """Name and version of what scored them."""
+    effective_n: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Posts, of which near-copies count as log2(1 + m) and an author at most twice."""
+    low: Annotated[float, msgspec.Meta(ge=-1, le=1)] | None = None
+    """Lower end of the interval that holds the true mean with a probability of 0.9."""
+    high: Annotated[float, msgspec.Meta(ge=-1, le=1)] | None = None
+    """Its upper end."""
+    revision: Count = 0
+    """How often the bucket was made; 0: not told. It begins anew after the last post has gone."""
+    final: bool = False
+    """Whether only deletions change it still."""
 
 
 class AlertFired(Payload, frozen=True, kw_only=True):

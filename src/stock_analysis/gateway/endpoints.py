@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from stock_analysis.gateway.live.door import LiveDoor
 from stock_analysis.gateway.live.hub import Hub
 from stock_analysis.gateway.pages import Pages, file_response
 from stock_analysis.gateway.peppers import Peppers
-from stock_analysis.gateway.ports import Upstream
+from stock_analysis.gateway.ports import Service, Upstream
 from stock_analysis.gateway.repository import PostgresKeyStore
 from stock_analysis.gateway.service import Contract, Operator
 from stock_analysis.gateway.session_endpoints import session_router
@@ -45,6 +45,13 @@ STOCK_PATHS = (
     "/api/v1/indicators",
 )
 """What the stock-service shows to the public; its other paths are for the gateway alone."""
+
+SENTIMENT_PATHS = (
+    "/api/v1/sentiment",
+    "/api/v1/sentiment/{symbol}",
+    "/api/v1/sentiment/{symbol}/posts",
+)
+"""The same of the sentiment-service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +96,24 @@ def create_app(
     *,
     target: str = "gateway",
     hub: Hub | None = None,
+    sentiment: Upstream | None = None,
 ) -> "Gateway":
-    """The gateway in front of the stock-service. target: what this process was started as. hub: of the live
-    stream, None = there is none.
+    """The gateway in front of the services. target: what this process was started as. hub: of the live
+    stream, None = there is none. sentiment: the sentiment-service, None = there is none.
     """
+    services = [Service("stock", stock, STOCK_PATHS)]
+    if sentiment is not None:
+        services.append(Service("sentiment", sentiment, SENTIMENT_PATHS, is_needed=False))
     operator = Operator(target, stock, health, backups)
     sessions = Sessions(secret(settings, "session_key"))
     routers = (
         health_router(health, may_operate),
-        _gateway_router(operator, stock, backups),
+        _gateway_router(operator, services, backups),
         session_router(sessions),
     )
     answers = create_routes("stock-analysis", routers, _ERROR_STATUS, openapi_url=None)
     own = HeadAsGet(answers)
-    routes = [Route(path, stock) for path in STOCK_PATHS]
+    routes = [Route(path, service.upstream) for service in services for path in service.paths]
     routes += [Route(path, own) for path in (*answers.openapi()["paths"], "/openapi.json")]
     app: ASGIApp = Door(routes, own, Pages(resource("frontend")))
     app = Bounds(app, settings)
@@ -145,9 +156,9 @@ class Gateway:
 _ERROR_STATUS = {UnavailableError: 503, BackupsNotManagedError: 404}
 
 
-def _gateway_router(operator: Operator, stock: Upstream, part: BackupPart) -> APIRouter:
+def _gateway_router(operator: Operator, services: Sequence[Service], part: BackupPart) -> APIRouter:
     router = APIRouter()
-    document = Contract(stock, frozenset(STOCK_PATHS))
+    document = Contract(services)
 
     @router.get("/api/v1/operations", summary="State of the platform", tags=["operations"])
     async def operations() -> schemas.Operations:

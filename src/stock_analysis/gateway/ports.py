@@ -20,6 +20,19 @@ class Upstream(Protocol):
         """Version of the service. Raises when it cannot do its work."""
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service behind the gateway, and the path templates of it that are shown to the public.
+
+    is_needed: whether the platform is of no use without it.
+    """
+
+    name: str
+    upstream: Upstream
+    paths: tuple[str, ...]
+    is_needed: bool = True
+
+
 class KeyScope(StrEnum):
     """What a key may be used for."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.gateway import schemas
 from stock_analysis.gateway.backups import BackupPart
 from stock_analysis.gateway.pages import ReadyFile, ready_file
-from stock_analysis.gateway.ports import Upstream
+from stock_analysis.gateway.ports import Service, Upstream
 from stock_analysis.gateway.upstream import fetch
 from stock_analysis.gateway.verdict import verdict_of
 from stock_analysis.kit.health import Health, PartHealth
@@ -93,11 +93,8 @@ class Contract:
     While the service does not give its part, the document of before is still given.
     """
 
-    def __init__(
-        self, stock: Upstream, public: frozenset[str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._stock = stock
-        self._public = public
+    def __init__(self, services: Sequence[Service], clock: Callable[[], float] = time.monotonic) -> None:
+        self._services = services
         self._clock = clock
         self._lock = asyncio.Lock()
         self._file: ReadyFile | None = None
@@ -113,7 +110,7 @@ class Contract:
 
     async def _renewed(self, own: Callable[[], dict[str, Any]]) -> ReadyFile:
         try:
-            document = await merged_contract(own(), self._stock, self._public)
+            document = await merged_contract(own(), self._services)
         except UnavailableError as error:
             if self._file is None:
                 raise
@@ -122,23 +119,39 @@ class Contract:
         return ready_file("/openapi.json", "application/json", orjson.dumps(document))
 
 
-async def merged_contract(own: dict[str, Any], stock: Upstream, public: frozenset[str]) -> dict[str, Any]:
-    """One OpenAPI document of the gateway's own paths and the public ones of the service.
+async def merged_contract(own: dict[str, Any], services: Sequence[Service]) -> dict[str, Any]:
+    """One OpenAPI document of the gateway's own paths and the public ones of the services.
 
-    Raises UnavailableError when the service does not give its own.
+    Raises UnavailableError when a service that is needed does not give its own; another one is left out.
     """
-    answer = await fetch(stock, "/openapi.json")
-    if answer.status != 200:
-        raise UnavailableError("the stock-service's contract", f"it answers {answer.status}")
-    theirs = orjson.loads(answer.body)
-    paths = {path: item for path, item in theirs["paths"].items() if path in public} | own["paths"]
-    schemas_of = [document.get("components", {}).get("schemas", {}) for document in (theirs, own)]
+    paths: dict[str, Any] = {}
+    schemas_of: dict[str, Any] = {}
+    for service in services:
+        try:
+            theirs = await _contract_of(service)
+        except UnavailableError as error:
+            if service.is_needed:
+                raise
+            log.warning("contract without a service", service=service.name, reason=str(error))
+            continue
+        paths |= {path: item for path, item in theirs["paths"].items() if path in service.paths}
+        schemas_of |= theirs.get("components", {}).get("schemas", {})
+    paths |= own["paths"]
+    schemas_of |= own.get("components", {}).get("schemas", {})
     return {
         **own,
         "info": own["info"] | {"description": _ABOUT},
         "paths": {path: _guarded(path, item) for path, item in paths.items()},
-        "components": {"schemas": schemas_of[0] | schemas_of[1], "securitySchemes": _SECURITY_SCHEMES},
+        "components": {"schemas": schemas_of, "securitySchemes": _SECURITY_SCHEMES},
     }
+
+
+async def _contract_of(service: Service) -> dict[str, Any]:
+    answer = await fetch(service.upstream, "/openapi.json")
+    if answer.status != 200:
+        raise UnavailableError(f"the {service.name}-service's contract", f"it answers {answer.status}")
+    found: dict[str, Any] = orjson.loads(answer.body)
+    return found
 
 
 _ABOUT = (

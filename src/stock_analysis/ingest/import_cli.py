@@ -133,9 +133,15 @@ def import_command(
         )
 
 
-def import_sample_command(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Import the sample data that comes with the program; what is stored already is left out."""
-    _run_import(config, import_sample, json_wanted=as_json)
+def sample_command(after: Callable[[Path | None], None]) -> Callable[..., None]:
+    """The command import-sample. after: what else belongs to the sample, once the prices are stored."""
+
+    def import_sample_command(config: ConfigFile = None, as_json: AsJson = False) -> None:
+        """Import the sample data that comes with the program; what is stored already is left out."""
+        _run_import(config, import_sample, json_wanted=as_json)
+        after(config)
+
+    return import_sample_command
 
 
 def fetch_command(

@@ -46,6 +46,8 @@ class Role(StrEnum):
     """API keys as they are used."""
     RELAY = "relay"
     """The relay and the consumers of events."""
+    SENTIMENT = "sentiment"
+    """The sentiment-service: posts and what they say; it sees no price."""
 
 
 async def open_pool(settings: Settings, role: Role, *, application_name: str) -> asyncpg.Pool:
@@ -97,6 +99,7 @@ def database_user(settings: Settings, role: Role) -> str:
         Role.READER: settings.database_reader,
         Role.GATEWAY: settings.database_gateway,
         Role.RELAY: settings.database_relay,
+        Role.SENTIMENT: settings.database_sentiment,
     }
     return named[role] or settings.database_user
 

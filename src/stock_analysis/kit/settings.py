@@ -55,6 +55,9 @@ class Settings(BaseModel):
     )
     database_gateway: str = Field("", description="Database role of the gateway; empty: `database_user`.")
     database_relay: str = Field("", description="Database role of the relay; empty: `database_user`.")
+    database_sentiment: str = Field(
+        "", description="Database role of the sentiment-service; empty: `database_user`."
+    )
     database_password: SecretStr | None = Field(None, description="Password of the database roles.")
     database_password_file: Path | None = Field(None, description=_IN_A_FILE)
     database_passwords: Path | None = Field(
@@ -179,6 +182,25 @@ class Settings(BaseModel):
     )
     live_coinbase_url: str = Field(
         "wss://ws-feed.exchange.coinbase.com", description="Coinbase Exchange's public stream."
+    )
+    sentiment_host: str = Field(
+        "127.0.0.1",
+        description="Address of the sentiment-service when it runs apart; it asks for no key.",
+    )
+    sentiment_port: int = Field(
+        8002, ge=1, le=65535, description="Port of the sentiment-service when it runs apart."
+    )
+    sentiment_url: str = Field(
+        "",
+        description="Where the gateway finds the sentiment-service when it runs apart, as "
+        "`http://127.0.0.1:8002`; empty: there is none.",
+    )
+    sentiment_text_ttl_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="How long the text of a post is kept; so many days after its end a day is final, and its "
+        "authors are forgotten.",
     )
     live_host: str = Field("127.0.0.1", description="Address the live part listens on when it runs apart.")
     live_port: int = Field(

@@ -22,12 +22,12 @@ from stock_analysis.domain.currencies import minor_unit
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError, UnknownInstrumentError
 from stock_analysis.domain.instruments import parse_symbol
 from stock_analysis.kernels.indicators import catalogue
+from stock_analysis.kit.answers import Answers, fingerprint
 from stock_analysis.kit.cache import Cache
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.http import create_app
 from stock_analysis.kit.settings import Settings
 from stock_analysis.stock import schemas
-from stock_analysis.stock.answers import Answers, fingerprint
 from stock_analysis.stock.hot import HotPath, HotQuestions
 from stock_analysis.stock.ports import BarStore, Snapshot, Summary
 from stock_analysis.stock.series import PHASES, SOURCES, runs, series

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stock_analysis.domain.errors import StockAnalysisError
-from stock_analysis.stock.answers import Answers, fingerprint
+from stock_analysis.kit.answers import Answers, fingerprint
 from stock_analysis.stock.ports import BarStore
 from stock_analysis.stock.shared import SharedListings
 

@@ -29,6 +29,7 @@ PARTS = {
     "database_reader": "stock_reader",
     "database_gateway": "stock_gateway",
     "database_relay": "stock_relay",
+    "database_sentiment": "stock_sentiment",
 }
 """The role of each part, as everywhere: a test meets the rights that an operator's platform has."""
 TEMPLATE = "migrated"

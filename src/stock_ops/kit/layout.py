@@ -20,9 +20,9 @@ DATABASE = "stock_analysis"
 OWNER_ROLE = "stock_analysis"
 """Owns the database and its tables: migrations and API keys. No process that serves uses it."""
 WRITER_ROLE, READER_ROLE, GATEWAY_ROLE = "stock_writer", "stock_reader", "stock_gateway"
-RELAY_ROLE = "stock_relay"
-"""Those of imports, stock-service, gateway and relay; their rights are in migrations/grants.sql."""
-PLATFORM_ROLES = (OWNER_ROLE, WRITER_ROLE, READER_ROLE, GATEWAY_ROLE, RELAY_ROLE)
+RELAY_ROLE, SENTIMENT_ROLE = "stock_relay", "stock_sentiment"
+"""Those of imports, the services, gateway and relay; their rights are in migrations/grants.sql."""
+PLATFORM_ROLES = (OWNER_ROLE, WRITER_ROLE, READER_ROLE, GATEWAY_ROLE, RELAY_ROLE, SENTIMENT_ROLE)
 BACKUP_ROLE = "stock_backup"
 """The role of the database that the backups use."""
 

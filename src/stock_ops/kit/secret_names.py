@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from stock_ops.kit.layout import BACKUP_ROLE, GATEWAY_ROLE, OWNER_ROLE, READER_ROLE, RELAY_ROLE, WRITER_ROLE
+from stock_ops.kit.layout import (
+    BACKUP_ROLE,
+    GATEWAY_ROLE,
+    OWNER_ROLE,
+    READER_ROLE,
+    RELAY_ROLE,
+    SENTIMENT_ROLE,
+    WRITER_ROLE,
+)
 
 SUPERUSER = "postgres"
 VALKEY, SESSION_KEY, PEPPER = "valkey", "session_key", "api_key_pepper"
@@ -39,6 +47,9 @@ SECRET_NAMES = (
     SecretName(READER_ROLE, "database role of the stock-service", ("postgresql", "stock"), database=True),
     SecretName(GATEWAY_ROLE, "database role of the gateway", ("postgresql", "gateway"), database=True),
     SecretName(RELAY_ROLE, "database role of the relay of events", ("postgresql", "relay"), database=True),
+    SecretName(
+        SENTIMENT_ROLE, "database role of the sentiment-service", ("postgresql", "sentiment"), database=True
+    ),
     SecretName(BACKUP_ROLE, "database role of the backups", ("postgresql", "backup"), database=True),
     SecretName(VALKEY, "Valkey's password", ("valkey", "stock", "gateway", "backup")),
     SecretName(SESSION_KEY, "signs the sessions of the page", ("gateway",)),

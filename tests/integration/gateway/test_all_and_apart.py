@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from stock_analysis.domain.bars import Interval
-from stock_analysis.gateway.endpoints import STOCK_PATHS
+from stock_analysis.gateway.endpoints import SENTIMENT_PATHS, STOCK_PATHS
 from stock_analysis.kit.db import Role, connect
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import (
@@ -58,7 +58,8 @@ class Process:
     """`stock-analysis serve --target ...`."""
 
     def __init__(self, target: str, settings: Settings, folder: Path) -> None:
-        self.url = f"http://127.0.0.1:{settings.stock_port if target == 'stock' else settings.port}"
+        ports = {"stock": settings.stock_port, "sentiment": settings.sentiment_port}
+        self.url = f"http://127.0.0.1:{ports.get(target, settings.port)}"
         self._log = folder / f"{target}-{settings.port}.log"
         assignments = [f"{name}={value}" for name, value in environment(settings).items()]
         self._server = Server(["env", *assignments, PROGRAM, "serve", "--target", target], self._log)
@@ -113,7 +114,8 @@ def seeded(postgres: PostgresCluster, valkey: ValkeyServer) -> Iterator[Settings
 
 
 def _with(settings: Settings, **changed: object) -> Settings:
-    ports = {"port": free_port(), "stock_port": free_port(), "drain_s": 0.0}
+    names = ("port", "stock_port", "sentiment_port")
+    ports = {**{name: free_port() for name in names}, "drain_s": 0.0}
     return Settings.model_validate(settings.model_dump() | ports | changed)
 
 
@@ -125,15 +127,22 @@ def in_one(seeded: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def apart(seeded: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Process]]:
+def apart(
+    seeded: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Process, Process, Process]]:
+    """The gateway, the stock-service and the sentiment-service."""
     folder = tmp_path_factory.mktemp("apart")
     settings = _with(seeded)
-    settings = settings.model_copy(update={"stock_url": f"http://127.0.0.1:{settings.stock_port}"})
-    stock = Process("stock", settings, folder)
+    urls = {
+        f"{name}_url": f"http://127.0.0.1:{getattr(settings, f'{name}_port')}"
+        for name in ("stock", "sentiment")
+    }
+    settings = settings.model_copy(update=urls)
+    stock, sentiment = Process("stock", settings, folder), Process("sentiment", settings, folder)
     gateway = Process("gateway", settings, folder)
-    yield gateway, stock
-    gateway.stop()
-    stock.stop()
+    yield gateway, stock, sentiment
+    for process in (gateway, stock, sentiment):
+        process.stop()
 
 
 @pytest.mark.parametrize(
@@ -150,6 +159,11 @@ def apart(seeded: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "/api/v1/stocks/%5EX%2FY/bars",
         "/api/v1/stocks/TEST/bars?limit=0",
         "/api/v1/stocks/TEST/bars?from=nonsense",
+        "/api/v1/sentiment",
+        "/api/v1/sentiment/TEST",
+        "/api/v1/sentiment/TEST/posts",
+        "/api/v1/sentiment/NONE",
+        "/api/v1/sentiment/TEST?from=nonsense",
         "/api/v1/nowhere",
         "/openapi.json",
         "/",
@@ -158,7 +172,7 @@ def apart(seeded: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ],
 )
 def test_an_answer_is_the_same_in_one_process_and_in_two(
-    in_one: Process, apart: tuple[Process, Process], path: str
+    in_one: Process, apart: tuple[Process, Process, Process], path: str
 ) -> None:
     same_id = {"x_request_id": "same-for-both", "accept_encoding": "gzip"}
     one, two = in_one.get(path, **same_id), apart[0].get(path, **same_id)
@@ -167,7 +181,7 @@ def test_an_answer_is_the_same_in_one_process_and_in_two(
 
 
 def test_a_repeated_chart_is_compressed_revalidated_and_never_changed_on_the_way(
-    in_one: Process, apart: tuple[Process, Process]
+    in_one: Process, apart: tuple[Process, Process, Process]
 ) -> None:
     for door in (in_one, apart[0]):
         first = door.get(CHART, accept_encoding="gzip")
@@ -182,12 +196,12 @@ def test_a_repeated_chart_is_compressed_revalidated_and_never_changed_on_the_way
 
 
 def test_one_request_is_one_line_under_one_id_in_every_process(
-    in_one: Process, apart: tuple[Process, Process]
+    in_one: Process, apart: tuple[Process, Process, Process]
 ) -> None:
     in_one.get(CHART, x_request_id="of-one-process")
     apart[0].get(CHART, x_request_id="of-two-processes")
     assert [line["message"] for line in in_one.lines("of-one-process")] == ["request"]
-    for process in apart:
+    for process in apart[:2]:
         assert [line["message"] for line in process.lines("of-two-processes")] == ["request"]
 
 
@@ -196,7 +210,9 @@ def test_operations_composed_of_a_service_is_still_one_line(in_one: Process) -> 
     assert [line["message"] for line in in_one.lines("operations-one")] == ["request"]
 
 
-def test_every_line_is_ecs_and_none_has_a_query(in_one: Process, apart: tuple[Process, Process]) -> None:
+def test_every_line_is_ecs_and_none_has_a_query(
+    in_one: Process, apart: tuple[Process, Process, Process]
+) -> None:
     for process in (in_one, *apart):
         if process is not apart[1]:
             process.get(CHART + "&key=sa_secret")
@@ -208,7 +224,9 @@ def test_every_line_is_ecs_and_none_has_a_query(in_one: Process, apart: tuple[Pr
             assert "macd" not in json.dumps(line)
 
 
-def test_metrics_name_templates_in_every_process(in_one: Process, apart: tuple[Process, Process]) -> None:
+def test_metrics_name_templates_in_every_process(
+    in_one: Process, apart: tuple[Process, Process, Process]
+) -> None:
     template = 'endpoint="/api/v1/stocks/{symbol}/chart"'
     for door, services in ((in_one, ("gateway", "stock")), (apart[0], ("gateway",)), (apart[1], ("stock",))):
         door.get(CHART)
@@ -222,12 +240,12 @@ def test_metrics_name_templates_in_every_process(in_one: Process, apart: tuple[P
 
 
 def test_operations_shows_every_part_and_the_stored_data(
-    in_one: Process, apart: tuple[Process, Process]
+    in_one: Process, apart: tuple[Process, Process, Process]
 ) -> None:
     for door, target in ((in_one, "all"), (apart[0], "gateway")):
         state = door.get("/api/v1/operations").json
         assert state["target"] == target
-        parts = {"gateway", "stock", "postgresql", "schema", "valkey", "live"}
+        parts = {"gateway", "stock", "sentiment", "postgresql", "schema", "valkey", "live"}
         relay = {"events", "delivery"} if target == "all" else set()
         assert {part["name"] for part in state["parts"]} == parts | relay
         told = {part["name"]: part["version"] for part in state["parts"]}
@@ -239,12 +257,14 @@ def test_operations_shows_every_part_and_the_stored_data(
 
 
 def test_the_gateway_lets_through_every_public_path_of_the_services_contract(
-    apart: tuple[Process, Process],
+    apart: tuple[Process, Process, Process],
 ) -> None:
     theirs = set(apart[1].get("/openapi.json").json["paths"])
     public = {path for path in theirs if path.startswith("/api/")} - {"/api/v1/data"}
     assert public == set(STOCK_PATHS)
-    assert public <= set(apart[0].get("/openapi.json").json["paths"])
+    theirs = set(apart[2].get("/openapi.json").json["paths"])
+    assert {path for path in theirs if path.startswith("/api/")} == set(SENTIMENT_PATHS)
+    assert public | set(SENTIMENT_PATHS) <= set(apart[0].get("/openapi.json").json["paths"])
 
 
 def test_a_stopped_service_is_a_readable_503_and_the_gateway_recovers(
@@ -328,7 +348,7 @@ def _upgrade(url: str, path: str, host: str = "127.0.0.1") -> http.client.HTTPRe
 
 
 def test_an_upgrade_to_websocket_is_ignored_and_passes_the_same_layers_as_any_request(
-    in_one: Process, apart: tuple[Process, Process]
+    in_one: Process, apart: tuple[Process, Process, Process]
 ) -> None:
     for door in (in_one, apart[0]):
         for path, status in ((CHART, 200), ("/api/v1/nowhere", 404), ("/api/ws", 404)):
@@ -343,7 +363,7 @@ def test_an_upgrade_to_websocket_is_ignored_and_passes_the_same_layers_as_any_re
     "path", [CHART, "/api/v1/stocks/NONE/bars", "/api/v1/operations", "/openapi.json", "/"]
 )
 def test_head_is_get_without_its_body_in_one_process_and_in_two(
-    in_one: Process, apart: tuple[Process, Process], path: str
+    in_one: Process, apart: tuple[Process, Process, Process], path: str
 ) -> None:
     for door in (in_one, apart[0]):
         whole = door.get(path, x_request_id="of-head-and-get", accept_encoding="gzip")

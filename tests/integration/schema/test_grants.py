@@ -24,15 +24,29 @@ RIGHTS: dict[str, dict[str, str]] = {
     "event_log": {"stock_relay": f"DELETE {WRITE}"},
     "event_position": {"stock_gateway": READ, "stock_relay": f"DELETE {WRITE}"},
     "event_seen": {"stock_relay": f"DELETE {WRITE}"},
-    "exchange": {"stock_reader": READ, "stock_writer": READ},
+    "exchange": {"stock_reader": READ, "stock_sentiment": READ, "stock_writer": READ},
     "import_run": {"stock_reader": READ, "stock_writer": WRITE},
     "import_change": {"stock_writer": "INSERT SELECT"},
-    "instrument": {"stock_reader": READ, "stock_writer": f"DELETE {WRITE}"},
-    "instrument_alias": {"stock_reader": READ, "stock_writer": READ},
+    "instrument": {"stock_reader": READ, "stock_sentiment": READ, "stock_writer": f"DELETE {WRITE}"},
+    "instrument_alias": {"stock_reader": READ, "stock_sentiment": READ, "stock_writer": READ},
     "ops_heartbeat": {},
-    "outbox": {"stock_gateway": READ, "stock_relay": f"DELETE {WRITE}", "stock_writer": "INSERT"},
+    "outbox": {
+        "stock_gateway": READ,
+        "stock_relay": f"DELETE {WRITE}",
+        "stock_sentiment": "INSERT",
+        "stock_writer": "INSERT",
+    },
     "quarantine": {"stock_reader": READ, "stock_writer": WRITE},
-    "schema_migration": {"stock_gateway": READ, "stock_reader": READ, "stock_relay": READ},
+    "schema_migration": {
+        "stock_gateway": READ,
+        "stock_reader": READ,
+        "stock_relay": READ,
+        "stock_sentiment": READ,
+    },
+    **{
+        f"sentiment_{name}": {"stock_sentiment": f"DELETE {WRITE}"}
+        for name in ("author_key", "bucket", "gone", "mention", "post", "source", "state")
+    },
 }
 _FOUND = """
 SELECT relname, grantee::regrole::text AS role,
@@ -109,6 +123,25 @@ async def test_the_import_sees_no_key_and_deletes_no_bar(database: Settings) -> 
     assert await session.refuses("DELETE FROM bar_1d")
     assert await session.refuses("INSERT INTO schema_migration (number) VALUES (9)")
     await connection.close()
+
+
+async def test_the_sentiment_service_sees_no_price_and_changes_no_instrument(database: Settings) -> None:
+    connection = await connect(database, Role.SENTIMENT)
+    assert await connection.fetchval("SELECT current_user") == "stock_sentiment"
+    session = Session(connection)
+    assert await session.refuses("SELECT count(*) FROM bar_1d")
+    assert await session.refuses("UPDATE instrument SET name = 'x'")
+    assert await session.refuses("SELECT data FROM outbox")
+    assert await session.refuses("SELECT hash FROM api_key")
+    await connection.close()
+
+
+async def test_nobody_else_sees_posts_or_the_keys_of_authors(database: Settings) -> None:
+    for role in (Role.READER, Role.WRITER, Role.GATEWAY, Role.RELAY):
+        connection = await connect(database, role)
+        for table in ("sentiment_post", "sentiment_author_key"):
+            assert await Session(connection).refuses(f"SELECT * FROM {table}")  # noqa: S608 - two fixed names
+        await connection.close()
 
 
 async def test_a_right_that_was_added_by_hand_is_taken_back(database: Settings) -> None:

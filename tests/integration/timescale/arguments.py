@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 RUN = UUID(int=1)
+POST = hashlib.sha256(b"seed\0one").digest()
+NEW_POST = hashlib.sha256(b"seed\0two").digest()
 EPOCH = UUID(int=0xE1)
 CONTENT = hashlib.sha256(b"content").digest()
 DAY = date(2024, 1, 3)
@@ -23,6 +25,9 @@ BEFORE = {
     "ingest.terms_changes": "INSERT INTO import_change (run_id, instruments, terms)"
     " VALUES ('00000000-0000-0000-0000-000000000001', '{1}', '[[1, [null, null], [\"none\", null]]]')",
     "ingest.unstage": "CREATE TEMPORARY TABLE correction ()",
+    "sentiment.add_mentions": "DELETE FROM sentiment_mention",
+    "sentiment.sample_posts": "UPDATE sentiment_post SET sample = true",
+    "sentiment.forget_people": "UPDATE sentiment_mention SET voice = 0, copies = 0",
     "kit.put_events": "SELECT setval(pg_get_serial_sequence('outbox', 'id'), 20)",
     "stock.accepted": "UPDATE quarantine SET state = 'replayed', accepted = reasons, accepted_by = 'ann',"
     " close = 103",
@@ -161,6 +166,51 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "relay.delivered": (),
     "relay.moved": (),
     "ingest.update_instruments": _RENAMED,
+    "sentiment.add_author_key": ("2024-01-03", bytes(32)),
+    "sentiment.add_mentions": ([1], [MINUTE], [POST], ["name"], [0], [5], ["Apple"]),
+    "sentiment.add_posts": (
+        *([NEW_POST], ["seed"], ["two"], [""], [b"\2"], ["$AAPL up"], [b"\3"], ["en"], [MINUTE]),
+        *([0.1], [0.2], [0.7], [0.6], ["positive"], ["m-1"], [False]),
+    ),
+    "sentiment.any_post": (),
+    "sentiment.author_keys": (),
+    "sentiment.buckets": (1, 86400, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)),
+    "sentiment.close_mentions": (1, [POST], [0], [0]),
+    "sentiment.delete_posts": ([POST],),
+    "sentiment.drop_author_keys": ("2024-01-03",),
+    "sentiment.drop_bucket": (1, 86400, datetime(2024, 1, 2, tzinfo=UTC)),
+    "sentiment.forget_people": (datetime(2024, 1, 9, tzinfo=UTC),),
+    "sentiment.forget_texts": (datetime(2024, 1, 9, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)),
+    "sentiment.gone": ([NEW_POST], [b"\7"]),
+    "sentiment.instruments": (),
+    "sentiment.instruments_state": (),
+    "sentiment.known_posts": ([POST],),
+    "sentiment.listing": ("AAPL",),
+    "sentiment.lock": (),
+    "sentiment.mentioned": ([POST],),
+    "sentiment.newest_buckets": (
+        *(1, 86400, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)),
+        10,
+    ),
+    "sentiment.newest_day": (),
+    "sentiment.note_all_checked": ("seed", datetime(2099, 1, 1, tzinfo=UTC)),
+    "sentiment.note_checked": ([POST],),
+    "sentiment.note_gone": ("post", [POST]),
+    "sentiment.open_days": (datetime(2024, 1, 9, tzinfo=UTC),),
+    "sentiment.overview": (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC), False),
+    "sentiment.overview_version": (),
+    "sentiment.posts_of_authors": ([b"\1"], "seed"),
+    "sentiment.prune_gone": (datetime(2099, 1, 1, tzinfo=UTC),),
+    "sentiment.put_bucket": (
+        *(1, 86400, datetime(2024, 1, 2, tzinfo=UTC), "final", 2, 2, 2, 0, 2.0, 0.1, -0.4, 0.6),
+        *(0.5, 0.5, 0.0, "m-1", False),
+    ),
+    "sentiment.put_source": (*("seed", "7", "reading", "", None, MINUTE, MINUTE, DAY, 1, 1, "0.005"),),
+    "sentiment.raise_version": (1,),
+    "sentiment.sample_posts": (),
+    "sentiment.sources": (),
+    "sentiment.to_check": ("seed", datetime(2099, 1, 1, tzinfo=UTC), 10),
+    "sentiment.voices": (1, datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)),
     "stock.accepted": (1, "AAPL", 10),
     "stock.actions": (1,),
     "stock.bars_1d": (1,),

@@ -71,3 +71,22 @@ OVERRIDING SYSTEM VALUE VALUES
     (2, 'delivery', 'prices.bars.v1', 0, 'log-1', '3-0', 'AAPL', '{}', '\x00', 'broken', 3, 'replayed', '2024-01-02 14:30Z'),
     (3, 'relay', 'prices.bars.v1', 0, 'outbox', '2', 'AAPL', '{}', '\x00', 'refused', 1, 'asked', NULL);
 SELECT setval(pg_get_serial_sequence('dead_letter', 'id'), 10);
+
+DELETE FROM sentiment_author_key;
+INSERT INTO sentiment_author_key VALUES ('2024-01-02', sha256('key'), '2024-01-02 14:30Z'), ('forgotten', sha256('key'), '2024-01-02 14:30Z');
+
+DELETE FROM sentiment_gone;
+INSERT INTO sentiment_gone VALUES ('post', sha256('gone'), '2024-01-02 14:30Z'), ('author', '\x07', '2024-01-02 14:30Z');
+
+DELETE FROM sentiment_source;
+INSERT INTO sentiment_source (name, cursor, day) VALUES ('seed', '5', '2024-01-02');
+
+DELETE FROM sentiment_post;
+INSERT INTO sentiment_post (post_key, source, post_id, url, author, text, minhash, language, posted_at, seen_at,
+                            negative, neutral, positive, score, label, model, checked_at)
+VALUES (sha256('seed\000one'), 'seed', 'one', '', '\x01', '$AAPL', '\x02', 'en', '2024-01-02 14:40Z', '2024-01-02 14:41Z',
+        0.1, 0.2, 0.7, 0.6, 'positive', 'm-1', '2024-01-02 14:41Z');
+INSERT INTO sentiment_mention VALUES (1, '2024-01-02 14:40Z', sha256('seed\000one'), 'cashtag', 0, 5, 'cashtag', NULL, NULL);
+INSERT INTO sentiment_state VALUES (1, 1, '2024-01-02 14:41Z');
+INSERT INTO sentiment_bucket VALUES
+    (1, 86400, '2024-01-02', 'provisional', 1, 1, 1, 1, 0, 1, 0.2, -0.3, 0.7, 1, 0, 0, 'm-1', false, '2024-01-02 14:41Z');

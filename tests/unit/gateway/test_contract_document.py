@@ -6,6 +6,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from stock_analysis.domain.errors import UnavailableError
+from stock_analysis.gateway import ports as gateway
 from stock_analysis.gateway.service import CONTRACT_FOR_S, Contract
 from stock_analysis.gateway.upstream import AsgiUpstream
 from tests.unit.gateway.calls import echo_app
@@ -33,8 +34,8 @@ class Bench:
         self.now = 0.0
         self.made = 0
         self.service = Service()
-        public = frozenset({"/api/v1/stocks"})
-        self.contract = Contract(AsgiUpstream(self.service), public, lambda: self.now)
+        services = [gateway.Service("stock", AsgiUpstream(self.service), ("/api/v1/stocks",))]
+        self.contract = Contract(services, lambda: self.now)
 
     def own(self) -> dict[str, object]:
         self.made += 1

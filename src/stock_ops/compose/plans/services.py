@@ -2,12 +2,12 @@
 
 SERVERS = ("postgresql", "valkey", "kafka")
 MIGRATE = "migrate"
-SERVICES = ("stock", "relay", "gateway")
+SERVICES = ("stock", "sentiment", "relay", "gateway")
 BACKUP = "backup"
 LIVE = "live"
 ORDER = (*SERVERS, BACKUP, *SERVICES, LIVE)
 """What stays up, in the order in which it starts; the migrations run between servers and services."""
-STOPPING = ("gateway", LIVE, "stock", "relay", BACKUP, "kafka", "valkey", "postgresql")
+STOPPING = ("gateway", LIVE, "stock", "sentiment", "relay", BACKUP, "kafka", "valkey", "postgresql")
 """The part `backup` outlives the platform, to ship its last changes."""
 TITLES = {
     "postgresql": "PostgreSQL",
@@ -15,6 +15,7 @@ TITLES = {
     "kafka": "Kafka",
     MIGRATE: "Migrations",
     "stock": "stock-service",
+    "sentiment": "sentiment-service",
     "relay": "Relay",
     "gateway": "Gateway",
     BACKUP: "Backups",

@@ -19,6 +19,7 @@ from stock_ops.kit.layout import (
     OWNER_ROLE,
     READER_ROLE,
     RELAY_ROLE,
+    SENTIMENT_ROLE,
     WRITER_ROLE,
     Layout,
 )
@@ -78,6 +79,7 @@ class Secrets:
     reader: str = field(default="", repr=False)
     gateway: str = field(default="", repr=False)
     relay: str = field(default="", repr=False)
+    sentiment: str = field(default="", repr=False)
     session: str = field(default="", repr=False)
     session_before: str = field(default="", repr=False)
     """Still believed beside its successor, until the sessions that it signed are over."""
@@ -208,6 +210,7 @@ FIELDS: Mapping[str, str] = {
     READER_ROLE: "reader",
     GATEWAY_ROLE: "gateway",
     RELAY_ROLE: "relay",
+    SENTIMENT_ROLE: "sentiment",
     BACKUP_ROLE: "backup",
     VALKEY: "valkey",
     SESSION_KEY: "session",

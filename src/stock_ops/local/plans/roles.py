@@ -53,7 +53,8 @@ BEGIN
     FOR one IN
         SELECT quote_ident(rolname) AS name FROM pg_roles
         WHERE rolname !~ '^pg_'
-          AND rolname NOT IN ('stock_backup', 'stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay')
+          AND rolname NOT IN ('stock_backup', 'stock_writer', 'stock_reader', 'stock_gateway', 'stock_relay',
+                              'stock_sentiment')
           AND NOT EXISTS (SELECT FROM pg_default_acl, aclexplode(defaclacl)
                           WHERE defaclrole = pg_roles.oid AND defaclnamespace = 0 AND defaclobjtype = 'n'
                             AND grantee = 'stock_backup'::regrole)

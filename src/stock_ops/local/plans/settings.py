@@ -16,6 +16,7 @@ from stock_ops.kit.layout import (
     OWNER_ROLE,
     READER_ROLE,
     RELAY_ROLE,
+    SENTIMENT_ROLE,
     WRITER_ROLE,
     Layout,
 )
@@ -31,7 +32,7 @@ VALKEY_MEMORY = "64mb"
 OWNED = frozenset(
     {"port", "backup_url"}
     | {f"database_{name}" for name in ("host", "port", "name", "user", "password", "passwords")}
-    | {f"database_{name}" for name in ("writer", "reader", "gateway", "relay")}
+    | {f"database_{name}" for name in ("writer", "reader", "gateway", "relay", "sentiment")}
     | {f"valkey_{name}" for name in ("host", "port", "password", "password_file")}
     | {"session_key", "session_key_file", "api_key_pepper", "api_key_pepper_file", "database_password_file"}
 )
@@ -84,6 +85,7 @@ def database_roles() -> dict[str, str]:
         "database_reader": READER_ROLE,
         "database_gateway": GATEWAY_ROLE,
         "database_relay": RELAY_ROLE,
+        "database_sentiment": SENTIMENT_ROLE,
     }
 
 
@@ -95,6 +97,7 @@ def platform_passwords(secrets: Secrets) -> dict[str, str]:
         READER_ROLE: secrets.reader,
         GATEWAY_ROLE: secrets.gateway,
         RELAY_ROLE: secrets.relay,
+        SENTIMENT_ROLE: secrets.sentiment,
     }
 
 

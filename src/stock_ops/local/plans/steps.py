@@ -136,7 +136,7 @@ class SetUpRoles:
     archives: bool = True
     """False: no log is archived, and the server shall keep none for it."""
     title = "Database roles"
-    detail = "owner, writer, reader, gateway, relay, backup: each with what it needs"
+    detail = "owner, writer, reader, gateway, relay, sentiment, backup: each with what it needs"
 
 
 @dataclass(frozen=True, slots=True)

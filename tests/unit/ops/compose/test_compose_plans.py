@@ -72,7 +72,7 @@ def test_servers_are_started_before_migrations_and_services_behind_them() -> Non
     titles = [step.title for step in plan_up(expected(backups=True, live=True), {}, changed=False)]
     assert titles == [
         *("Settings", "PostgreSQL", "Valkey", "Kafka", "Database roles", "Migrations"),
-        *("Backups", "stock-service", "Relay", "Gateway", "Live prices", "Memory"),
+        *("Backups", "stock-service", "sentiment-service", "Relay", "Gateway", "Live prices", "Memory"),
     ]
 
 
@@ -106,6 +106,7 @@ def test_the_database_is_stopped_last_and_the_backups_after_the_platform() -> No
         "Gateway",
         "Live prices",
         "stock-service",
+        "sentiment-service",
         "Relay",
         "Backups",
         "Kafka",

@@ -568,6 +568,7 @@ def test_as_root_the_servers_are_copied_and_their_files_given_to_their_user() ->
         "stock_reader": None,
         "stock_gateway": None,
         "stock_relay": None,
+        "stock_sentiment": None,
         "valkey": None,
         "session_key": None,
         "api_key_pepper": None,

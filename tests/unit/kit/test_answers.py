@@ -6,8 +6,8 @@ from fastapi import Request
 from starlette.types import Scope
 
 from stock_analysis.domain.errors import InvalidInputError
+from stock_analysis.kit.answers import MOST_AT_ONCE, Answers, fingerprint
 from stock_analysis.kit.cache import InMemoryCache
-from stock_analysis.stock.answers import MOST_AT_ONCE, Answers, fingerprint
 from stock_analysis.stock.hot import MAX_QUERY_BYTES, HotQuestions
 
 
