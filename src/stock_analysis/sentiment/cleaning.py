@@ -70,22 +70,20 @@ def _replaced(read: Cleaned, pattern: re.Pattern[str], by: Callable[[re.Match[st
 
 
 def _visible(read: Cleaned) -> Cleaned:
+    """Without invisible characters, which may stand within a letter; then each letter in its usual form."""
+    shown = [place for place, one in enumerate(read.text) if unicodedata.category(one) not in ("Cf", "Cc")]
+    spaces = {place for place, one in enumerate(read.text) if one in "\t\n\v\f\r\x85"}
+    kept = sorted({*shown, *spaces})
+    text = "".join(" " if place in spaces else read.text[place] for place in kept)
+    places = [*(read.at[place] for place in kept), read.at[len(read.text)]]
     pieces: list[str] = []
     at: list[int] = []
-    for found in _CLUSTER.finditer(read.text):
+    for found in _CLUSTER.finditer(text):
         cluster = found.group()
-        if cluster < "\x7f":
-            kept = max(cluster, " ")
-        else:
-            kept = "".join(
-                one
-                for one in unicodedata.normalize("NFKC", cluster)
-                if unicodedata.category(one) not in ("Cf", "Cc")
-            )
-        pieces.append(kept)
-        at.extend([read.at[found.start()]] * len(kept))
-    at.append(read.at[len(read.text)])
-    return Cleaned("".join(pieces), at)
+        usual = cluster if cluster < "\x7f" else unicodedata.normalize("NFKC", cluster)
+        pieces.append(usual)
+        at.extend([places[found.start()]] * len(usual))
+    return Cleaned("".join(pieces), [*at, places[-1]])
 
 
 def unaccented(text: str) -> str:
