@@ -1,6 +1,8 @@
 """PostgreSQL: the pool, the named statements, and rows as arrays by binary COPY."""
 
+import asyncio
 import re
+import socket
 import struct
 from collections.abc import Mapping
 from enum import StrEnum
@@ -28,6 +30,7 @@ CONNECTION_ERRORS = (
     asyncpg.TooManyConnectionsError,
 )
 _ROUNDS = 3
+_NAMED_AGAIN_S = (0.2, 0.5, 1.0, 2.0)
 _STATEMENT = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_TRAILER = struct.pack(">h", -1)
@@ -129,13 +132,25 @@ async def _connect(password: Secret, *args: Any, **more: Any) -> asyncpg.Connect
     for _ in range(_ROUNDS):
         for value in values or (None,):
             try:
-                return await asyncpg.connect(*args, password=value, **more)
+                return await _connect_by_name(*args, password=value, **more)
             except asyncpg.InvalidPasswordError as error:
                 refusal = error
         values, before = password.read(), values
         if values == before and len(values) < MOST_VALUES:
             break
     raise refusal
+
+
+async def _connect_by_name(*args: Any, **more: Any) -> asyncpg.Connection:
+    """A name service that has no answer yet is asked again: that of a network which a container joined."""
+    for pause_s in _NAMED_AGAIN_S:
+        try:
+            return await asyncpg.connect(*args, **more)
+        except socket.gaierror as error:
+            if error.errno != socket.EAI_AGAIN:
+                raise
+        await asyncio.sleep(pause_s)
+    return await asyncpg.connect(*args, **more)
 
 
 def load_queries(package: str) -> Mapping[str, str]:
