@@ -27,6 +27,7 @@ CHANGED = (
     "stock_writer",
     "stock_gateway",
     "stock_relay",
+    "stock_sentiment",
     "stock_backup",
     VALKEY,
     SESSION_KEY,

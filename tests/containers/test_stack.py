@@ -85,7 +85,7 @@ def test_the_check_of_the_root_file_system_sees_a_writable_one(stack: Stack) -> 
     assert kind() == "rw"
 
 
-def test_only_the_gateway_has_a_way_out(stack: Stack) -> None:
+def test_only_the_door_and_the_reader_of_posts_have_a_way_out(stack: Stack) -> None:
     """A default route is the line of /proc/net/route whose destination is 0."""
     every = (*SERVERS, *SERVICES)
     ways = {one: stack.sh(one, "cut -f2 /proc/net/route").split().count("00000000") for one in every}

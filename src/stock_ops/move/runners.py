@@ -182,10 +182,9 @@ class ComposeSide:
 
     def stop_writers(self, report: Report) -> None:
         """The gateway, the services, and the live prices where they run."""
-        live = [Stop(LIVE)] if LIVE in observe_containers(self.stack) else []
-        run_steps(
-            [Stop("gateway"), *live, Stop("stock"), Stop("sentiment"), Stop("relay")], self.work, report
-        )
+        there = observe_containers(self.stack)
+        writers = ("gateway", LIVE, "stock", "sentiment", "relay")
+        run_steps([Stop(name) for name in writers if name in there], self.work, report)
 
     def stop_all(self, report: Report) -> None:
         """Every container."""
