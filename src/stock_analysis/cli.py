@@ -30,6 +30,7 @@ from stock_analysis.kit.settings import (
 )
 from stock_analysis.kit.terminal import printable
 from stock_analysis.relay.cli import app as events_app
+from stock_analysis.sentiment.cli import app as sentiment_app
 from stock_analysis.sentiment.cli import load_sample_posts
 
 FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 4, 130
@@ -45,6 +46,7 @@ config_app = typer.Typer(help="Show the settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
 app.add_typer(events_app, name="events")
+app.add_typer(sentiment_app, name="sentiment")
 add_ingest_commands(app, load_sample_posts)
 
 ConfigFile = Annotated[

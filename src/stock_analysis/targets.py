@@ -37,8 +37,12 @@ from stock_analysis.kit.tasks import beside
 from stock_analysis.kit.valkey import SharedValkey, open_valkey
 from stock_analysis.relay.delivery import DELIVERY
 from stock_analysis.relay.service import Relay
+from stock_analysis.sentiment.collector import Collector
 from stock_analysis.sentiment.endpoints import create_sentiment_app
+from stock_analysis.sentiment.intake import Intake
+from stock_analysis.sentiment.reading import TextReader
 from stock_analysis.sentiment.repository import PostgresPostStore
+from stock_analysis.sentiment.sources.catalogue import wanted as wanted_sources
 from stock_analysis.stock.endpoints import create_stock_app
 from stock_analysis.stock.repository import PostgresBarStore
 from stock_analysis.stock.service import warm_calendars
@@ -131,9 +135,24 @@ async def _post_store(settings: Settings, opened: Opened) -> AsyncIterator[Postg
 
 
 @asynccontextmanager
+async def _text_reader(_: Settings, opened: Opened) -> AsyncIterator[TextReader]:
+    yield TextReader(opened["post-store"])
+
+
+@asynccontextmanager
+async def _collector(settings: Settings, opened: Opened) -> AsyncIterator[Collector]:
+    store = opened["post-store"]
+    intake = Intake(store, opened["text-reader"], settings.sentiment_text_ttl_days)
+    collector = Collector(settings, opened["posts"], store, intake, wanted_sources(settings))
+    async with beside(collector.run()):
+        yield collector
+
+
+@asynccontextmanager
 async def _sentiment_health(_: Settings, opened: Opened) -> AsyncIterator[Health]:
     pool = opened["posts"]
-    yield Health({"postgresql": partial(check_database, pool), "schema": _schema_check(pool)}, {})
+    needs: dict[str, Check] = {"postgresql": partial(check_database, pool), "schema": _schema_check(pool)}
+    yield Health(needs, {"model": opened["text-reader"].check, "posts": opened["collector"].check})
 
 
 @asynccontextmanager
@@ -223,6 +242,8 @@ async def _serve_gateway(settings: Settings, opened: Opened, *, upstream: str, t
     wanted: dict[str, Check] = {"valkey": valkey.check}
     if sentiment is not None:
         wanted["sentiment"] = sentiment.check
+    if "collector" in opened:
+        wanted |= {"model": opened["text-reader"].check, "posts": opened["collector"].check}
     if "relay" in opened:
         wanted |= {"events": opened["relay"].check, "delivery": opened["delivery"].check}
     hub = Hub(StockHistory(stock), live_bounds(settings))
@@ -277,7 +298,9 @@ MODULES = {
     "stock-over-http": Module(_stock_over_http),
     "posts": Module(partial(_database, role=Role.SENTIMENT)),
     "post-store": Module(_post_store, ("posts",)),
-    "sentiment-health": Module(_sentiment_health, ("posts",)),
+    "text-reader": Module(_text_reader, ("post-store",)),
+    "collector": Module(_collector, ("posts", "post-store", "text-reader")),
+    "sentiment-health": Module(_sentiment_health, ("posts", "text-reader", "collector")),
     "sentiment": Module(_sentiment, ("sentiment-health", "post-store")),
     "sentiment-in-process": Module(_sentiment_in_process, ("sentiment",)),
     "sentiment-over-http": Module(_sentiment_over_http),

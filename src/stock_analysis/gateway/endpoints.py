@@ -50,6 +50,7 @@ SENTIMENT_PATHS = (
     "/api/v1/sentiment",
     "/api/v1/sentiment/{symbol}",
     "/api/v1/sentiment/{symbol}/posts",
+    "/api/v1/sentiment-sources",
 )
 """The same of the sentiment-service."""
 

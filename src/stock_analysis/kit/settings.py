@@ -195,6 +195,50 @@ class Settings(BaseModel):
         description="Where the gateway finds the sentiment-service when it runs apart, as "
         "`http://127.0.0.1:8002`; empty: there is none.",
     )
+    sentiment_sources: tuple[str, ...] = Field(
+        (),
+        description="Sources of posts: `bluesky`, `rss`, `edgar`, `naver`, `reddit`, `x`, comma-separated in "
+        "the environment; none by default. `stock-analysis sentiment sources` says what each needs.",
+    )
+    sentiment_posts_a_day: int = Field(
+        500_000, ge=1, description="Most posts that are read from one source in a day (UTC)."
+    )
+    sentiment_bluesky_url: str = Field(
+        "wss://jetstream2.us-east.bsky.network/subscribe", description="Bluesky's Jetstream."
+    )
+    sentiment_rss_feeds: tuple[str, ...] = Field((), description="Addresses of RSS and Atom feeds.")
+    sentiment_edgar_url: str = Field(
+        "https://www.sec.gov/cgi-bin/browse-edgar", description="EDGAR's list of the newest filings."
+    )
+    sentiment_edgar_contact: str = Field(
+        "", max_length=200, description="Address that the SEC may write to, which it asks for."
+    )
+    sentiment_naver_url: str = Field(
+        "https://openapi.naver.com/v1/search/news.json", description="Naver's news search."
+    )
+    sentiment_naver_id: SecretStr | None = Field(None, description="Client id at Naver.")
+    sentiment_naver_id_file: Path | None = Field(None, description=_IN_A_FILE)
+    sentiment_naver_secret: SecretStr | None = Field(None, description="Secret of that client.")
+    sentiment_naver_secret_file: Path | None = Field(None, description=_IN_A_FILE)
+    sentiment_naver_queries: tuple[str, ...] = Field((), description="Searches at Naver, as `삼성전자`.")
+    sentiment_reddit_url: str = Field("https://oauth.reddit.com", description="Reddit's API.")
+    sentiment_reddit_token_url: str = Field(
+        "https://www.reddit.com/api/v1/access_token", description="Where Reddit gives tokens."
+    )
+    sentiment_reddit_id: SecretStr | None = Field(None, description="Id of the application at Reddit.")
+    sentiment_reddit_id_file: Path | None = Field(None, description=_IN_A_FILE)
+    sentiment_reddit_secret: SecretStr | None = Field(None, description="Secret of that application.")
+    sentiment_reddit_secret_file: Path | None = Field(None, description=_IN_A_FILE)
+    sentiment_reddit_subreddits: tuple[str, ...] = Field(
+        ("stocks", "investing", "wallstreetbets"), description="Subreddits whose submissions are read."
+    )
+    sentiment_x_url: str = Field("https://api.x.com", description="X's API.")
+    sentiment_x_token: SecretStr | None = Field(None, description="Bearer token at X.")
+    sentiment_x_token_file: Path | None = Field(None, description=_IN_A_FILE)
+    sentiment_x_query: str = Field("", max_length=512, description="What X is searched for.")
+    sentiment_x_dollars_a_day: float = Field(
+        0.0, ge=0, le=10_000, description="Most dollars that X may cost in a day; a post read costs $0.005."
+    )
     sentiment_text_ttl_days: int = Field(
         7,
         ge=1,

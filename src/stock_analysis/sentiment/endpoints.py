@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 
 from stock_analysis.domain.errors import InvalidInputError, UnavailableError, UnknownInstrumentError
@@ -18,6 +19,7 @@ from stock_analysis.sentiment import schemas
 from stock_analysis.sentiment.ports import Followed
 from stock_analysis.sentiment.repository import PostgresPostStore
 from stock_analysis.sentiment.service import OVERVIEW_DAYS, Span, overview_of, posts_of, sentiment_of
+from stock_analysis.sentiment.standing import list_sources
 
 ERROR_STATUS = {InvalidInputError: 400, UnknownInstrumentError: 404, UnavailableError: 503}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -53,11 +55,11 @@ At = Annotated[
 
 def create_sentiment_app(settings: Settings, health: Health, store: PostgresPostStore) -> FastAPI:
     """The sentiment-service."""
-    router = sentiment_router(store)
+    router = sentiment_router(store, settings)
     return create_app("sentiment", settings, health, [router], ERROR_STATUS)
 
 
-def sentiment_router(store: PostgresPostStore) -> APIRouter:
+def sentiment_router(store: PostgresPostStore, settings: Settings) -> APIRouter:
     """The routes of the public API that this service answers. No answer is kept: what is deleted is gone."""
     router = APIRouter(prefix="/api/v1", tags=["sentiment"])
     answers = Answers(InMemoryCache(0))
@@ -115,6 +117,15 @@ def sentiment_router(store: PostgresPostStore) -> APIRouter:
 
         version = await store.overview_version()
         return await answers.answer(request, fingerprint("overview", *version), read)
+
+    @router.get(
+        "/sentiment-sources",
+        summary="How the sources of posts stand",
+        response_model=schemas.SourceList,
+        tags=["operations"],
+    )
+    async def sources() -> Response:
+        return Response(orjson.dumps(await list_sources(store, settings)), media_type="application/json")
 
     return router
 

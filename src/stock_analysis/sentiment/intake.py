@@ -92,7 +92,7 @@ class Intake:
             deleted += count
         for one in gone:
             if one.author:
-                count = await self._store.forget_author(one.source, one.author)
+                count = await self._store.forget_author(one.source, one.author, for_good=False)
                 DELETED.labels(one.source).inc(count)
                 deleted += count
         return deleted

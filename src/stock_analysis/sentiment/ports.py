@@ -179,8 +179,8 @@ class PostStore(Protocol):
     async def delete(self, keys: Sequence[bytes]) -> int:
         """Delete posts for good, in one transaction with buckets and events; returns how many there were."""
 
-    async def forget_author(self, source: str, author: str) -> int:
-        """Delete an author's posts for good, and take none of them again; returns how many there were."""
+    async def forget_author(self, source: str, author: str, *, for_good: bool = True) -> int:
+        """Delete an author's posts; returns how many there were. for_good: take none of theirs ever again."""
 
     async def buckets(
         self, instrument_id: int, length_s: int, start: datetime, end: datetime

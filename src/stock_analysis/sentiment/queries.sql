@@ -157,10 +157,16 @@ WHERE p.posted_at < $1 AND NOT p.sample AND (p.author IS NOT NULL OR p.text IS N
 RETURNING p.post_key;
 
 -- name: forget_texts
--- Texts of posts before $1, and of those that their source was not seen to have since $2.
+-- Texts of posts before $1, and of those that their source was not seen to have since $2, unless it is one of $3.
 UPDATE sentiment_post SET text = NULL
-WHERE text IS NOT NULL AND NOT sample AND (posted_at < $1 OR checked_at < $2)
+WHERE text IS NOT NULL AND NOT sample AND (posted_at < $1 OR (checked_at < $2 AND source <> ALL ($3::text[])))
 RETURNING post_key;
+
+-- name: raise_versions
+-- What is shown of these posts has changed, though not their buckets.
+UPDATE sentiment_state SET version = version + 1, changed_at = clock_timestamp()
+WHERE instrument_id IN (SELECT instrument_id FROM sentiment_mention WHERE post_key = ANY ($1::bytea[]))
+RETURNING instrument_id;
 
 -- name: to_check
 -- Posts of a source that it was not seen to have since $2, the longest unseen first.

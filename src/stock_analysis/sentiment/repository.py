@@ -12,7 +12,7 @@ from stock_analysis.kit.db import CONNECTION_ERRORS
 from stock_analysis.sentiment import rows
 from stock_analysis.sentiment.authors import AuthorKeys
 from stock_analysis.sentiment.copies import fingerprint_of
-from stock_analysis.sentiment.days import DAY, day_of
+from stock_analysis.sentiment.days import DAY
 from stock_analysis.sentiment.ports import (
     Followed,
     NewPost,
@@ -23,8 +23,12 @@ from stock_analysis.sentiment.ports import (
     StoredPost,
     Tracked,
 )
+from stock_analysis.sentiment.posts import final_before
 from stock_analysis.sentiment.telling import Mentioned, tell_deleted, tell_new
-from stock_analysis.sentiment.writing import SQL, Touched, remake
+from stock_analysis.sentiment.writing import SQL, Touched, close_day, remake
+
+UNASKED = frozenset({"rss", "edgar", "naver"})
+"""Sources that neither tell deletions nor can be asked."""
 
 
 class PostgresPostStore:
@@ -79,12 +83,20 @@ class PostgresPostStore:
         async with self._changing() as connection:
             return await self._delete(connection, keys)
 
-    async def forget_author(self, source: str, author: str) -> int:
-        """Delete an author's posts for good, and take none of them again; returns how many there were."""
+    async def forget_post(self, key: bytes) -> int:
+        """Delete a post for good, and do not take it, though it may never have been stored."""
+        async with self._changing() as connection:
+            await connection.execute(SQL["note_gone"], "post", [key])
+            return await self._delete(connection, [key])
+
+    async def forget_author(self, source: str, author: str, *, for_good: bool = True) -> int:
+        """Delete an author's posts; returns how many there were. for_good: take none of theirs ever again."""
         async with self._changing() as connection:
             keys = await AuthorKeys.read(connection)
-            hashes = [*keys.every(source, author), await keys.forgotten(connection, source, author)]
-            await connection.execute(SQL["note_gone"], "author", hashes[-1:])
+            hashes = keys.every(source, author)
+            if for_good:
+                forgotten = await keys.forgotten(connection, source, author)
+                await connection.execute(SQL["note_gone"], "author", [forgotten])
             found = await connection.fetch(SQL["posts_of_authors"], hashes, source)
             return await self._delete(connection, [row["post_key"] for row in found])
 
@@ -155,9 +167,44 @@ class PostgresPostStore:
         """Note that a stream has told all deletions until now."""
         await self._fetch("note_all_checked", source, before)
 
-    def final_before(self) -> datetime:
+    async def forget_texts(self, posted_before: datetime, seen_before: datetime) -> int:
+        """Drop texts that are too old, or that their source was not seen to have since then.
+
+        Those of sources that tell no deletions, and cannot be asked, are not seen again: only age ends them.
+        """
+        touched = await self._fetch("forget_texts", posted_before, seen_before, list(UNASKED))
+        await self._fetch("raise_versions", [row["post_key"] for row in touched])
+        return len(touched)
+
+    async def close_days(self, now: datetime) -> int:
+        """Make the days final whose time has come: numbers in the place of authors and fingerprints."""
+        before, closed = self.final_before(now), 0
+        while True:
+            async with self._changing() as connection:
+                days = await connection.fetch(SQL["open_days"], before)
+                for row in days:
+                    await close_day(connection, row["instrument_id"], row["day"])
+                touched = Touched([(row["symbol"], row["instrument_id"], row["day"]) for row in days])
+                await remake(connection, touched, before)
+            closed += len(days)
+            if not days:
+                return closed
+
+    async def forget_people(self, now: datetime) -> int:
+        """Drop who wrote the posts of final days, where and what, and the keys of their hashes."""
+        before = self.final_before(now)
+        async with self._changing() as connection:
+            forgotten = await connection.fetch(SQL["forget_people"], before)
+            await connection.execute(SQL["drop_author_keys"], f"{before:%Y-%m-%d}")
+        return len(forgotten)
+
+    async def prune_gone(self, before: datetime) -> int:
+        """Drop notes of posts that went long ago."""
+        return len(await self._fetch("prune_gone", before))
+
+    def final_before(self, now: datetime | None = None) -> datetime:
         """Begin of the oldest day that is not final."""
-        return day_of(datetime.now(UTC)) - DAY * self.ttl_days
+        return final_before(now or datetime.now(UTC), self.ttl_days)
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[asyncpg.Connection]:

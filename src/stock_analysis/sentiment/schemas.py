@@ -101,14 +101,14 @@ class Overview(BaseModel):
 
 
 class SourceItem(BaseModel):
-    """How a source of posts stands."""
+    """How a source of posts stands. Written after the documents of the sources, never run live by us."""
 
     name: str
     title: str
     configured: bool
     state: str = Field(description="off, begins, reading, silent, waiting, spent, refused, failing")
     reason: str
-    needs: list[str] = Field(description="Settings that it needs to be on.")
+    needs: list[str] = Field(description="Settings that are missing for it to be on.")
     last_post_at: datetime | None
     last_seen_at: datetime | None
     again_at: datetime | None

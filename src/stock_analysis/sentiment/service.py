@@ -27,6 +27,7 @@ from stock_analysis.sentiment.ports import (
     StoredPost,
 )
 from stock_analysis.sentiment.repository import PostgresPostStore
+from stock_analysis.sentiment.sources.catalogue import ABOUT
 
 INTERVALS = {"1d": DAY_S, "1h": HOUR_S}
 OVERVIEW_DAYS = HISTORY_DAYS + 1
@@ -170,7 +171,8 @@ async def _begin(
 
 def _post(post: StoredPost, weight: float, author_posts: int, copies: int) -> dict[str, Any]:
     spoken, judged = post.spoken, post.judged
-    text = post.text
+    shown = post.source not in ABOUT or ABOUT[post.source].shows_text
+    text = post.text if shown else None
     return {
         "id": post.key.hex(),
         "source": post.source,

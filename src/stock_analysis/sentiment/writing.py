@@ -9,7 +9,7 @@ import asyncpg
 
 from stock_analysis.kit.db import load_queries
 from stock_analysis.sentiment import rows
-from stock_analysis.sentiment.days import DAY, buckets_of, day_of
+from stock_analysis.sentiment.days import DAY, buckets_of, day_of, numbers_of
 from stock_analysis.sentiment.ports import DAY_S, HOUR_S, StoredBucket
 from stock_analysis.sentiment.telling import Mentioned, Told, tell_buckets
 
@@ -51,6 +51,19 @@ async def remake(connection: asyncpg.Connection, touched: Touched, final_before:
             await connection.execute(SQL["raise_version"], instrument_id)
     await tell_buckets(connection, told)
     return symbols
+
+
+async def close_day(connection: asyncpg.Connection, instrument_id: int, day: datetime) -> None:
+    """Put numbers in the place of a day's authors and fingerprints; its buckets stay what they are."""
+    found = await connection.fetch(SQL["voices"], instrument_id, day, day + DAY)
+    numbers = numbers_of([rows.post(instrument_id, row) for row in found])
+    await connection.execute(
+        SQL["close_mentions"],
+        instrument_id,
+        list(numbers),
+        [one.voice for one in numbers.values()],
+        [one.copies for one in numbers.values()],
+    )
 
 
 async def _stored(

@@ -246,7 +246,7 @@ def test_operations_shows_every_part_and_the_stored_data(
         state = door.get("/api/v1/operations").json
         assert state["target"] == target
         parts = {"gateway", "stock", "sentiment", "postgresql", "schema", "valkey", "live"}
-        relay = {"events", "delivery"} if target == "all" else set()
+        relay = {"events", "delivery", "model", "posts"} if target == "all" else set()
         assert {part["name"] for part in state["parts"]} == parts | relay
         told = {part["name"]: part["version"] for part in state["parts"]}
         assert told["live"] == "0 clients; no source is heard"
