@@ -154,6 +154,15 @@ def test_search_chart_and_indicator_come_through_the_gateway(stack: Stack) -> No
     )
 
 
+def test_sentiment_comes_from_its_own_container_through_the_gateway(stack: Stack) -> None:
+    found = stack.get("/api/v1/sentiment/AAPL").json()
+    assert (found["symbol"], found["coverage"]) == ("AAPL", 0.9)
+    assert stack.get("/api/v1/sentiment/NOSUCH").status_code == 404
+    sources = stack.get("/api/v1/sentiment-sources").json()["items"]
+    assert {one["state"] for one in sources} == {"off"}
+    assert "/api/v1/sentiment/AAPL" in stack.logs("sentiment")
+
+
 def test_what_an_import_told_arrives_through_kafka(stack: Stack) -> None:
     def has_arrived() -> bool:
         ask = "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) = 0"

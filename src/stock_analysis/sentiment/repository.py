@@ -74,7 +74,8 @@ class PostgresPostStore:
             added = sorted((*fresh, *changed), key=lambda post: (post.posted_at, post.key))
             await self._insert(connection, keys, added)
             now = await _mentioned(connection, [post.key for post in added])
-            await tell_new(connection, now, {post.key: post.judged.language for post in added})
+            told = {post.key: post.judged.language for post in added if not post.sample}
+            await tell_new(connection, [one for one in now if one.key in told], told)
             symbols = await remake(connection, Touched.of(*before, *now), self.final_before())
         return Stored(len(fresh), len(changed), len(kept) - len(added), len(gone), symbols)
 

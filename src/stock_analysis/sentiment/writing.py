@@ -29,7 +29,10 @@ class Touched:
 
 
 async def remake(connection: asyncpg.Connection, touched: Touched, final_before: datetime) -> Sequence[str]:
-    """Make the buckets of these days anew, and tell of those that changed; returns their symbols."""
+    """Make the buckets of these days anew, and tell of those that changed; returns their symbols.
+
+    Of the sample nothing is told: nobody wrote it.
+    """
     told: list[Told] = []
     for symbol, instrument_id, day in touched.days:
         found = await connection.fetch(SQL["voices"], instrument_id, day, day + DAY)
@@ -49,7 +52,7 @@ async def remake(connection: asyncpg.Connection, touched: Touched, final_before:
     for symbol, instrument_id in sorted({(symbol, number) for symbol, number, _ in touched.days}):
         if symbol in symbols:
             await connection.execute(SQL["raise_version"], instrument_id)
-    await tell_buckets(connection, told)
+    await tell_buckets(connection, [one for one in told if not one.stored.sample])
     return symbols
 
 

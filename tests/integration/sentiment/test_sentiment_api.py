@@ -156,6 +156,7 @@ async def test_the_sample_is_marked_and_the_same_each_time(
     )
     assert await load_sample(bench.store) > 2 * DAYS
     assert await load_sample(bench.store) == 0
+    assert await bench.events("posts.v1") + await bench.events("sentiment.v1") == []
     found = schemas.SentimentAnswer.model_validate(await read(api, "/sentiment/AAPL"))
     assert found.sample
     assert set(found.state) == {"final"}

@@ -1,4 +1,4 @@
-"""How the events and the live prices stand, in the words of the services that carry them."""
+"""How the events, the live prices and posts stand, in the words of the services that carry them."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from stock_ops.compose.facts.containers import Container
 from stock_ops.compose.facts.engine import ask
 from stock_ops.compose.facts.stack import Stack
-from stock_ops.local.facts.health import PartsHealth, read_events, read_live
+from stock_ops.local.facts.health import PartsHealth, read_events, read_live, read_posts
 
-_PORTS = {"relay": 8003, "gateway": 8080, "live": 8004}
+_PORTS = {"relay": 8003, "gateway": 8080, "live": 8004, "sentiment": 8002}
 _ASK = (
     "from http.client import HTTPConnection as Door; door = Door('127.0.0.1', {port}, timeout=5); "
     "door.request('GET', '/readyz'); print(door.getresponse().read().decode())"
@@ -24,6 +24,8 @@ class Standing:
     """Relay and delivery: what waits, how far it is behind, what was set aside."""
     live: PartsHealth | None = None
     """Clients and connections of the gateway, and the sources where the service `live` runs."""
+    posts: PartsHealth | None = None
+    """Sources of posts, and the model."""
 
 
 def observe_standing(stack: Stack, containers: Mapping[str, Container]) -> Standing:
@@ -37,6 +39,7 @@ def observe_standing(stack: Stack, containers: Mapping[str, Container]) -> Stand
     return Standing(
         read_events(told.get("relay", b"")),
         PartsHealth(all(one.ok for one in live), "; ".join(one.detail for one in live)) if live else None,
+        read_posts(told.get("sentiment", b"")),
     )
 
 

@@ -11,7 +11,7 @@ from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import OpsError, megabytes
 from stock_ops.local.facts.folder import Folder
 from stock_ops.local.facts.host import Host
-from stock_ops.local.plans.doctor import Finding, clock, events_findings, live_findings
+from stock_ops.local.plans.doctor import Finding, clock, events_findings, live_findings, posts_findings
 
 _MEMORY_BYTES = 2 * 2**30
 _DISK_BYTES = 4 * 2**30
@@ -56,6 +56,7 @@ def _standing(seen: Seen) -> Iterator[Finding]:
     program = seen.engine.program if isinstance(seen.engine, Engine) else ""
     yield from events_findings(seen.standing.events, f"{program} exec {seen.relay} stock-analysis")
     yield from live_findings(seen.standing.live, f"{LIVE_SOURCES} in {seen.files.settings}")
+    yield from posts_findings(seen.standing.posts)
 
 
 def _engine(seen: Seen) -> Iterator[Finding]:

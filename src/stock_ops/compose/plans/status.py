@@ -83,7 +83,7 @@ def assess(
         (*_lines(layout, folder, state, parts, containers, overview, standing, now), *verdict.lines()),
         {
             **_data(layout, folder, state, parts, containers, overview),
-            **standing_data(standing.events, standing.live),
+            **standing_data(standing.events, standing.live, standing.posts),
             "verdict": verdict.body(Named({"--data": f"{layout.root}"})),
         },
     )
@@ -144,7 +144,7 @@ def _lines(
         lines += [(TITLES[one["name"]], "stopped") for one in parts if one["state"] == "stopped"]
         if opens := where(containers):
             lines.append(("Address", opens))
-        lines += standing_lines(standing.events, standing.live)
+        lines += standing_lines(standing.events, standing.live, standing.posts)
     lines += places(layout)
     lines.append(("Disk", f"{megabytes(folder.free_bytes)} free of {megabytes(folder.total_bytes)}"))
     lines += backup_lines(overview, now)

@@ -43,6 +43,7 @@ from stock_ops.local.plans.status import (
     keys_drawn,
     live_of,
     places,
+    posts_of,
     urgent,
     verdict_for,
 )
@@ -201,6 +202,7 @@ def _doctor(layout: Layout, port: int | None, report: Report) -> int:
         structure=condition.live,
         events=events_of(condition),
         live=live_of(condition),
+        posts=posts_of(condition),
     )
     report.table(("Check", "State", "Found"), [(one.check, one.state, one.detail) for one in findings])
     lines = [(one.check, one.todo) for one in findings if one.todo]

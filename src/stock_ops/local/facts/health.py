@@ -14,11 +14,12 @@ from stock_ops.kit.patience import patient
 _TIMEOUT_S = 5.0
 _EVENTS = ("events", "delivery")
 _LIVE = ("live", "sources")
+_POSTS = ("posts", "model")
 
 
 @dataclass(frozen=True, slots=True)
 class PartsHealth:
-    """How some parts of the platform stand, in their own words: relay and delivery, or the live prices."""
+    """How some parts of the platform stand, in their own words: events, live prices, or posts."""
 
     ok: bool
     detail: str
@@ -34,6 +35,7 @@ class Health:
     """False when there was no answer at all."""
     events: PartsHealth | None = None
     live: PartsHealth | None = None
+    posts: PartsHealth | None = None
     """Of the platform, which does without them for a while."""
 
 
@@ -92,7 +94,9 @@ def ask_valkey(host: str, port: int, password: str) -> Health:
 def ask_platform(host: str, port: int) -> Health:
     """Ask /readyz; the reason names the parts that are not healthy."""
     health, body = _ask(host, port, "/readyz")
-    return replace(health, events=read_events(body), live=read_live(body)) if health.ok else health
+    if not health.ok:
+        return health
+    return replace(health, events=read_events(body), live=read_live(body), posts=read_posts(body))
 
 
 def ask_http(host: str, port: int, path: str) -> Health:
@@ -122,6 +126,11 @@ def read_events(body: bytes) -> PartsHealth | None:
 def read_live(body: bytes) -> PartsHealth | None:
     """How live prices stand: clients and sources."""
     return _read_parts(body, _LIVE)
+
+
+def read_posts(body: bytes) -> PartsHealth | None:
+    """How posts stand: their sources, and the model that reads them."""
+    return _read_parts(body, _POSTS)
 
 
 def _read_parts(body: bytes, names: tuple[str, ...]) -> PartsHealth | None:

@@ -33,6 +33,8 @@ SET_ASIDE = " set aside"
 """What the platform says of messages that a consumer could not deal with."""
 _TROUBLED = (" silent", " reconnecting", " clock")
 """States of a source's symbols that somebody should look at."""
+_RESTING = (": silent", ": spent", ": waiting")
+"""States of a source of posts that somebody should know of."""
 _OLD = timedelta(days=2)
 """A backup is made every day."""
 
@@ -73,6 +75,7 @@ def examine(
     structure: Structure | None = None,
     events: PartsHealth | None = None,
     live: PartsHealth | None = None,
+    posts: PartsHealth | None = None,
 ) -> tuple[Finding, ...]:
     """All findings, in the order in which one would mend them.
 
@@ -98,6 +101,7 @@ def examine(
         *_verdict(verdict or Verdict(), structure),
         *events_findings(events),
         *live_findings(live),
+        *posts_findings(posts),
     )
 
 
@@ -129,6 +133,17 @@ def live_findings(
         yield Finding("Live prices", "warning", live.detail, todo)
     else:
         yield Finding("Live prices", "ok", live.detail)
+
+
+def posts_findings(posts: PartsHealth | None, command: str = "stock-analysis") -> Iterator[Finding]:
+    """How posts stand. command: the platform's own program, as it is typed here."""
+    if posts is None:
+        return
+    if posts.ok and not any(one in posts.detail for one in _RESTING):
+        yield Finding("Posts", "ok", posts.detail)
+        return
+    todo = f"`{command} sentiment sources` says what each source needs; what is stored is shown meanwhile."
+    yield Finding("Posts", "warning", posts.detail, todo)
 
 
 def _verdict(verdict: Verdict, structure: Structure | None) -> Iterator[Finding]:

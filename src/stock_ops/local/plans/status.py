@@ -54,7 +54,7 @@ def assess(facts: Facts, condition: Condition, now: float) -> Status:
         lines=tuple(_lines(facts, condition, verdict, state, now)),
         data={
             **_data(facts, condition, state, now),
-            **standing_data(events_of(condition), live_of(condition)),
+            **standing_data(events_of(condition), live_of(condition), posts_of(condition)),
             "verdict": verdict.body(Named({"--data": f"{facts.layout.root}"})),
         },
     )
@@ -170,7 +170,7 @@ def _lines(
     if "platform" in condition.ports and state != "stopped":
         lines.append(("Address", address(condition.host, condition.ports["platform"])))
     if state != "stopped":
-        lines += standing_lines(events_of(condition), live_of(condition))
+        lines += standing_lines(events_of(condition), live_of(condition), posts_of(condition))
     lines += places(facts.layout)
     lines.append(("Disk", _disk(facts)))
     lines += backup_lines(facts.overview, now)
@@ -180,17 +180,23 @@ def _lines(
     return lines
 
 
-def standing_lines(events: PartsHealth | None, live: PartsHealth | None) -> Iterator[tuple[str, str]]:
-    """How events and live prices stand, where the platform says so."""
+def standing_lines(
+    events: PartsHealth | None, live: PartsHealth | None, posts: PartsHealth | None
+) -> Iterator[tuple[str, str]]:
+    """How events, live prices and posts stand, where the platform says so."""
     if events:
         yield "Events", events.detail
     if live:
         yield "Live prices", live.detail
+    if posts:
+        yield "Posts", posts.detail
 
 
-def standing_data(events: PartsHealth | None, live: PartsHealth | None) -> dict[str, Any]:
+def standing_data(
+    events: PartsHealth | None, live: PartsHealth | None, posts: PartsHealth | None
+) -> dict[str, Any]:
     """The same for a program; null where the platform does not say."""
-    told = {"events": events, "live": live}
+    told = {"events": events, "live": live, "posts": posts}
     return {name: {"ok": one.ok, "detail": one.detail} if one else None for name, one in told.items()}
 
 
@@ -202,6 +208,11 @@ def events_of(condition: Condition) -> PartsHealth | None:
 def live_of(condition: Condition) -> PartsHealth | None:
     """How live prices stand, where the platform says so."""
     return next((part.health.live for part in condition.parts if part.health.live), None)
+
+
+def posts_of(condition: Condition) -> PartsHealth | None:
+    """How posts stand, where the platform says so."""
+    return next((part.health.posts for part in condition.parts if part.health.posts), None)
 
 
 def _problem(facts: Facts) -> OpsError | None:
