@@ -6,6 +6,7 @@ import './styles/base.css';
 import './styles/chart.css';
 import './styles/panels.css';
 import './styles/backups.css';
+import './styles/sentiment.css';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');

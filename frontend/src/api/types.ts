@@ -28,6 +28,10 @@ export type BackupWarning = Schemas['BackupWarning'];
 export type Drill = Schemas['Drill'];
 export type Recoverable = Schemas['Recoverable'];
 
+export type Sentiment = Schemas['SentimentAnswer'];
+export type SentimentInterval = Sentiment['interval'];
+export type SentimentPost = Schemas['SentimentPost'];
+
 /** The paths that answer a GET with JSON. */
 export type GetPath = {
   [Path in keyof paths]: paths[Path] extends JsonGet ? Path : never;

@@ -35,6 +35,7 @@ const PARTS: Terms = {
   live: { en: 'Live prices: clients and sources', ko: '실시간 시세: 접속과 시세원' },
   sources: { en: 'Sources of live prices', ko: '실시간 시세원' },
   stock: { en: 'Stock service', ko: '주가 서비스' },
+  sentiment: { en: 'Sentiment service', ko: '투자 심리 서비스' },
   gateway: { en: 'Gateway', ko: '게이트웨이' },
 };
 
@@ -134,6 +135,31 @@ const EXCHANGES: Terms = {
   XCME: { en: 'CME', ko: '시카고상업거래소' },
 };
 
+const SENTIMENT_LABELS: Terms = {
+  positive: { en: 'Positive', ko: '긍정' },
+  neutral: { en: 'Neutral', ko: '중립' },
+  negative: { en: 'Negative', ko: '부정' },
+  unsure: { en: 'Unsure', ko: '판단 보류' },
+};
+
+const MENTION_KINDS: Terms = {
+  cashtag: { en: 'Names the stock by its cashtag', ko: '캐시태그로 종목을 밝힘' },
+  exchange: { en: 'Names the stock with its exchange', ko: '거래소와 함께 종목을 밝힘' },
+  name: { en: 'Names the company', ko: '회사 이름을 밝힘' },
+  bare: { en: 'Names the ticker, among words of the market', ko: '시장 용어와 함께 종목 코드를 밝힘' },
+};
+
+const POST_SOURCES: Terms = {
+  sample: { en: 'Sample', ko: '예시' },
+  reddit: { en: 'Reddit', ko: '레딧' },
+  x: { en: 'X', ko: 'X' },
+  twitter: { en: 'X', ko: 'X' },
+  bluesky: { en: 'Bluesky', ko: '블루스카이' },
+  rss: { en: 'RSS', ko: 'RSS' },
+  edgar: { en: 'SEC EDGAR', ko: 'SEC EDGAR' },
+  naver: { en: 'Naver news', ko: '네이버 뉴스' },
+};
+
 const CATALOGUES = {
   reason: REASONS,
   rowState: ROW_STATES,
@@ -146,6 +172,9 @@ const CATALOGUES = {
   group: GROUPS,
   parameter: PARAMETERS,
   exchange: EXCHANGES,
+  sentimentLabel: SENTIMENT_LABELS,
+  mentionKind: MENTION_KINDS,
+  postSource: POST_SOURCES,
 } satisfies Record<string, Terms>;
 
 export type TermKind = keyof typeof CATALOGUES;

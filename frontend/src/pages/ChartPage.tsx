@@ -10,6 +10,7 @@ import { useInstrument, useSomeInstruments } from '@/features/instrument';
 import { useLivePrices } from '@/features/live';
 import { QualityBadge } from '@/features/quality';
 import { CompareControl, SymbolSearch } from '@/features/search';
+import { SentimentPane } from '@/features/sentiment';
 import { useTranslation } from '@/i18n';
 import { formatChange, formatTimeZone } from '@/lib/format';
 import { changeOf, formatPrice, priceStyle } from '@/lib/prices';
@@ -69,6 +70,7 @@ export function ChartPage(props: PageProps) {
           />
         )}
       </main>
+      <SentimentPane symbol={view.symbol} interval={view.interval} known={instrument.isSuccess} />
       <footer className="footer">
         <RangePicker
           value={view.range}

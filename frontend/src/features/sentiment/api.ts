@@ -1,0 +1,34 @@
+import { useQuery } from '@tanstack/react-query';
+import { get } from '@/api/client';
+import type { SentimentInterval } from '@/api/types';
+
+const REFRESH_MS = 60_000;
+/** Buckets that the pane shows, the newest ones. */
+const MOST_BUCKETS = 120;
+const MOST_POSTS = 100;
+
+export function useSentiment(symbol: string, interval: SentimentInterval, enabled: boolean) {
+  return useQuery({
+    queryKey: ['sentiment', symbol, interval],
+    queryFn: ({ signal }) =>
+      get('/api/v1/sentiment/{symbol}', { path: { symbol }, query: { interval, limit: MOST_BUCKETS } }, signal),
+    refetchInterval: REFRESH_MS,
+    retry: false,
+    enabled,
+  });
+}
+
+/** start: of the bucket, epoch seconds. */
+export function usePosts(symbol: string, interval: SentimentInterval, start: number) {
+  return useQuery({
+    queryKey: ['sentiment', 'posts', symbol, interval, start],
+    queryFn: ({ signal }) =>
+      get(
+        '/api/v1/sentiment/{symbol}/posts',
+        { path: { symbol }, query: { interval, start: String(start), limit: MOST_POSTS } },
+        signal,
+      ),
+    staleTime: 0,
+    retry: false,
+  });
+}
