@@ -236,6 +236,9 @@ class Settings(BaseModel):
     sentiment_x_token: SecretStr | None = Field(None, description="Bearer token at X.")
     sentiment_x_token_file: Path | None = Field(None, description=_IN_A_FILE)
     sentiment_x_query: str = Field("", max_length=512, description="What X is searched for.")
+    sentiment_x_stream: bool = Field(
+        False, description="Whether X's filtered stream is read behind its search: faster, at the same price."
+    )
     sentiment_x_dollars_a_day: float = Field(
         0.0, ge=0, le=10_000, description="Most dollars that X may cost in a day; a post read costs $0.005."
     )

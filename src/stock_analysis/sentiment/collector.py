@@ -34,6 +34,8 @@ AGE = Gauge("sentiment_newest_post_seconds", "Epoch seconds of the source's newe
 USER_AGENT = "stock-analysis (self-hosted)"
 SILENT = timedelta(hours=1)
 """A source without a post for so long is told as silent: a warning, no error."""
+LIVE = timedelta(minutes=10)
+"""A stream whose newest post is no older has told all deletions until now."""
 CHECK_EVERY = timedelta(hours=12)
 """How often a source is asked whether its posts are still there."""
 REFUSED_AGAIN_S, LONGEST_PAUSE_S = 3600.0, 900.0
@@ -174,7 +176,7 @@ class SourceReader:
 
     async def _keep(self, state: SourceState, page: Page) -> SourceState:
         """Store a page, and only then move the cursor: what is read again after a crash is known already."""
-        await self._intake.take(page.posts)
+        await self._intake.take(page.posts)  # in the order of the source: what it deletes came before
         await self._intake.drop(page.gone)
         now = self._clock()
         newest = max((post.posted_at for post in page.posts), default=None)
@@ -194,7 +196,10 @@ class SourceReader:
             requests=state.requests + page.requests,
             spent=state.spent + page.cost,
         )
-        if self._source.about.tells_deletions:
+        if page.gap:
+            dropped = await self._store.drop_texts(self.name)
+            log.warning("deletions were missed, texts dropped", source=self.name, texts=dropped)
+        if self._source.about.tells_deletions and newest is not None and now - newest < LIVE:
             await self._store.note_all_checked(self.name, now - CHECK_EVERY / 12)
         return await self._put(state)
 

@@ -162,6 +162,10 @@ UPDATE sentiment_post SET text = NULL
 WHERE text IS NOT NULL AND NOT sample AND (posted_at < $1 OR (checked_at < $2 AND source <> ALL ($3::text[])))
 RETURNING post_key;
 
+-- name: drop_texts
+-- All texts of a source.
+UPDATE sentiment_post SET text = NULL WHERE text IS NOT NULL AND NOT sample AND source = $1 RETURNING post_key;
+
 -- name: raise_versions
 -- What is shown of these posts has changed, though not their buckets.
 UPDATE sentiment_state SET version = version + 1, changed_at = clock_timestamp()

@@ -177,6 +177,12 @@ class PostgresPostStore:
         await self._fetch("raise_versions", [row["post_key"] for row in touched])
         return len(touched)
 
+    async def drop_texts(self, source: str) -> int:
+        """Drop all texts of a source: which of them it has deleted is not known any more."""
+        touched = await self._fetch("drop_texts", source)
+        await self._fetch("raise_versions", [row["post_key"] for row in touched])
+        return len(touched)
+
     async def close_days(self, now: datetime) -> int:
         """Make the days final whose time has come: numbers in the place of authors and fingerprints."""
         before, closed = self.final_before(now), 0

@@ -18,6 +18,7 @@ class Script:
 
     answers: list[Callable[[], web.StreamResponse | str]] = field(default_factory=list)
     asked: list[web.Request] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
     messages: list[Any] = field(default_factory=list)
     url: str = ""
 
@@ -34,6 +35,9 @@ class Script:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
+        sent = await request.read()
+        is_json = request.content_type == "application/json" and sent
+        self.bodies.append(orjson.loads(sent) if is_json else None)
         if request.headers.get("upgrade", "").lower() == "websocket":
             return await self._stream(request)
         if request.path.endswith("access_token"):

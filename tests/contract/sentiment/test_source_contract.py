@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import orjson
 import pytest
 
 from stock_analysis.kit.settings import Settings
@@ -321,3 +322,58 @@ async def test_x_is_asked_whether_posts_are_there(script: Script, net: Web) -> N
     script.then({**x([1]), "errors": [missing]})
     found = await X(script.url, "$AAPL", lambda: "token").check(net, ["101", "102"])
     assert (found.there, found.gone, found.cost) == (["101"], ["102"], PRICE)
+
+
+def line(number: int) -> bytes:
+    return (
+        orjson.dumps({"data": x([number])["data"][0], "matching_rules": [{"tag": "stock-analysis"}]})
+        + b"\r\n"
+    )
+
+
+async def test_xs_stream_goes_on_behind_the_search_under_a_rule_of_ours(script: Script, net: Web) -> None:
+    source = X(script.url, "$AAPL", lambda: "token", stream=True)
+    old = {"id": "5", "value": "$MSFT", "tag": "stock-analysis"}
+    script.then(x([1])).then({"data": [old, {"id": "6", "value": "x", "tag": "others"}]}).then({}).then(
+        {}, 201
+    )
+    script.then(b"\r\n" + line(2) + b"\r\n")
+    found, error = await drained(source, net)
+    assert [[post.post_id for post in page.posts] for page in found] == [["101"], ["102"]]
+    assert (found[-1].cursor, found[-1].cost) == ("102", PRICE)
+    assert "broke off" in str(error)
+    assert [(one.method, one.path) for one in script.asked] == [
+        ("GET", "/2/tweets/search/recent"),
+        ("GET", "/2/tweets/search/stream/rules"),
+        ("POST", "/2/tweets/search/stream/rules"),
+        ("POST", "/2/tweets/search/stream/rules"),
+        ("GET", "/2/tweets/search/stream"),
+    ]
+    assert script.bodies[2:4] == [
+        {"delete": {"ids": ["5"]}},
+        {"add": [{"value": "$AAPL", "tag": "stock-analysis"}]},
+    ]
+
+
+async def test_xs_stream_ends_with_the_money_and_says_why_it_was_cut(script: Script, net: Web) -> None:
+    source = X(script.url, "$AAPL", lambda: "token", stream=True)
+    rules = {"data": [{"id": "5", "value": "$AAPL", "tag": "stock-analysis"}]}
+    script.then(x([])).then(rules).then(line(1) * 50)
+    found = await pages(source, net, room=Room(1000, PRICE * 12))
+    assert sum(len(page.posts) for page in found) == 12
+    script.answers.clear()
+    script.then(x([])).then(rules).then(orjson.dumps({"errors": [{"title": "operational-disconnect"}]}))
+    assert "operational-disconnect" in str(await failure(source, net))
+    script.answers.clear()
+    script.then(x([])).then(rules).then(
+        {"title": "ConnectionException"}, 429, CASES[4].reset(datetime.now(UTC))
+    )
+    assert (await failure(source, net)).why is Why.LIMITED
+
+
+async def test_a_stream_that_no_longer_has_what_was_missed_says_so(script: Script, net: Web) -> None:
+    before = int(FIRST.timestamp() * 1e6) - 2 * 3_600_000_000
+    [page], _ = await stream(script, net, [commit(1), commit(2)], str(before))
+    assert page.gap
+    [page], _ = await stream(script, net, [commit(1)], str(before + 2 * 3_600_000_000 - 1_000_000))
+    assert not page.gap

@@ -307,6 +307,20 @@ async def test_texts_that_their_source_was_not_seen_to_have_for_a_day_are_droppe
     assert (await bench.store.followed("AAPL")).version > version
 
 
+async def test_texts_are_dropped_where_deletions_were_missed(bench: Bench, script: Script, net: Web) -> None:
+    source = Bluesky(script.url.replace("http", "ws"))
+    script.messages = [recent(1)]
+    one = reader(bench, source)
+    await one.turn(net)
+    state = (await bench.store.sources())["bluesky"]
+    long_ago = str(int(state.cursor) - 48 * 3_600_000_000)
+    await bench.store.put_source(replace(state, cursor=long_ago, again_at=None))
+    script.messages = [recent(2)]
+    await one.turn(net)
+    kept = await bench.store.posts(bench.ids["AAPL"], BEGIN, END)
+    assert [post.text for post in kept] == [None, None]
+
+
 async def test_the_first_source_takes_the_place_of_the_sample(bench: Bench, script: Script) -> None:
     assert await load_sample(bench.store) > 0
     script.messages = []

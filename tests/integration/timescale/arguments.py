@@ -178,6 +178,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "sentiment.close_mentions": (1, [POST], [0], [0]),
     "sentiment.delete_posts": ([POST],),
     "sentiment.drop_author_keys": ("2024-01-03",),
+    "sentiment.drop_texts": ("seed",),
     "sentiment.drop_bucket": (1, 86400, datetime(2024, 1, 2, tzinfo=UTC)),
     "sentiment.forget_people": (datetime(2024, 1, 9, tzinfo=UTC),),
     "sentiment.forget_texts": (datetime(2024, 1, 9, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC), ["rss"]),

@@ -13,7 +13,7 @@ NO_RESET: Reset = ("", lambda *_: None)
 
 
 async def asked(call: Awaitable[Answer], title: str, reset: Reset = NO_RESET) -> Answer:
-    """The answer, if it is one (200 or 304). Raises SourceError saying what it was instead.
+    """The answer, if it is one (200, 201 or 304). Raises SourceError saying what it was instead.
 
     reset: the source's own header that says when it may be asked again, and how it is read.
     """
@@ -21,7 +21,12 @@ async def asked(call: Awaitable[Answer], title: str, reset: Reset = NO_RESET) ->
         answer = await call
     except WebError as error:
         raise SourceError(Why.FAILING, f"{title} cannot be reached: {error}") from error
-    if answer.status in (200, 304):
+    return accepted(answer, title, reset)
+
+
+def accepted(answer: Answer, title: str, reset: Reset = NO_RESET) -> Answer:
+    """The same of an answer that is there."""
+    if answer.status in (200, 201, 304):
         return answer
     now = datetime.now(UTC)
     said = _said(answer)

@@ -21,6 +21,8 @@ COLLECTION = "app.bsky.feed.post"
 PAGE_POSTS, PAGE_S = 500, 2.0
 BACK_US = 5_000_000
 """The cursor goes back so far, as the documents advise, for no message to be missed."""
+GAP_US = 3_600_000_000
+"""So much later than the cursor, the first message shows that the stream has no longer what was between."""
 MOST_GARBAGE = 1000
 _GONE = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
@@ -43,7 +45,7 @@ class Bluesky:
         query = [("wantedCollections", COLLECTION)]
         if cursor.isdigit():
             query.append(("cursor", str(max(0, int(cursor) - BACK_US))))
-        page = _Gathered(cursor)
+        page = _Gathered(cursor, after=int(cursor) if cursor.isdigit() else 0)
         left = room.posts
         try:
             async with aclosing(web.messages(f"{self._url}?{urlencode(query)}")) as messages:
@@ -69,8 +71,10 @@ class Bluesky:
 class _Gathered:
     """What a page has so far."""
 
-    def __init__(self, cursor: str) -> None:
+    def __init__(self, cursor: str, after: int = 0) -> None:
         self.cursor = cursor
+        self._after = after
+        self._gap = False
         self.posts: list[RawPost] = []
         self.gone: list[Gone] = []
         self._garbage = 0
@@ -80,13 +84,15 @@ class _Gathered:
         return len(self.posts) >= PAGE_POSTS or time.monotonic() - self._began >= PAGE_S
 
     def taken(self) -> Page:
-        return Page(self.posts, self.gone, self.cursor, wait_s=0.0, requests=0)
+        return Page(self.posts, self.gone, self.cursor, wait_s=0.0, requests=0, gap=self._gap)
 
     def add(self, message: Any) -> None:
         """Raises SourceError when too much in a row cannot be understood."""
         try:
             self._read(message)
             self.cursor = str(int(message["time_us"]))
+            self._gap |= 0 < self._after < int(self.cursor) - GAP_US
+            self._after = 0
             self._garbage = 0
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self._garbage += 1

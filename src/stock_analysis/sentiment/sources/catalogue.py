@@ -73,5 +73,8 @@ _MAKE: Mapping[str, Callable[[Settings], Source]] = {
         _words(s.sentiment_reddit_subreddits),
         _pair(s, "sentiment_reddit"),
     ),
-    "x": lambda s: X(s.sentiment_x_url, s.sentiment_x_query, lambda: _secret(s, "sentiment_x_token")),
+    "x": lambda s: X(
+        *(s.sentiment_x_url, s.sentiment_x_query, lambda: _secret(s, "sentiment_x_token")),
+        stream=s.sentiment_x_stream,
+    ),
 }

@@ -38,7 +38,8 @@ class SourceError(StockAnalysisError):
 class Page:
     """What a source told. cursor: where to go on once this is stored. wait_s: how long to leave it alone.
 
-    requests, cost: what it took of the day's budget; cost in dollars.
+    requests, cost: what it took of the day's budget; cost in dollars. gap: between this and the page before
+    the source has more than it still tells, deletions among them.
     """
 
     posts: Sequence[RawPost] = ()
@@ -47,6 +48,7 @@ class Page:
     wait_s: float = 60.0
     requests: int = 1
     cost: Decimal = NOTHING
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

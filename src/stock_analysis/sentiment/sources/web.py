@@ -51,6 +51,30 @@ class Web:
         """Send a form. Raises WebError."""
         return await self._ask("POST", url, data=data, headers=headers)
 
+    async def post_json(self, url: str, content: Any, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send JSON. Raises WebError."""
+        own = {**(headers or {}), "Content-Type": "application/json"}
+        return await self._ask("POST", url, data=orjson.dumps(content), headers=own)
+
+    @asynccontextmanager
+    async def lines(
+        self, url: str, *, params: Mapping[str, str], headers: Mapping[str, str], silence_s: float
+    ) -> AsyncIterator[tuple[Answer, AsyncGenerator[bytes, None]]]:
+        """An answer without end, line by line; its body is read at once where it is no 200. Raises WebError.
+
+        silence_s: so long without a byte, and it is given up.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
+        try:
+            async with self._session.get(
+                url, params=params, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                body = b"" if response.status == 200 else await response.content.read(4096)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                yield Answer(response.status, names, body), _lines_of(response)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise WebError(f"{type(error).__name__}: {error}"[:300].rstrip(": ")) from error
+
     async def _ask(self, method: str, url: str, **more: Any) -> Answer:
         try:
             async with self._session.request(method, url, allow_redirects=False, **more) as response:
@@ -75,6 +99,12 @@ class Web:
                 raise WebError(f"the connection was closed ({socket.close_code})")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise WebError(f"{type(error).__name__}: {error}"[:300].rstrip(": ")) from error
+
+
+async def _lines_of(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    while line := await response.content.readline():
+        yield line.strip()
+    raise WebError("the connection was closed")
 
 
 def _decoded(message: aiohttp.WSMessage) -> Any:
