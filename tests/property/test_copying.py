@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from stock_ops.backup.plans.copy import plan_copy, plan_copy_prune
 from stock_ops.backup.runners.copy import Copier
-from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.restore.plans.recovery import Choice, Request
 from stock_ops.storage.facts.contents import Contents
 from tests.property.examples import slow
@@ -15,16 +14,18 @@ from tests.property.test_retention import CASES, STEPS, Case, Drawn, asked, live
 from tests.unit.ops.archives import MemoryStorage, look
 
 MORE = st.lists(STEPS, max_size=8)
-KEEPS = st.tuples(st.integers(1, 5), st.integers(1, 3))
 
 
 class Copying:
-    """A case, and a copy of its storage."""
+    """A case, and a copy of its storage.
 
-    def __init__(self, case: Case, keeps: tuple[int, int]) -> None:
+    retired: what the ledger of the first storage has given up.
+    """
+
+    def __init__(self, case: Case) -> None:
         self.case, self.copy = case, MemoryStorage()
-        self.copier = Copier(case.storage, self.copy, case.settings, dict)
-        self.settings: BackupSettings = replace(case.settings, keep_days=keeps[0], keep_full=keeps[1])
+        self.copier = Copier(case.storage, self.copy, dict)
+        self.retired: frozenset[str] = frozenset()
 
     @property
     def first_contents(self) -> Contents:
@@ -38,16 +39,22 @@ class Copying:
         """One round, which may be cut off after so many objects; whether there was anything to do."""
         self.copy.now = self.case.world.storage
         first, copier = self.first_contents, self.copier
-        plan = plan_copy(first, self.copy_contents, self.settings, self.case.now, copier.shipped)
+        plan = plan_copy(first, self.copy_contents, copier.shipped)
         copier.ship_log(plan.log[:limit])
         left: set[str | None] = {None} if limit < len(plan.log) else set()
         for one in plan.backups[: max(0, limit - len(plan.log))]:
             if not left and copier.ship_backup(one):
                 continue
             left.add(one.backup.id)
-        deletions = plan_copy_prune(first, self.copy_contents, self.settings, self.case.now).names
+        deletions = plan_copy_prune(first, self.copy_contents, self.retired).names
         prune(self.copy, deletions[:limit])
         return bool(plan.log or plan.backups or deletions)
+
+    def prune_first(self) -> None:
+        """As `stockops backup prune` does: the ledger gives up first what is deleted then."""
+        plan = self.case.plan(self.case.storage)
+        self.retired |= {backup for chain in plan.retention.going for backup in chain}
+        prune(self.case.storage, plan.names)
 
 
 VERIFIED_IN_THE_FIRST_ONLY: Drawn = (
@@ -64,24 +71,38 @@ VERIFIED_IN_THE_FIRST_ONLY: Drawn = (
 )
 """The copy keeps other full backups than the first storage, which lacks one that the copy still has."""
 
+DAMAGED_AFTER_IT_WAS_SHIPPED: Drawn = (
+    [
+        *[("back up", 0.0, 0.3)] * 4,
+        ("back up", 0, 1.9),
+        ("damage", 0, 1),
+        ("back up", 0, 1),
+        ("full", 0, 6),
+    ],
+    1,
+    1,
+    0.01,
+    True,
+)
+
 
 @slow(50)
 @example(
     VERIFIED_IN_THE_FIRST_ONLY,
     [("verify", 7, 0), ("full", 0, 1), ("restore", 0, 0), ("back up", 0, 0.3), ("restore", 5, 0)],
-    (1, 3),
     13,
 )
-@given(CASES, MORE, KEEPS, st.integers(1, 40))
+@example(DAMAGED_AFTER_IT_WAS_SHIPPED, [("damage", 0, 2)], 4)
+@given(CASES, MORE, st.integers(1, 40))
 def test_a_copy_comes_to_rest_and_what_is_in_it_can_be_restored(
-    drawn: Drawn, more: list[tuple[str, float, float]], keeps: tuple[int, int], limit: int
+    drawn: Drawn, more: list[tuple[str, float, float]], limit: int
 ) -> None:
     case = lived(drawn)
-    copying = Copying(case, keeps)
+    copying = Copying(case)
     copying.sync(limit)
     live_on(case, more)
     copying.sync(limit)
-    prune(case.storage, case.plan(case.storage).names)
+    copying.prune_first()
     for _ in range(4):
         if not copying.sync():
             break
@@ -97,11 +118,28 @@ def test_a_copy_comes_to_rest_and_what_is_in_it_can_be_restored(
     event(f"backups in the copy: {min(len(copy.archive.backups), 5)}")
 
 
+LEFT_BEFORE_A_LATER_BACKUP: Drawn = (
+    [
+        *[("back up", 0.0, 0.3)] * 2,
+        ("damage", 0, 3),
+        ("full", 0, 0.3),
+        *[("back up", 0.0, 0.3)] * 5,
+        ("restore", 7, 1),
+    ],
+    1,
+    1,
+    0.01,
+    True,
+)
+"""The backup that leads to the present lies behind others that do not."""
+
+
 @slow(40)
+@example(LEFT_BEFORE_A_LATER_BACKUP)
 @given(CASES)
 def test_the_latest_point_comes_from_the_copy_as_from_the_first_one(drawn: Drawn) -> None:
     case = lived(drawn)
-    copying = Copying(case, (400, 9))
+    copying = Copying(case)
     for _ in range(3):
         copying.sync()
     there = asked(without_damaged(copying.first_contents), Request())

@@ -165,8 +165,6 @@ def settings_of_copy(settings: BackupSettings, name: str) -> BackupSettings:
         s3_profile=found.s3_profile,
         s3_ca_file=found.s3_ca_file,
         s3_credentials_file=found.s3_credentials_file,
-        keep_days=found.keep_days or settings.keep_days,
-        keep_full=found.keep_full or settings.keep_full,
         copy=(),
     )
 

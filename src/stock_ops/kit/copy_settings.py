@@ -33,10 +33,6 @@ class CopySettings:
     """Certificate of the authority, as above."""
     s3_credentials_file: str = ""
     """File of the keys, mode 600; empty: backup-credentials-NAME.toml beside this one."""
-    keep_days: int | None = None
-    """As above; without it that of the first storage."""
-    keep_full: int | None = None
-    """As above; without it that of the first storage."""
 
 
 def read_copies(layout: Layout, path: Path, tables: object) -> tuple[CopySettings, ...]:

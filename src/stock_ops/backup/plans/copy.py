@@ -2,19 +2,19 @@
 
 Invariant: whatever cuts the shipping off, the copy can be restored as far as it got. An object is shipped as
 it is, byte for byte. A backup's manifest goes last, and only when the copy has all of its log that the first
-storage has. What the copy's own retention would delete again is not shipped, so that shipping and deleting
-come to rest.
+storage has. The copy keeps what the first storage keeps, so that shipping and deleting come to rest.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from stock_ops.backup.plans.catalog import catalog
 from stock_ops.backup.plans.prune import PrunePlan, plan_deletions
-from stock_ops.backup.plans.retention import Retention, retain
-from stock_ops.kit.backup_settings import BackupSettings
+from stock_ops.backup.plans.retention import Retention
+from stock_ops.kit.errors import DamagedBackupError, OutOfReachError
+from stock_ops.storage.facts.archive import Archive
 from stock_ops.storage.facts.contents import Contents
 from stock_ops.storage.manifest import Manifest
 from stock_ops.storage.marks import MARKS
@@ -32,6 +32,7 @@ from stock_ops.storage.objects import (
     segment_of,
     verification_of,
 )
+from stock_ops.storage.plans import Usable, way_of
 from stock_ops.storage.storage import StoredObject
 from stock_ops.storage.wal import parse_lsn, segments_between
 from stock_ops.storage.writers import WRITERS
@@ -73,20 +74,16 @@ class CopyPlan:
 
 
 def plan_copy(
-    first: Contents,
-    copy: Contents,
-    settings: BackupSettings,
-    now: datetime,
-    shipped: Mapping[str, StoredObject] = MappingProxyType({}),
+    first: Contents, copy: Contents, shipped: Mapping[str, StoredObject] = MappingProxyType({})
 ) -> CopyPlan:
     """What to ship from the first storage to a copy of it.
 
-    settings: of the copy. shipped: what is replaced now and then, as it was when it was shipped last, for no
-    clock tells whether it is newer. Both contents with the histories of their timelines, as far as known.
+    shipped: what is replaced now and then, as it was when it was shipped last, for no clock tells whether it
+    is newer. Both contents with the histories of their timelines, as far as known.
     """
     sizes = {one.name: one for one in first.objects}
     there = {one.name: one for one in copy.objects}
-    wanted = tuple(_wanted(first, copy, settings, now))
+    wanted = tuple(_wanted(first, copy))
     shipments = tuple(_shipment(first, there, one) for one in wanted)
     unneeded = _unneeded(first, copy, wanted)
     log = tuple(name for name in _log(first, there, shipped) if name not in unneeded)
@@ -95,21 +92,13 @@ def plan_copy(
     return CopyPlan(log, shipments, size, tuple(sorted(entries)))
 
 
-def plan_copy_prune(
-    first: Contents,
-    copy: Contents,
-    settings: BackupSettings,
-    now: datetime,
-    retired: frozenset[str] = frozenset(),
-) -> PrunePlan:
-    """What the copy keeps no longer, by its own settings; nothing of a backup that is just being shipped.
+def plan_copy_prune(first: Contents, copy: Contents, retired: frozenset[str]) -> PrunePlan:
+    """What the copy keeps no longer: nothing of a backup that is just being shipped.
 
-    retired: those that the ledger of the first storage has given up. Where there is one, just these go: what
-    else is missing in the first storage may have been taken away.
+    retired: those that the ledger of the first storage has given up. Just these go: what else is missing in
+    the first storage may have been taken away.
     """
-    retention = retain(copy, settings, now)
-    if _has_ledger(first):
-        retention = _as_first(copy, retired)
+    retention = _as_first(copy, retired)
     plan = plan_deletions(copy, retention)
     apart = {one.id for one in first.archive.backups}.union(*retention.going)
     steps = tuple(
@@ -133,40 +122,15 @@ def _log_of(backup: Manifest) -> set[str]:
     return set(segments_between(backup.first_segment, backup.last_segment))
 
 
-def _wanted(first: Contents, copy: Contents, settings: BackupSettings, now: datetime) -> Iterator[Manifest]:
-    """Backups that the copy lacks and would keep, oldest first; a chain never without its beginning."""
+def _wanted(first: Contents, copy: Contents) -> Iterator[Manifest]:
+    """Backups that the copy lacks, oldest first; a chain never without its beginning."""
     whole = {one.id for one in copy.archive.backups}
     there = whole | {name for name in copy.archive.damaged if _has_manifest(copy, name)}
-    oldest = min((_place(one) for one in copy.archive.backups), default=None)
     reachable, good = set(there), _good(first, copy, there)
-    chains = () if _has_ledger(first) else retain(_together(first, copy, good), settings, now).going
-    going = {name for chain in chains for name in chain}
     for backup in sorted((one for one in first.archive.backups if one.id in good), key=_place):
-        if backup.id in there or backup.id in going:
-            continue
-        if oldest is not None and _place(backup) < oldest and not _has_ledger(first):
-            continue
-        if backup.parent is None or backup.parent in reachable:
+        if backup.id not in there and (backup.parent is None or backup.parent in reachable):
             reachable.add(backup.id)
             yield backup
-
-
-def _together(first: Contents, copy: Contents, good: set[str]) -> Contents:
-    """The copy as if it had these backups of the first storage: what it would not keep is not shipped."""
-    known = {one.id for one in copy.archive.backups}
-    more = tuple(one for one in first.archive.backups if one.id in good - known)
-    names = {one.name for one in copy.objects}
-    return replace(
-        copy,
-        archive=replace(
-            copy.archive,
-            backups=tuple(sorted((*copy.archive.backups, *more), key=lambda one: (one.started_at, one.id))),
-            sizes={**first.archive.sizes, **copy.archive.sizes},
-            whole=first.archive.whole | copy.archive.whole,
-            partial=first.archive.partial | copy.archive.partial,
-        ),
-        objects=(*copy.objects, *(one for one in first.objects if one.name not in names)),
-    )
 
 
 def _good(first: Contents, copy: Contents, there: set[str]) -> set[str]:
@@ -174,20 +138,28 @@ def _good(first: Contents, copy: Contents, there: set[str]) -> set[str]:
 
     None that was found damaged, unless the copy has it already.
     """
-    whole, bad = first.archive.whole | copy.archive.whole, first.found_damaged.keys() - there
-    restorable = (one for one in catalog(first) if one.manifest and not one.flaw)
-    chains = (one.chain for one in restorable if _log_of(one.chain[-1]) <= whole)
+    bad = first.found_damaged.keys() - there
+    chains = (*_whole(first, first.archive.whole | copy.archive.whole), *_leading(first.archive))
     return {one.id for chain in chains if not bad & {one.id for one in chain} for one in chain}
+
+
+def _whole(first: Contents, segments: frozenset[str]) -> Iterator[tuple[Manifest, ...]]:
+    """Chains that can be restored on their own timeline, of whose end the whole log is there."""
+    for one in catalog(first):
+        if one.manifest and not one.flaw and _log_of(one.chain[-1]) <= segments:
+            yield one.chain
+
+
+def _leading(archive: Archive) -> Iterator[tuple[Manifest, ...]]:
+    """Chains that lead to the present, also where it is a later timeline that has the last of their log."""
+    with contextlib.suppress(OutOfReachError, DamagedBackupError):  # of a history that cannot be read
+        usable = Usable(archive, way_of(archive, None))
+        yield from map(usable.chain, usable.whole)
 
 
 def _has_manifest(contents: Contents, backup: str) -> bool:
     """False for one that only the ledger names."""
     return any(one.name == manifest_of(backup) for one in contents.objects)
-
-
-def _has_ledger(contents: Contents) -> bool:
-    """Whether a ledger names what is there: then a copy keeps what the first storage keeps."""
-    return any(one.name.startswith(LEDGER) for one in contents.objects)
 
 
 def _place(backup: Manifest) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import BinaryIO
 
 from stock_ops.archive.runners.lease import explain_copy
@@ -16,7 +15,6 @@ from stock_ops.backup.plans.copy import (
     plan_copy_prune,
 )
 from stock_ops.backup.runners.prune import delete_quietly
-from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DamagedBackupError, ForeignStorageError
 from stock_ops.storage.authentic import innermost
 from stock_ops.storage.cached import CachedStorage
@@ -49,8 +47,8 @@ Histories = Callable[[], dict[int, str]]
 class Copier:
     """From one storage to another. Its methods block, and raise OpsError with what to do."""
 
-    def __init__(self, first: Storage, copy: Storage, settings: BackupSettings, histories: Histories) -> None:
-        self._settings, self._histories = settings, histories
+    def __init__(self, first: Storage, copy: Storage, histories: Histories) -> None:
+        self._histories = histories
         self.first, self.copy = innermost(first), innermost(copy)
         """As they are: an object is shipped with its tag."""
         self._seen_first, self._seen_copy = CachedStorage(first), CachedStorage(copy)
@@ -89,7 +87,7 @@ class Copier:
         """What the copy lacks now."""
         first, copy = self._read(self._seen_first), self._read(self._seen_copy)
         self._contents = first, copy
-        return plan_copy(first, copy, self._settings, datetime.now(UTC), self.shipped)
+        return plan_copy(first, copy, self.shipped)
 
     @property
     def contents(self) -> Contents | None:
@@ -131,8 +129,7 @@ class Copier:
         first, copy = self._read(self._seen_first), self._read(self._seen_copy)
         ledger = read_ledger(self._seen_first)
         retired = ledger.entry.retired if ledger else frozenset()
-        plan = plan_copy_prune(first, copy, self._settings, datetime.now(UTC), retired)
-        return delete_quietly(plan.steps, self.copy)
+        return delete_quietly(plan_copy_prune(first, copy, retired).steps, self.copy)
 
     def _ship_again(self, name: str) -> None:
         """What it was before it was read: if it changed meanwhile, it goes again."""

@@ -230,7 +230,7 @@ class CopyKeeper:
 
     def _open(self) -> Copier:
         first, copy = open_storage(self._layout, self._first), open_storage(self._layout, self._settings)
-        return Copier(first, copy, self._settings, lambda: server_histories(self._layout))
+        return Copier(first, copy, lambda: server_histories(self._layout))
 
     def _sample(self) -> None:
         flushed = self._archiver.flushed

@@ -27,7 +27,7 @@ class Copied(Ours):
 
     def sync(self) -> None:
         """One round, as the part does it."""
-        copier = Copier(self.open(), self.copy, self.settings, dict)
+        copier = Copier(self.open(), self.copy, dict)
         copier.hold(known=False)
         plan = copier.look()
         copier.ship_log((*plan.log, *plan.ledger))

@@ -1,14 +1,11 @@
 """What is shipped to a copy, in memory: it comes to rest; cut off anywhere, all there can be restored."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from stock_ops.backup.plans.copy import plan_copy
 from stock_ops.backup.runners.copy import Copier
-from stock_ops.kit.backup_settings import BackupSettings
 from stock_ops.kit.errors import DamagedBackupError, ForeignStorageError
 from stock_ops.restore.plans.recovery import Request, choose
 from stock_ops.storage.facts.archive import Archive
@@ -19,7 +16,6 @@ from stock_ops.storage.storage import StorageError, write_bytes
 from stock_ops.storage.writers import TwoWritersError, Writer, dump_writer, writer_object
 from tests.unit.ops.archives import MemoryStorage, World, look
 
-SETTINGS = BackupSettings(storage="/srv/backups", key_file=Path("/key"), keep_days=30)
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 FINDINGS = ("verified.json", "damaged.json")
 
@@ -32,8 +28,8 @@ def restorable(archive: Archive, backup: Manifest) -> bool:
 class Pair:
     """A storage with a history, and a copy of it."""
 
-    def __init__(self, settings: BackupSettings = SETTINGS) -> None:
-        self.first, self.copy, self.settings = MemoryStorage(), MemoryStorage(), settings
+    def __init__(self) -> None:
+        self.first, self.copy = MemoryStorage(), MemoryStorage()
         self.first.now = self.copy.now = FAR
         self.world = World(self._put)
         claim(self.first, "7", "age1x")
@@ -44,7 +40,7 @@ class Pair:
         write_bytes(storage or self.first, writer_object(epoch), dump_writer(writer))
 
     def copier(self, copy: MemoryStorage | None = None) -> Copier:
-        return Copier(self.first, copy or self.copy, self.settings, lambda: self.world.histories)
+        return Copier(self.first, copy or self.copy, lambda: self.world.histories)
 
     def sync(self, copier: Copier | None = None) -> bool:
         """One round; whether anything was shipped or deleted."""
@@ -86,25 +82,6 @@ def test_the_copy_is_the_same_byte_for_byte_and_comes_to_rest() -> None:
     assert all(pair.copy.objects[name][0] == pair.first.objects[name][0] for name in pair.names(pair.copy))
     assert pair.copy.head(verification_of(pair.world.backups[3].id)) is None
     assert not pair.sync()
-
-
-@pytest.mark.parametrize(("keep_days", "keep_full"), [(3, 1), (5, 2), (60, 9)])
-def test_a_copy_that_keeps_less_or_more_comes_to_rest_and_all_in_it_can_be_restored(
-    keep_days: int, keep_full: int
-) -> None:
-    pair = Pair(replace(SETTINGS, keep_days=keep_days, keep_full=keep_full))
-    for _ in range(4):
-        pair.days(9)
-        pair.copy.now = pair.world.storage
-        for _ in range(3):
-            pair.sync()
-        assert not pair.sync(), "it ships and deletes the same again and again"
-        contents = look(pair.copy, pair.world.histories)
-        assert contents.archive.backups
-        for backup in contents.archive.backups:
-            assert restorable(contents.archive, backup)
-        newest = choose(contents.archive, Request(), FAR)
-        assert newest.backup.id == pair.world.backups[-1].id
 
 
 def test_wherever_it_is_cut_off_what_is_there_can_be_restored_and_the_next_round_goes_on() -> None:
@@ -218,12 +195,12 @@ def test_what_is_replaced_goes_again_and_what_is_not_does_not() -> None:
     pair.sync()
     first, copy = look(pair.first, {}), look(pair.copy, {})
     (partial,) = [name for name in pair.names(pair.first) if ".partial" in name]
-    assert plan_copy(first, copy, SETTINGS, FAR).log == (partial,)
+    assert plan_copy(first, copy).log == (partial,)
     shipped = pair.first.head(partial)
     assert shipped
-    assert plan_copy(first, copy, SETTINGS, FAR, {partial: shipped}).is_empty
+    assert plan_copy(first, copy, {partial: shipped}).is_empty
     pair.first.objects[partial] = b"a longer beginning", FAR
-    assert plan_copy(look(pair.first, {}), copy, SETTINGS, FAR, {partial: shipped}).log == (partial,)
+    assert plan_copy(look(pair.first, {}), copy, {partial: shipped}).log == (partial,)
 
 
 def test_a_segment_that_the_first_storage_lost_keeps_no_later_backup_from_the_copy() -> None:
