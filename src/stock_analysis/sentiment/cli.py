@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import asyncpg
 import orjson
 import typer
 
 from stock_analysis.domain.errors import InvalidInputError
-from stock_analysis.kit.db import Role, open_pool
+from stock_analysis.kit.db import Role, database_user, open_pool
 from stock_analysis.kit.settings import CONFIG_FILE_VARIABLE, Settings, load_settings
 from stock_analysis.kit.terminal import printable
 from stock_analysis.sentiment.posts import key_of
@@ -70,12 +71,23 @@ def forget_command(
 
 
 def load_sample_posts(config: Path | None) -> None:
-    """Store the posts of the sample where there are none yet; part of `import-sample`."""
+    """Store the posts of the sample where there are none yet; part of `import-sample`.
+
+    Under a role that may not, as that of the imports alone, they are left out, and that is said.
+    """
 
     async def load(store: PostgresPostStore, settings: Settings) -> int:
         return 0 if settings.sentiment_sources else await load_sample(store)
 
-    run_with_store(config, load)
+    try:
+        run_with_store(config, load)
+    except asyncpg.InsufficientPrivilegeError:
+        user = database_user(load_settings(config).settings, Role.SENTIMENT)
+        typer.echo(
+            f"stock-analysis: the posts of the sample are left out: the database role {user} may not write"
+            " posts; the setting database_sentiment names the one that may",
+            err=True,
+        )
 
 
 def run_with_store(config: Path | None, work: Callable[[PostgresPostStore, Settings], Awaitable[T]]) -> T:

@@ -13,6 +13,7 @@ import pytest
 
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
+from stock_analysis.sentiment.cli import load_sample_posts
 from stock_analysis.sentiment.collector import Collector, SourceReader
 from stock_analysis.sentiment.endpoints import create_sentiment_app
 from stock_analysis.sentiment.housekeeping import tidy
@@ -375,6 +376,22 @@ async def test_forget_says_what_it_lacks(bench: Bench, words: tuple[str, ...], s
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_the_sample_is_left_out_in_words_under_a_role_that_may_not_write_posts(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "platform.toml"
+    names = ("database_port", "database_name", "database_user", "database_sentiment")
+    values = {name: getattr(bench.settings, name) for name in names} | {"database_sentiment": "stock_writer"}
+    lines = [f"{name} = {value!r}" for name, value in values.items()]
+    password = bench.settings.database_password
+    config.write_text(
+        "\n".join([*lines, f"database_password = {password.get_secret_value()!r}"] if password else lines)
+    )
+    await asyncio.to_thread(load_sample_posts, config)
+    assert "the database role stock_writer may not write posts" in capsys.readouterr().err
+    assert await bench.store.holds() == (False, False)
 
 
 async def test_the_sources_are_listed_with_what_they_need(bench: Bench) -> None:
