@@ -116,6 +116,37 @@ def test_a_lost_database_comes_back_with_every_table(instance: Instance, report:
     assert made["kind"] == "full" or made["parent"] not in known
 
 
+def test_backups_go_to_an_s3_server_and_come_back_from_it(instance: Instance, report: Report) -> None:
+    """The server shares the loopback of the part, because keys go over http to loopback alone."""
+    overlay, settings = instance.overlay.read_text(), instance.data / "config" / "backup.toml"
+    credentials = settings.with_name("backup-credentials.toml")
+    instance.overlay.write_text(merged(overlay, BUCKET.format(image=instance.standins.s3)))
+    settings.write_text(S3)
+    credentials.write_text(KEYS)
+    credentials.chmod(0o600)
+    try:
+        instance.start_beside("s3")
+        instance.stockops("up")
+        made = instance.told("backup", "create", "--full")
+        assert instance.told("backup", "list")["storage"] == "s3://backups/stack"
+        wait_for(partial(is_archived, instance), lambda: instance.logs(BACKUP))
+        before = content(instance)
+        instance.stockops("down")
+        lose_the_database(instance)
+        assert instance.told("restore", "--yes")["ok"] is True
+        instance.stockops("up")
+        assert content(instance) == before
+        report("S3", f"{made['stored_bytes']:,} bytes stored; restored, {len(before)} tables compared")
+        for secret in ("test-secret",):
+            assert secret not in str(instance.inspect(BACKUP)) + instance.logs(BACKUP)
+    finally:
+        instance.overlay.write_text(overlay)
+        settings.unlink()
+        credentials.unlink()
+        instance.stop_beside("s3")
+        instance.stockops("up")
+
+
 def merged(overlay: str, more: str) -> str:
     """Both overlays as one: the second's services go under the first's."""
     services = re.search(r"^services:\n(.*?)(?=^\S|\Z)", more, re.MULTILINE | re.DOTALL)
