@@ -26,7 +26,9 @@ from stock_analysis.sentiment.sources.web import Web, open_web
 
 log = structlog.get_logger(__name__)
 
-STATE = Gauge("sentiment_source_reading", "1 while the source is read without trouble.", ["source"])
+STATE = Gauge(
+    "sentiment_source_reading", "1 while the source answers as it should, with posts or without.", ["source"]
+)
 FAILED = Counter("sentiment_source_failures_total", "Times that a source gave nothing.", ["source", "why"])
 SPENT = Gauge("sentiment_source_spent_dollars", "Dollars of the day.", ["source"])
 AGE = Gauge("sentiment_newest_post_seconds", "Epoch seconds of the source's newest post.", ["source"])
@@ -284,6 +286,6 @@ class SourceReader:
 
     async def _put(self, state: SourceState) -> SourceState:
         await self._store.put_source(state)
-        STATE.labels(self.name).set(state.state == "reading")
+        STATE.labels(self.name).set(state.state in {"reading", "silent"})
         SPENT.labels(self.name).set(float(state.spent))
         return state
