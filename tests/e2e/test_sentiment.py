@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, Visit
+from tests.e2e.test_everyone import barriers
 
 TALL = {"width": 1440, "height": 900}
 AAPL = "/?symbol=AAPL&range=6M"
@@ -56,6 +57,7 @@ def test_the_band_holds_the_line_and_the_slider_reads_each_bucket(visit: Visit) 
     expect(slider).to_have_attribute("aria-valuemax", str(len(columns["t"]) - 1))
     assert visit.page.locator(".sentiment-area polygon").count() >= 1
     visit.picture("open")
+    assert barriers(visit.page) == []
     slider.focus()
     visit.page.keyboard.press("Home")
     expect(pane(visit.page)).to_contain_text(f"{columns['score'][0]:+.2f}")
@@ -81,6 +83,7 @@ def test_a_mark_of_unusual_attention_opens_the_posts_with_their_reasons(visit: V
     expect(items.first).to_contain_text("Counts")
     expect(drawer).to_contain_text("Nobody posted them")
     visit.picture("drawer")
+    assert barriers(visit.page) == []
     visit.page.keyboard.press("Escape")
     expect(marks.first).to_be_focused()
 
@@ -134,7 +137,7 @@ def test_while_it_loads_and_when_it_fails_the_chart_stays_and_a_retry_brings_it(
     expect(pane(visit.page).get_by_role("alert")).to_contain_text("cannot be read right now")
     visit.settle()
     visit.picture("failing")
-    assert visit.numbers("AAPL")
+    expect(visit.page.locator(".ohlc")).to_be_visible()
     visit.page.unroute("**/api/v1/sentiment/AAPL?*")
     pane(visit.page).get_by_role("button", name="Retry").click()
     expect(pane(visit.page)).to_contain_text("Sample")
@@ -160,3 +163,59 @@ def test_a_post_with_markup_and_a_strange_link_is_text_and_no_link(visit: Visit)
     expect(items.nth(1)).to_contain_text("One of 12 posts")
     expect(items.nth(1).get_by_role("link")).to_have_attribute("rel", "noopener noreferrer nofollow")
     visit.picture("posts")
+
+
+@pytest.mark.parametrize(
+    ("options", "title", "noted"),
+    [
+        (
+            {"viewport": TALL, "locale": "en-US", "color_scheme": "dark"},
+            "Sources of posts",
+            "No source is on",
+        ),
+        ({"viewport": PHONE, "locale": "ko-KR", "color_scheme": "light"}, "글 출처", "켜진 출처가 없어"),
+    ],
+    ids=["dark", "korean-phone"],
+)
+def test_operations_tell_how_the_sources_stand(visit: Visit, title: str, noted: str) -> None:
+    visit.open("/operations")
+    sources = pane(visit.page, title)
+    told = visit.ask("/api/v1/sentiment-sources")["items"]
+    expect(sources.get_by_role("listitem")).to_have_count(len(told))
+    expect(sources).to_contain_text(noted)
+    for one in told:
+        expect(sources).to_contain_text(one["title"])
+    sources.scroll_into_view_if_needed()
+    visit.picture("sources")
+    assert barriers(visit.page) == []
+    assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_source_that_waits_or_is_refused_says_why_and_until_when(visit: Visit) -> None:
+    def troubled(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        body["items"][0] |= {
+            "configured": True,
+            "state": "refused",
+            "reason": "the key was refused (401)",
+            "again_at": "2026-11-29T12:00:00Z",
+            "posts_today": 1234,
+            "spent_most_usd": 1.0,
+            "spent_today_usd": 0.25,
+        }
+        route.fulfill(response=answer, json=body)
+
+    visit.page.route("**/api/v1/sentiment-sources", troubled)
+    visit.open("/operations")
+    first = pane(visit.page, "Sources of posts").get_by_role("listitem").first
+    for words in (
+        "Refused",
+        "the key was refused (401)",
+        "1,234 of at most",
+        "$0.25 of $1.00 spent",
+        "again at",
+    ):
+        expect(first).to_contain_text(words)
+    first.scroll_into_view_if_needed()
+    visit.picture("refused")

@@ -31,6 +31,7 @@ export type Recoverable = Schemas['Recoverable'];
 export type Sentiment = Schemas['SentimentAnswer'];
 export type SentimentInterval = Sentiment['interval'];
 export type SentimentPost = Schemas['SentimentPost'];
+export type PostSource = Schemas['SourceItem'];
 
 /** The paths that answer a GET with JSON. */
 export type GetPath = {

@@ -1,5 +1,15 @@
 import type { Messages } from './messages';
 
+/** Of each source; the server's own note is in English. */
+const SOURCE_NOTES: Partial<Record<string, string>> = {
+  bluesky: '누구에게나 열려 있고 키가 없습니다. 삭제는 스트림이 알려 줍니다.',
+  rss: '직접 정하는 피드입니다. 피드는 삭제를 알려 주지 않으므로 `sentiment forget`으로 지웁니다.',
+  edgar: '공개 공시이며 키가 없습니다. SEC는 연락처를 요구합니다. 공시는 삭제되지 않습니다.',
+  naver: '한국어 뉴스이며 developers.naver.com에서 받은 키가 필요합니다. 검색은 삭제를 알려 주지 않습니다.',
+  reddit: '2025년 11월부터 키는 승인을 받아야 나옵니다. 삭제된 글은 12시간마다 확인합니다.',
+  x: '글 하나를 읽을 때마다 0.005달러가 들며, 아직 있는지 확인할 때도 같습니다. 본문은 보여 주지 않습니다.',
+};
+
 export const ko: Messages = {
   appName: '주식 분석',
   skipToChart: '차트로 건너뛰기',
@@ -216,6 +226,19 @@ export const ko: Messages = {
     copies: (n) => `거의 같은 글 ${n}개 중 하나이며, 모두 합쳐도 한 개보다 조금 더 반영됩니다`,
     authorPosts: (n) => `글쓴이가 여기에 글 ${n}개를 썼으며, 합쳐서 많아야 두 개로 셉니다`,
     weight: (weight) => `온전한 글 하나의 ${weight}만큼 반영`,
+  },
+  sources: {
+    title: '글 출처',
+    loading: '글 출처의 상태를 확인하는 중…',
+    explain: '종목의 투자 심리를 위해 읽는 곳이며, 하루 한도가 있습니다.',
+    noneOn: '켜진 출처가 없어 아무것도 읽지 않습니다. 차트의 투자 심리는 예시입니다.',
+    outdated: '지금은 글 출처의 상태를 읽을 수 없습니다. 아래는 이전 값입니다.',
+    today: (posts, most) => (most === null ? `오늘 글 ${posts}개` : `오늘 글 ${posts}개 (한도 ${most}개)`),
+    spent: (spent, most) => `사용 금액 ${spent} / ${most}`,
+    lastPost: (time) => `마지막 글 ${time}`,
+    again: (time) => `다시 시도 ${time}`,
+    needs: '필요한 설정:',
+    note: (name, note) => SOURCE_NOTES[name] ?? note,
   },
   operations: {
     title: '운영',

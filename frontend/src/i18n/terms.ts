@@ -160,6 +160,17 @@ const POST_SOURCES: Terms = {
   naver: { en: 'Naver news', ko: '네이버 뉴스' },
 };
 
+const SOURCE_STATES: Terms = {
+  off: { en: 'Off', ko: '꺼짐' },
+  begins: { en: 'Starting', ko: '시작하는 중' },
+  reading: { en: 'Reading', ko: '읽는 중' },
+  silent: { en: 'Silent', ko: '조용함' },
+  waiting: { en: 'Waiting', ko: '기다리는 중' },
+  spent: { en: 'Limit reached', ko: '한도 소진' },
+  refused: { en: 'Refused', ko: '거부됨' },
+  failing: { en: 'Failing', ko: '실패' },
+};
+
 const CATALOGUES = {
   reason: REASONS,
   rowState: ROW_STATES,
@@ -175,6 +186,7 @@ const CATALOGUES = {
   sentimentLabel: SENTIMENT_LABELS,
   mentionKind: MENTION_KINDS,
   postSource: POST_SOURCES,
+  sourceState: SOURCE_STATES,
 } satisfies Record<string, Terms>;
 
 export type TermKind = keyof typeof CATALOGUES;

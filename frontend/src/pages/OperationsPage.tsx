@@ -1,5 +1,6 @@
 import { BackupsPanel } from '@/features/backups';
 import { OperationsPanel, useOperations } from '@/features/operations';
+import { SourcesPanel } from '@/features/sentiment';
 import { Header } from './Header';
 import type { PageProps } from './page';
 
@@ -10,6 +11,7 @@ export function OperationsPage(props: PageProps) {
       <Header page="operations" {...props} />
       <main className="page">
         <OperationsPanel />
+        {managed !== undefined && <SourcesPanel />}
         {managed !== undefined && <BackupsPanel managed={managed} />}
       </main>
     </>

@@ -17,6 +17,7 @@ TABLE = SymbolTable(
         Listing("AAPL", "XNAS", ("Apple",)),
         Listing("A", "XNYS", ("Agilent Technologies",)),
         Listing("IT", "XNYS", ("Gartner",)),
+        Listing("KEY", "XNYS", ("KeyCorp",)),
         Listing("BRK.B", "XNYS", ("Berkshire Hathaway Class B",)),
         Listing("FB", "XNAS", ("Facebook",), until=date(2022, 6, 8)),
         Listing("META", "XNAS", ("Meta Platforms",), since=date(2022, 6, 9)),
@@ -53,7 +54,8 @@ def test_each_way_of_naming_a_stock_is_found_and_explained(text: str, expected: 
 
 @pytest.mark.parametrize(
     "text",
-    ["IT IS OVER", "working in IT", "A stock that nobody knows", "$5 for lunch", "apple pie",
+    ["IT IS OVER", "KEY STOCK OF THE DAY IS UP",
+     "working in IT", "A stock that nobody knows", "$5 for lunch", "apple pie",
      "카카오톡으로 연락 주세요", "mail ceo@AAPL.com", "https://x.example/$AAPL", "110-005930-22 입금",
      "IT shares rally in Mumbai"],
 )  # fmt: skip

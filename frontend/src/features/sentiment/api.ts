@@ -3,6 +3,7 @@ import { get } from '@/api/client';
 import type { SentimentInterval } from '@/api/types';
 
 const REFRESH_MS = 60_000;
+const SOURCES_REFRESH_MS = 10_000;
 /** Buckets that the pane shows, the newest ones. */
 const MOST_BUCKETS = 120;
 const MOST_POSTS = 100;
@@ -15,6 +16,16 @@ export function useSentiment(symbol: string, interval: SentimentInterval, enable
     refetchInterval: REFRESH_MS,
     retry: false,
     enabled,
+  });
+}
+
+export function useSources() {
+  return useQuery({
+    queryKey: ['sentiment', 'sources'],
+    queryFn: ({ signal }) => get('/api/v1/sentiment-sources', {}, signal),
+    refetchInterval: SOURCES_REFRESH_MS,
+    staleTime: 0,
+    retry: false,
   });
 }
 

@@ -10,6 +10,8 @@ import { Plot } from './Plot';
 import { PostsDrawer } from './PostsDrawer';
 import { Reading } from './Reading';
 
+export { SourcesPanel } from './Sources';
+
 const KEY = 'sentiment';
 /** There it does not take the prices their room. */
 const ROOMY = '(min-width: 900px) and (min-height: 860px)';
