@@ -143,7 +143,7 @@ async def _text_reader(_: Settings, opened: Opened) -> AsyncIterator[TextReader]
 async def _collector(settings: Settings, opened: Opened) -> AsyncIterator[Collector]:
     store = opened["post-store"]
     intake = Intake(store, opened["text-reader"], settings.sentiment_text_ttl_days)
-    collector = Collector(settings, opened["posts"], store, intake, wanted_sources(settings))
+    collector = Collector(settings, opened["posts"], store, intake, *wanted_sources(settings))
     async with beside(collector.run()):
         yield collector
 

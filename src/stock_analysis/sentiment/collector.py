@@ -48,7 +48,10 @@ _LOCK = 0x504F5354  # "POST": one process reads the sources
 
 
 class Collector:
-    """All sources of the settings. Of several processes one reads, by an advisory lock of the database."""
+    """All sources of the settings. Of several processes one reads, by an advisory lock of the database.
+
+    faults: why sources that the settings name are not among them.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,9 @@ class Collector:
         store: PostgresPostStore,
         intake: Intake,
         sources: Sequence[Source],
+        faults: Sequence[str] = (),
     ) -> None:
+        self._faults = faults
         self._pool = pool
         self._store = store
         self.readers = [SourceReader(settings, store, intake, one) for one in sources]
@@ -102,11 +107,12 @@ class Collector:
 
     async def check(self) -> str:
         """How each source stands, in words. Raises UnavailableError where one must be looked after."""
-        if not self.readers:
+        if not self.readers and not self._faults:
             return "no source is configured"
         states = await self._store.sources()
         told = [f"{one.name}: {_told(states.get(one.name))}" for one in self.readers]
-        if any(one.name in states and states[one.name].state in _BAD for one in self.readers):
+        told += [f"not begun: {fault}" for fault in self._faults]
+        if self._faults or any(one.name in states and states[one.name].state in _BAD for one in self.readers):
             raise UnavailableError("a source of posts", "; ".join(told))
         return "; ".join(told)
 

@@ -22,13 +22,14 @@ async def list_sources(store: PostgresPostStore, settings: Settings) -> dict[str
 def _item(about: About, settings: Settings, state: SourceState | None, *, is_on: bool) -> dict[str, Any]:
     dollars = dollars_a_day(about, settings)
     known = state or SourceState(about.name)
+    missing = missing_settings(about, settings)
     return {
         "name": about.name,
         "title": about.title,
         "configured": is_on,
-        "state": known.state if is_on else "off",
-        "reason": known.reason if is_on else "",
-        "needs": _needs(about.needs, missing_settings(about, settings)),
+        "state": "off" if not is_on else "refused" if missing else known.state,
+        "reason": "" if not is_on else f"it needs {', '.join(missing)}" if missing else known.reason,
+        "needs": _needs(about.needs, missing),
         "last_post_at": known.last_post_at,
         "last_seen_at": known.last_seen_at,
         "again_at": known.again_at if is_on else None,

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from stock_analysis.domain.errors import UnavailableError
 from stock_analysis.kit.health import Health
 from stock_analysis.kit.settings import Settings
 from stock_analysis.sentiment.cli import load_sample_posts
@@ -24,10 +25,12 @@ from stock_analysis.sentiment.posts import RawPost
 from stock_analysis.sentiment.reading import TextReader
 from stock_analysis.sentiment.sample import load_sample
 from stock_analysis.sentiment.sources.bluesky import Bluesky
+from stock_analysis.sentiment.sources.catalogue import wanted
 from stock_analysis.sentiment.sources.port import Source
 from stock_analysis.sentiment.sources.reddit import Reddit
 from stock_analysis.sentiment.sources.web import Web, open_web
 from stock_analysis.sentiment.sources.x import X
+from stock_analysis.sentiment.standing import list_sources
 from stock_analysis.testing.builders import environment
 from stock_analysis.testing.platform import PROGRAM
 from stock_analysis.testing.posts import new_post, noon
@@ -178,6 +181,19 @@ async def test_a_wrong_key_is_told_and_tried_rarely(bench: Bench, script: Script
     assert (state.state, "Unauthorized" in state.reason, "wrong" in state.reason) == ("refused", True, False)
     assert state.again_at is not None
     assert state.again_at - datetime.now(UTC) > timedelta(minutes=55)
+
+
+async def test_a_source_that_lacks_its_key_keeps_no_other(bench: Bench) -> None:
+    names = {"sentiment_sources": ("bluesky", "reddit", "myspace")}
+    settings = Settings.model_validate(bench.settings.model_dump() | names)
+    collector = Collector(settings, bench.owner, bench.store, intake(bench), *wanted(settings))
+    assert [one.name for one in collector.readers] == ["bluesky"]
+    with pytest.raises(UnavailableError) as caught:
+        await collector.check()
+    assert "reddit needs sentiment_reddit_id, sentiment_reddit_secret in the settings" in str(caught.value)
+    assert "there is no source 'myspace'; there are bluesky" in str(caught.value)
+    items = {one["name"]: one for one in (await list_sources(bench.store, settings))["items"]}
+    assert (items["reddit"]["state"], items["reddit"]["configured"]) == ("refused", True)
 
 
 async def test_a_source_that_fails_is_asked_ever_more_rarely(bench: Bench, net: Web) -> None:

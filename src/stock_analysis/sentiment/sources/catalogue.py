@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from stock_analysis.domain.errors import InvalidInputError
 from stock_analysis.kit.settings import Settings, secret
 from stock_analysis.sentiment.sources.bluesky import Bluesky
 from stock_analysis.sentiment.sources.edgar import Edgar
@@ -18,19 +17,20 @@ ABOUT: Mapping[str, About] = {
 }
 
 
-def wanted(settings: Settings) -> list[Source]:
-    """The sources that the settings name. Raises InvalidInputError naming what one of them lacks."""
+def wanted(settings: Settings) -> tuple[list[Source], list[str]]:
+    """The sources that the settings name, and why some of those cannot be begun: the others are."""
     found: list[Source] = []
+    faults: list[str] = []
     for name in dict.fromkeys(one.strip().lower() for one in settings.sentiment_sources):
         if name not in ABOUT:
-            raise InvalidInputError(
+            faults.append(
                 f"sentiment_sources: there is no source {name[:40]!r}; there are {', '.join(ABOUT)}"
             )
-        missing = missing_settings(ABOUT[name], settings)
-        if missing:
-            raise InvalidInputError(f"the source {name} needs {', '.join(missing)} in the settings")
-        found.append(_MAKE[name](settings))
-    return found
+        elif missing := missing_settings(ABOUT[name], settings):
+            faults.append(f"{name} needs {', '.join(missing)} in the settings")
+        else:
+            found.append(_MAKE[name](settings))
+    return found, faults
 
 
 def missing_settings(about: About, settings: Settings) -> list[str]:
