@@ -1,18 +1,28 @@
 """The verbs of stockops on the target compose: the same words, the same JSON, as on the target local."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stock_ops.kit.folder_rotation import unfinished
+from stock_ops.kit.layout import READER_ROLE
+from stock_ops.kit.secret_folder import draw, put, values
+from stock_ops.kit.secret_names import VALKEY
 from tests.containers.instance import BACKUP, Instance
-from tests.containers.podman import run
+from tests.containers.podman import run, wait_for
 from tests.containers.stack import SERVERS, SERVICES
+from tests.containers.test_stack import AAPL
 from tools.container_parts import JUDGES
 
 STOCKOPS = Path(sys.executable).with_name("stockops")
+SET_ASIDE = """
+INSERT INTO dead_letter (consumer, topic, partition, identity, position, key, headers, data, reason, attempts)
+VALUES ('delivery', 'prices.bars.v1', 0, 'test', '1', 'AAPL', '{}', 'x', 'a reason of the test', 3)
+"""
 
 
 def on_local(folder: Path, *words: str) -> dict[str, Any]:
@@ -33,6 +43,35 @@ def test_status_tells_each_part_as_on_local(instance: Instance, tmp_path: Path) 
     assert {frozenset(part) for part in (*here["parts"], *there["parts"])} == {frozenset(here["parts"][0])}
     assert all(part["pid"] and part["memory_bytes"] and part["uptime_s"] > 0 for part in here["parts"])
     assert here["backups"]["archive"]["streaming"] is True
+
+
+def test_status_and_doctor_tell_the_events_in_the_words_of_local(instance: Instance) -> None:
+    told = instance.told("status")
+    assert told["events"]["ok"] is True
+    detail = r"events: Kafka with 1 broker, active, \d+ wait; delivery: active, \d+ behind"
+    assert re.fullmatch(detail, told["events"]["detail"])
+    assert told["live"] is None  # no source is configured, so that `live` does not run
+    assert "Kafka with 1 broker" in instance.stockops("status").stdout
+    found = {one["check"]: one for one in instance.told("doctor")["findings"]}
+    assert found["Events"]["state"] == "ok"
+
+
+def test_what_was_set_aside_is_told_with_a_command_that_shows_it(instance: Instance) -> None:
+    """The command is typed as it is told."""
+
+    def sql(statement: str) -> None:
+        instance.sh("postgresql", f'psql -U postgres -d stock_analysis -qc "{statement}"')
+
+    sql(SET_ASIDE)
+    try:
+        wait_for(lambda: " set aside" in instance.told("status")["events"]["detail"], lambda: "not told")
+        (found,) = (one for one in instance.told("doctor")["findings"] if one["check"] == "Events")
+        assert found["state"] == "warning"
+        command = re.match(r"`([^`]+)`", found["todo"])
+        assert command
+        assert "a reason of the test" in run(*command[1].split()).stdout
+    finally:
+        sql("DELETE FROM dead_letter")
 
 
 def test_another_up_changes_nothing(instance: Instance) -> None:
@@ -112,3 +151,21 @@ def test_a_restore_over_data_in_use_is_refused(instance: Instance, words: tuple[
     assert done.returncode == 1
     assert "in use (postgresql, stock, gateway, backup)" in done.stderr
     assert f"stockops down --data {instance.data}" in done.stderr
+
+
+def test_up_finishes_a_change_of_a_secret_that_was_cut_off(instance: Instance) -> None:
+    """Cut off behind its first step: the new value is drawn, and neither server knows it."""
+    names, before = [READER_ROLE, VALKEY], values(instance.secrets)
+    for name in names:
+        put(instance.secrets, name, (draw(), *before[name]))
+    begun = values(instance.secrets)
+    assert unfinished(instance.secrets) == names
+    assert instance.told("up")["changed"] is True
+    after = values(instance.secrets)
+    assert [after[name] for name in (READER_ROLE, VALKEY)] == [
+        begun[name][:1] for name in (READER_ROLE, VALKEY)
+    ]
+    old = f"printf 'AUTH {before[VALKEY][0]}\\n' | valkey-cli"
+    assert "WRONGPASS" in instance.sh("valkey", old)
+    assert instance.get("/api/v1/stocks/AAPL/chart", **AAPL).status_code == 200
+    assert unfinished(instance.secrets) == []

@@ -9,7 +9,7 @@ from stock_ops.compose.facts.engine import ask
 from stock_ops.compose.facts.stack import Stack
 from stock_ops.local.facts.health import PartsHealth, read_events, read_live, read_posts
 
-_PORTS = {"relay": 8003, "gateway": 8080, "live": 8004, "sentiment": 8002}
+_PORTS = {"relay": 8003, "live": 8004, "sentiment": 8002}
 _ASK = (
     "from http.client import HTTPConnection as Door; door = Door('127.0.0.1', {port}, timeout=5); "
     "door.request('GET', '/readyz'); print(door.getresponse().read().decode())"
@@ -23,7 +23,7 @@ class Standing:
     events: PartsHealth | None = None
     """Relay and delivery: what waits, how far it is behind, what was set aside."""
     live: PartsHealth | None = None
-    """Clients and connections of the gateway, and the sources where the service `live` runs."""
+    """The sources, where the service `live` runs; the gateway tells its clients to a key with `operate`."""
     posts: PartsHealth | None = None
     """Sources of posts, and the model."""
 
@@ -35,10 +35,9 @@ def observe_standing(stack: Stack, containers: Mapping[str, Container]) -> Stand
         told = dict(
             zip(asked, pool.map(lambda name: _readiness(stack, containers[name]), asked), strict=True)
         )
-    live = [found for name in ("gateway", "live") if (found := read_live(told.get(name, b"")))]
     return Standing(
         read_events(told.get("relay", b"")),
-        PartsHealth(all(one.ok for one in live), "; ".join(one.detail for one in live)) if live else None,
+        read_live(told.get("live", b"")),
         read_posts(told.get("sentiment", b"")),
     )
 
