@@ -26,9 +26,17 @@ from sklearn.model_selection import StratifiedKFold
 
 from stock_analysis.sentiment.features import features
 from stock_analysis.sentiment.languages import language_of
-from stock_analysis.sentiment.model import FORMAT, LABELS, SHIPPED, SentimentModel, digest_of, load_model
+from stock_analysis.sentiment.model import (
+    FORMAT,
+    LABELS,
+    SHIPPED,
+    ModelError,
+    SentimentModel,
+    digest_of,
+    load_model,
+)
 from tools.sentiment.measures import Measured, measure, row, vader
-from tools.sentiment.texts import Text, drawn, labelled_half, sentfin, twitter, vader_archive
+from tools.sentiment.texts import DataError, Text, drawn, labelled_half, sentfin, twitter, vader_archive
 
 LANGUAGES = ("en", "ko")
 STRENGTH = {"en": 16.0, "ko": 4.0}
@@ -156,12 +164,15 @@ def _evaluate(model: SentimentModel, sets: Mapping[str, Sequence[Text]]) -> list
     return lines
 
 
-def _in_domain(language: str) -> str:
+def _in_domain(language: str) -> list[str]:
     own = labelled_half("seen", language)
     logits, labels = held_out(drawn(language), own, language)
     probabilities = softmax(logits, temperature_of(logits, labels))
     sure = probabilities.max(axis=1) >= THRESHOLD
-    return row(measure(f"seen ({language}), ten-fold", probabilities, sure, own).cells())
+    lines = [row(measure(f"seen ({language}), ten-fold", probabilities, sure, own).cells())]
+    if language == "en":
+        lines.append(row(measure("seen (en): VADER", vader(own), None, own).cells()))
+    return lines
 
 
 def _speed(model: SentimentModel) -> str:
@@ -180,7 +191,7 @@ def _files(arguments: argparse.Namespace) -> dict[str, list[Text]]:
     return given
 
 
-def main() -> int:
+def _run() -> int:
     parser = argparse.ArgumentParser(description="Train or measure the sentiment model.")
     parser.add_argument("command", choices=("train", "evaluate"))
     parser.add_argument("--sentfin", type=Path, help="SEntFiN-v1.1.csv (MIT)")
@@ -212,9 +223,18 @@ def main() -> int:
     print(f"model {model.version}")
     print("\n".join(_evaluate(model, sets)))
     if arguments.model == SHIPPED:
-        print("\n".join(_in_domain(one) for one in LANGUAGES))
+        print("\n".join(line for one in LANGUAGES for line in _in_domain(one)))
     print(_speed(model))
     return 0
+
+
+def main() -> int:
+    """0, or 1 with one line that says which file is not what it should be."""
+    try:
+        return _run()
+    except (DataError, ModelError, OSError) as error:
+        print(f"train_sentiment: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -85,23 +85,35 @@ def _rows(path: Path, columns: set[str]) -> list[dict[str, str]]:
 def sentfin(path: Path) -> list[Text]:
     """SEntFiN's headlines whose entities all have one sentiment."""
     found = []
-    for row in _rows(path, {"Title", "Decisions"}):
-        values = set(dict(ast.literal_eval(row["Decisions"])).values())
+    for number, row in enumerate(_rows(path, {"Title", "Decisions"}), 2):
+        try:
+            values = {str(one).lower() for one in dict(ast.literal_eval(row["Decisions"])).values()}
+        except (ValueError, SyntaxError, TypeError) as error:
+            raise DataError(f"{path}, row {number}: Decisions is no dictionary of entities") from error
+        if not values <= set(LABELS):
+            raise DataError(
+                f"{path}, row {number}: unknown sentiment {', '.join(sorted(values - set(LABELS)))}"
+            )
         if len(values) == 1:
-            found.append(Text(row["Title"], LABELS.index(values.pop().lower())))
+            found.append(Text(row["Title"], LABELS.index(values.pop())))
     return found
 
 
 def twitter(path: Path) -> list[Text]:
     """Twitter Financial News: 0 bearish, 1 bullish, 2 neutral."""
-    return [
-        Text(row["text"], {"0": 0, "1": 2, "2": 1}[row["label"]]) for row in _rows(path, {"text", "label"})
-    ]
+    meaning = {"0": 0, "1": 2, "2": 1}
+    rows = _rows(path, {"text", "label"})
+    wrong = [number for number, row in enumerate(rows, 2) if row["label"] not in meaning]
+    if wrong:
+        raise DataError(f"{path}, row {wrong[0]}: the label is none of 0, 1, 2")
+    return [Text(row["text"], meaning[row["label"]]) for row in rows]
 
 
 def vader_archive(path: Path) -> dict[str, list[Text]]:
     """The texts rated by people that the source archive of vaderSentiment holds; none is about stocks."""
     found: dict[str, list[Text]] = {}
+    if not tarfile.is_tarfile(path):
+        raise DataError(f"{path}: no source archive of vaderSentiment 3.3.2")
     with tarfile.open(path) as outer:
         inside = next(
             (one for one in outer.getmembers() if one.name.endswith("hutto_ICWSM_2014.tar.gz")), None

@@ -10,7 +10,7 @@ import pytest
 from stock_analysis.sentiment.model import SHIPPED, load_model
 from tools.sentiment.measures import expected_calibration_error, measure, vader
 from tools.sentiment.texts import DataError, Text, drawn, labelled_half, sentfin, twitter, vader_archive
-from tools.train_sentiment import build, write
+from tools.train_sentiment import build, main, write
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,33 @@ def test_another_file_is_refused_by_its_columns(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="no CSV file with the columns Decisions, Title"):
         sentfin(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("--sentfin", "Title,Decisions\nIpsum,none\n", "row 2: Decisions is no dictionary"),
+        ("--sentfin", 'Title,Decisions\nIpsum,"{""Ipsum"": ""good""}"\n', "unknown sentiment good"),
+        ("--twitter", "text,label\nIpsum,7\n", "row 2: the label is none of 0, 1, 2"),
+        ("--vader-archive", "no archive", "no source archive of vaderSentiment"),
+        ("--model", "no model", "is damaged"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: str,
+    told: str,
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(content)
+    monkeypatch.setattr("sys.argv", ["train_sentiment", "evaluate", name, str(path)])
+    assert main() == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
 
 
 def test_the_rated_texts_of_the_archive_become_labels(tmp_path: Path) -> None:
