@@ -38,6 +38,7 @@ def sources_command(config: ConfigFile = None, as_json: AsJson = False) -> None:
         return
     for one in found["items"]:
         typer.echo("\n".join(_source_lines(one)))
+    typer.echo("All are written after their sources' documents; none was ever run live by us.")
     if found["sample"]:
         typer.echo("Posts of the sample, which we wrote, are shown until a source is on.")
     if not any(one["configured"] for one in found["items"]):

@@ -416,3 +416,4 @@ async def test_the_sources_are_listed_with_what_they_need(bench: Bench) -> None:
     assert "reddit   Reddit: off" in done.stdout
     assert "needs sentiment_x_token, sentiment_x_query, sentiment_x_dollars_a_day" in done.stdout
     assert "No source is on." in done.stdout
+    assert "none was ever run live by us" in done.stdout
