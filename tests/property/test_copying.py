@@ -85,6 +85,22 @@ DAMAGED_AFTER_IT_WAS_SHIPPED: Drawn = (
     True,
 )
 
+ONLY_THE_COPY_HAS_A_WHOLE_ONE: Drawn = (
+    [
+        ("jump", -400, 1),
+        *[("back up", 0.0, 0.3)] * 2,
+        ("jump", -400, 1),
+        ("full", 0, 0.3),
+        ("damage", 5, 0),
+        ("cut off", 0, 0),
+    ],
+    1,
+    1,
+    0.01,
+    True,
+)
+"""The first storage loses the manifest of the only backup in the copy, and with it which log that needs."""
+
 
 @slow(50)
 @example(
@@ -93,6 +109,7 @@ DAMAGED_AFTER_IT_WAS_SHIPPED: Drawn = (
     13,
 )
 @example(DAMAGED_AFTER_IT_WAS_SHIPPED, [("damage", 0, 2)], 4)
+@example(ONLY_THE_COPY_HAS_A_WHOLE_ONE, [("damage", 0, 2)], 11)
 @given(CASES, MORE, st.integers(1, 40))
 def test_a_copy_comes_to_rest_and_what_is_in_it_can_be_restored(
     drawn: Drawn, more: list[tuple[str, float, float]], limit: int

@@ -7,7 +7,7 @@ storage has. The copy keeps what the first storage keeps, so that shipping and d
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from stock_ops.backup.plans.catalog import catalog
@@ -208,10 +208,13 @@ def _turn(one: StoredObject) -> tuple[bool, bool, str]:
 
 def _unneeded(first: Contents, copy: Contents, wanted: tuple[Manifest, ...]) -> set[str]:
     """Log and marks that no backup of the copy needs, neither there nor on its way there."""
-    ids = {one.id for one in wanted} | {one.id for one in copy.archive.backups}
-    known = {one.id for one in first.archive.backups}
-    kept = dict.fromkeys(sorted(ids & known), "in the copy")
+    known = {one.id: one for one in (*copy.archive.backups, *first.archive.backups)}
+    kept = {one.id for one in wanted} | {one.id for one in copy.archive.backups}
     if not kept:
         return set()
-    plan = plan_deletions(first, Retention(kept=kept, going=(), damaged={}, refusal=None))
+    # The first storage may have lost the manifest of a backup that the copy has.
+    backups = tuple(sorted(known.values(), key=lambda one: (one.started_at, one.id)))
+    seen = replace(first, archive=replace(first.archive, backups=backups))
+    retention = Retention(kept=dict.fromkeys(sorted(kept), "in the copy"), going=(), damaged={}, refusal=None)
+    plan = plan_deletions(seen, retention)
     return {name for step in plan.steps if step.title in ("Log", "Marks") for name in step.names}
