@@ -69,4 +69,9 @@ def test_the_secrets_are_those_that_are_masked() -> None:
         "api_key_pepper",
         "live_alpaca_key",
         "live_alpaca_secret",
+        "sentiment_naver_id",
+        "sentiment_naver_secret",
+        "sentiment_reddit_id",
+        "sentiment_reddit_secret",
+        "sentiment_x_token",
     )
