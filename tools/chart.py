@@ -19,7 +19,9 @@ COMPOSE = ROOT / "deploy" / "compose"
 COPIES = {
     "roles.sh": COMPOSE / "postgresql" / "roles.sh",
     "roles.sql": COMPOSE / "postgresql" / "roles.sql",
+    "kafka-healthy.sh": COMPOSE / "kafka" / "healthy.sh",
     "valkey.sh": COMPOSE / "valkey" / "start.sh",
+    "valkey-password.sh": COMPOSE / "valkey" / "password.sh",
 }
 """Files of the chart that are those of compose: Helm reads none outside the chart."""
 

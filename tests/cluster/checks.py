@@ -9,7 +9,13 @@ import kubernetes_validate
 Document = dict[str, Any]
 WORKLOADS = {"Deployment", "StatefulSet", "Job", "Pod", "CronJob"}
 VERSION = "1.37"
-CUSTOM = ("gateway.networking.k8s.io/", "postgresql.cnpg.io/", "cert-manager.io/", "external-secrets.io/")
+CUSTOM = (
+    "gateway.networking.k8s.io/",
+    "postgresql.cnpg.io/",
+    "cert-manager.io/",
+    "external-secrets.io/",
+    "kafka.strimzi.io/",
+)
 _PINNED = re.compile(r"@sha256:[0-9a-f]{64}$")
 _PLAIN_VARIABLE = re.compile(r"\$\(\w+\)")
 _SECRET_NAME = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)

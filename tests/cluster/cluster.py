@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 COMMAND = "STOCK_TEST_CLUSTER"
+RUNNING = "STOCK_TEST_KUBECONFIG"
+"""Allows the tests to work on the cluster that the command has started already; it is left as it is."""
 ADD_ONS = "coredns,local-path,netpol,metrics-server,gateway"
 MISSING = f"NOT RUN: no cluster. Name a command that starts one in {COMMAND} (verbs up, down, load, kubectl)."
 LONGEST_S = 300
@@ -25,12 +27,19 @@ class Cluster:
     kubeconfig: Path
     kubectl: tuple[str, ...]
     """The command, with its first words."""
-    way_in: str
-    """Address of the Gateway controller's HTTP port."""
+    ways_in: dict[str, str]
+    """Address of the Gateway controller's HTTP port on each node."""
     gateway_class: str
     gateway_port: int
     loader: tuple[str, ...]
     """The command that takes image archives, with its first words."""
+    nodes: tuple[str, ...]
+    """The command that stops and starts nodes, with its first words."""
+
+    @property
+    def way_in(self) -> str:
+        """The first of them."""
+        return next(iter(self.ways_in.values()))
 
     def k(self, *arguments: str | Path, stdin: str | None = None, check: bool = True) -> str:
         """What kubectl prints. A failure tells what it said."""
@@ -56,10 +65,18 @@ class Cluster:
         """Make or change objects."""
         self.k("apply", "-n", namespace, "-f", "-", stdin=manifest)
 
+    def node(self, verb: str, name: str) -> None:
+        """stop, kill or start a node."""
+        _do([*self.nodes, verb, name.removeprefix("n")])
+
     def load(self, *archives: Path) -> None:
         """Bring images to all nodes."""
-        command = [*self.loader, *map(str, archives)]
-        subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_S)
+        _do([*self.loader, *map(str, archives)])
+
+
+def _do(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
 
 
 @contextmanager
@@ -75,22 +92,30 @@ def open_cluster(folder: Path) -> Iterator[Cluster]:
 
 
 def _started(command: str, folder: Path) -> Iterator[Cluster]:
+    if running := os.environ.get(RUNNING):
+        yield _reached(command, Path(running), ("--state", str(Path(running).parent)))
+        return
     state = ("--state", str(folder / "cluster"))
     try:
         up = [command, "up", "--nodes", "2", "--with", ADD_ONS, *state]
         done = subprocess.run(up, capture_output=True, text=True, timeout=LONGEST_S, check=False)
         assert done.returncode == 0, f"{command} up ended with {done.returncode}: {done.stdout}{done.stderr}"
         shown = subprocess.run([command, "kubeconfig", *state], capture_output=True, text=True, check=True)
-        yield Cluster(
-            kubeconfig=Path(shown.stdout.strip()),
-            kubectl=(command, "kubectl"),
-            way_in="http://10.99.0.11:30080",
-            gateway_class="traefik",
-            gateway_port=8000,
-            loader=(command, "load", *state),
-        )
+        yield _reached(command, Path(shown.stdout.strip()), state)
     finally:
         subprocess.run([command, "down", *state], capture_output=True, timeout=LONGEST_S, check=False)
+
+
+def _reached(command: str, kubeconfig: Path, state: tuple[str, ...]) -> Cluster:
+    return Cluster(
+        kubeconfig=kubeconfig,
+        kubectl=(command, "kubectl"),
+        ways_in={"n1": "http://10.99.0.11:30080", "n2": "http://10.99.0.12:30080"},
+        gateway_class="traefik",
+        gateway_port=8000,
+        loader=(command, "load", *state),
+        nodes=(command, "node"),
+    )
 
 
 T = TypeVar("T")

@@ -3,15 +3,19 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 
 import httpx
 import pytest
 
 from tests.cluster.cluster import Cluster, open_cluster, until
-from tests.cluster.release import KEYS, Release
+from tests.cluster.images import derived
+from tests.cluster.release import SECRET, Release
 from tests.containers.bases import PREFIX, StandIns, make_standins
 from tests.containers.images import Image, build
 from tests.containers.podman import run
+from tests.containers.test_stack import closes_until
+from tools.container_parts import ROOT
 
 Report = Callable[[str, str], None]
 MEASURED = pytest.StashKey[list[str]]()
@@ -53,51 +57,89 @@ def servers(standins: StandIns) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def newer(image: Image) -> Image:
+    """The same program under another name, as the next version."""
+    return derived(image, "cluster-newer", {})
+
+
+@pytest.fixture(scope="session")
+def broken_schema(image: Image) -> Image:
+    """A version whose migration cannot be applied."""
+    number = max(int(path.name[:4]) for path in (ROOT / "migrations").glob("[0-9]*.sql")) + 1
+    return derived(image, "cluster-broken-schema", {f"{number:04d}_pre_broken.sql": "SELECT 1 / 0;\n"})
+
+
+@pytest.fixture(scope="session")
 def cluster(
-    image: Image, servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    image: Image,
+    newer: Image,
+    broken_schema: Image,
+    servers: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
     """With all images on its nodes; ended after the run."""
     folder = tmp_path_factory.mktemp("cluster")
     with open_cluster(folder) as cluster:
-        for name in (image.name, *servers.values()):
-            archive = folder / "image.tar"
-            run("podman", "save", "-q", "--format", "docker-archive", "-o", archive, name)
-            cluster.load(archive)
-            archive.unlink()
+        archive = folder / "images.tar"
+        names = (image.name, newer.name, broken_schema.name, *servers.values())
+        run("podman", "save", "-q", "-m", "--format", "docker-archive", "-o", archive, *names)
+        cluster.load(archive)
+        archive.unlink()
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Cluster, image: Image, servers: dict[str, str]) -> Iterator[Release]:
-    """`small` with prices in it."""
+def release(
+    cluster: Cluster, image: Image, servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Release]:
+    """`small`, but with two pods of a part, and with prices in it."""
     repository, _, tag = image.name.rpartition(":")
+    scaling = {"autoscaling": {"min": 2, "max": 3, "scaleDownSeconds": 10}}
     values = {
         "image": {"repository": repository, "tag": tag, "allowTag": True},
-        "secrets": {"existing": "stock-secrets"},
+        "secrets": {"existing": SECRET},
         "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}}},
         "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
         "sampleData": True,
+        "parts": {
+            "stock": scaling,
+            "gateway": scaling,
+            "sentiment": {"autoscaling": {"enabled": False}, "replicas": 1},
+        },
         "route": {
-            "ratePerMinute": 0,
+            "ratePerMinute": 1_000_000,
             "gatewayApi": {
                 "enabled": True,
                 "className": cluster.gateway_class,
                 "httpPort": cluster.gateway_port,
             },
         },
+        "smoke": {
+            "symbol": "AAPL",
+            "from": "2000-03-01",
+            "to": "2000-03-10",
+            "closes": [f"{close}" for close in closes_between(date(2000, 3, 1), date(2000, 3, 10))],
+        },
     }
-    release = Release(cluster, f"stock-{secrets.token_hex(3)}", values)
+    folder = tmp_path_factory.mktemp("release")
+    release = Release(cluster, folder, f"stock-{secrets.token_hex(3)}", values)
     try:
-        release.prepare({key: secrets.token_hex(16) for key in KEYS})
+        release.prepare()
         yield release
     finally:
         release.remove()
 
 
+def closes_between(first: date, last: date) -> list[float]:
+    """AAPL's closes as the file of the sample prices has them."""
+    before = len(closes_until(first - timedelta(days=1)))
+    return closes_until(last)[before:]
+
+
 @pytest.fixture(scope="session")
 def installed(release: Release, report: Report) -> Release:
     seconds = release.install()
-    report("install, images loaded", f"{seconds:.0f} s from nothing to all ready, sample prices imported")
+    report("stockops deploy, images loaded", f"{seconds:.0f} s from nothing to a green smoke test")
     return release
 
 

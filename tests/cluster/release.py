@@ -1,7 +1,10 @@
 """The chart, rendered or installed with Helm 4 as a library."""
 
 import base64
-import time
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -17,18 +20,7 @@ from tools.container_parts import ROOT
 CHART = ROOT / "deploy" / "chart" / "stock-analysis"
 NAME = "s"
 SECRET = "stock-secrets"
-KEYS = (
-    "postgres",
-    "stock_analysis",
-    "stock_writer",
-    "stock_reader",
-    "stock_gateway",
-    "stock_relay",
-    "stock_backup",
-    "valkey",
-    "session_key",
-    "api_key_pepper",
-)
+STOCKOPS = Path(sys.executable).with_name("stockops")
 Values = dict[str, Any]
 Document = dict[str, Any]
 
@@ -63,47 +55,59 @@ def render(*values: Mapping[str, Any], upgrade: bool = False, chart: Path = CHAR
 
 @dataclass
 class Release:
-    """An installation in a namespace of its own."""
+    """An installation in a namespace of its own, by the verbs of `stockops`."""
 
     cluster: Cluster
+    folder: Path
+    """Of the environment file and the secrets."""
     namespace: str
     values: Values
 
-    def prepare(self, secrets: Mapping[str, str]) -> None:
-        """The namespace as production has it, and the secrets from outside."""
-        self.cluster.k("create", "namespace", self.namespace)
-        label = "pod-security.kubernetes.io/enforce=restricted"
-        self.cluster.k("label", "namespace", self.namespace, label)
-        document = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET},
-            "stringData": dict(secrets),
-        }
-        self.cluster.apply(yaml.safe_dump(document), self.namespace)
+    @property
+    def secrets(self) -> Path:
+        """Folder of the secrets outside the cluster."""
+        return self.folder / "secrets"
+
+    def environment(self, *values: Mapping[str, Any], name: str = "test") -> Path:
+        """An environment file of the values, and of more."""
+        where = {"deploy": {"namespace": self.namespace, "release": NAME, "timeoutSeconds": 400}}
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(merged(self.values, where, *values)))
+        return path
+
+    def stockops(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
+        """What a verb says as JSON; it must end with that code."""
+        done = subprocess.run(
+            [STOCKOPS, *map(str, words), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=900,
+            cwd=ROOT,
+            env=os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig)},
+            check=False,
+        )
+        said = f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+        assert done.returncode == code, f"ended with {done.returncode}: {said}\n{self.told()}"
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def prepare(self) -> None:
+        """The secrets, drawn outside, and with them the namespace."""
+        self.stockops("secrets", "init", "--folder", self.secrets)
+        self.stockops("secrets", "push", self.environment(), "--folder", self.secrets)
 
     def install(self) -> float:
-        """Seconds until all is ready."""
-        return self._do("install", self.values)
+        """Seconds until all is ready, and was verified."""
+        return float(self.deploy()["seconds"])
 
-    def upgrade(self, *values: Mapping[str, Any], chart: Path = CHART, timeout: int = 180) -> float:
-        """Seconds until all is ready in the new form. Raises helm_python.HelmError."""
-        return self._do("upgrade", merged(self.values, *values), chart=chart, timeout=timeout)
+    def deploy(self, *values: Mapping[str, Any], code: int = 0) -> dict[str, Any]:
+        """`stockops deploy` of the values and more."""
+        return self.stockops("deploy", self.environment(*values), "--yes", code=code)
 
-    def rollback(self) -> None:
-        """To the newest revision that was well."""
+    def upgrade(self, *values: Mapping[str, Any], chart: Path = CHART, timeout: int = 400) -> None:
+        """By Helm alone, as with another chart. Raises helm_python.HelmError."""
         with self._config() as config:
-            config.rollback(NAME, wait="watcher", timeout=180)
-
-    def _do(self, verb: str, values: Values, *, chart: Path = CHART, timeout: int = 180) -> float:
-        before = time.monotonic()
-        with self._config() as config:
-            try:
-                getattr(config, verb)(str(chart), NAME, values, wait="watcher", timeout=timeout)
-            except helm_python.HelmError as error:
-                error.add_note(self.told())
-                raise
-        return time.monotonic() - before
+            config.upgrade(str(chart), NAME, merged(self.values, *values), wait="watcher", timeout=timeout)
 
     def test(self) -> None:
         """`helm test`."""

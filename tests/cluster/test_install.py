@@ -15,7 +15,7 @@ from tests.e2e.conftest import FLAGS, RESULTS
 from tools.test_parts import find_browser
 
 Report = Callable[[str, str], None]
-PARTS = ("postgresql", "valkey", "stock", "gateway", "relay")
+PARTS = ("postgresql", "valkey", "stock", "sentiment", "gateway", "relay")
 RANGE = {"interval": "1d", "adjustment": "raw", "from": "2000-03-01", "to": "2000-03-10"}
 
 

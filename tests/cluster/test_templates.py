@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.checks import pod_of, problems, rules
-from tests.cluster.release import CHART, Document, Values, render
+from tests.cluster.release import CHART, PINNED, Document, Values, render
 from tools.chart import files
 from tools.container_parts import ROOT
 
@@ -19,7 +19,8 @@ EXTERNAL: Values = {
     "valkey": {"mode": "external", "host": "valkey.example.org"},
     "networkPolicies": {"egressTo": ["192.0.2.0/24"], "monitoringFrom": {"team": "monitoring"}},
 }
-OPERATOR: Values = {"database": {"mode": "operator"}}
+OPERATOR: Values = {"database": {"mode": "operator"}, "events": {"mode": "operator", "brokers": 3}}
+KAFKA: Values = {"events": {"mode": "managed", "brokers": 3, "managed": {"image": f"apache/kafka{PINNED}"}}}
 OPEN: Values = {
     "route": {
         "host": "stock.example.org",
@@ -31,7 +32,7 @@ OPEN: Values = {
     "sampleData": True,
 }
 ENVIRONMENTS = sorted((ROOT / "deploy" / "environments").glob("*.yaml"))
-FORMS = {"managed": {}, "external": EXTERNAL, "operator": OPERATOR, "open": OPEN}
+FORMS = {"managed": {}, "external": EXTERNAL, "operator": OPERATOR, "open": OPEN, "kafka": KAFKA}
 
 
 def named(documents: list[Document], kind: str, name: str) -> Document:
@@ -79,12 +80,14 @@ def test_a_hpa_alone_decides_how_many_pods_there_are() -> None:
 
 
 def test_a_part_gets_one_password_of_the_database() -> None:
-    documents = render()
+    documents = render({"parts": {"live": {"enabled": True}}})
     keys = {"session_key", "api_key_pepper"}
     for part, expected in (
         ("stock", {"stock_reader", "valkey"}),
         ("gateway", {"stock_gateway", "valkey"} | keys),
         ("relay", {"stock_relay", "valkey"}),
+        ("sentiment", {"stock_sentiment"}),
+        ("live", {"stock_writer", "valkey"}),
     ):
         volumes = named(documents, "Deployment", f"s-{part}")["spec"]["template"]["spec"]["volumes"]
         (items,) = (one["secret"]["items"] for one in volumes if "secret" in one)
@@ -109,6 +112,35 @@ def test_the_schema_is_changed_before_and_after_a_rollout_and_at_the_first_insta
     }
 
 
+def test_brokers_find_one_another_and_only_those_who_use_events_reach_them() -> None:
+    documents = render(KAFKA)
+    config = named(documents, "ConfigMap", "s-kafka")["data"]["server.properties"]
+    voters = ",".join(f"{at + 1}@s-kafka-{at}.s-kafka:9093" for at in range(3))
+    assert f"controller.quorum.voters={voters}" in config
+    assert "min.insync.replicas=2" in config
+    settings = named(documents, "ConfigMap", "s-settings")["data"]
+    assert settings["STOCK_EVENTS_LOG"] == "kafka"
+    assert settings["STOCK_KAFKA_SERVERS"] == ",".join(f"s-kafka-{at}.s-kafka:9092" for at in range(3))
+    peers = named(documents, "NetworkPolicy", "s-kafka")["spec"]["ingress"][0]["from"]
+    found = {one["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for one in peers}
+    assert found == {"gateway", "relay"}
+    assert "STOCK_EVENTS_LOG" not in named(render(), "ConfigMap", "s-settings")["data"]
+
+
+def test_only_parts_that_ask_providers_have_a_way_out_and_not_to_the_cluster() -> None:
+    documents = render({"parts": {"live": {"enabled": True}}})
+    outside = {
+        one["metadata"]["name"]: peer["ipBlock"]
+        for one in documents
+        if one["kind"] == "NetworkPolicy"
+        for rule in one["spec"].get("egress", [])
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    }
+    assert set(outside) == {"s-live", "s-sentiment"}
+    assert {"10.0.0.0/8", "169.254.0.0/16"} <= set(outside["s-live"]["except"])
+
+
 def test_a_part_is_added_by_values_alone() -> None:
     like = {
         "enabled": True,
@@ -116,6 +148,8 @@ def test_a_part_is_added_by_values_alone() -> None:
         "port": 8009,
         "role": "reader",
         "valkey": False,
+        "events": False,
+        "providers": False,
         "replicas": 1,
     }
     like |= {
@@ -157,6 +191,9 @@ def test_a_large_number_is_written_in_full() -> None:
         ({"database": {"managed": {"image": "timescale/timescaledb:latest"}}}, "is not pinned"),
         ({"database": {"managed": {"image": ""}}}, "database.managed.image is missing"),
         ({"database": {"mode": "external"}}, "database.host is missing"),
+        ({"events": {"mode": "external"}}, "events.servers is missing"),
+        ({"events": {"mode": "managed"}}, "events.managed.image is missing"),
+        ({"events": {"brokers": 2}}, "events.brokers is 2"),
         ({"route": {"gatewayApi": {"enabled": True}}}, "route.gatewayApi.className is missing"),
         ({"route": {"tls": {"enabled": True, "issuer": {"name": "x"}}}}, "route.host is missing"),
     ],

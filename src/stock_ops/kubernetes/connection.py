@@ -75,27 +75,21 @@ class Connection:
         status, text = self._text("GET", path, query, None, _JSON)
         return text if status == 200 else ""
 
-    def run_in(self, namespace: str, pod: str, container: str, command: list[str]) -> str:
-        """What a command prints in a container; empty where it may not be run there."""
+    def run_in(self, namespace: str, pod: str, container: str, command: list[str]) -> tuple[int, str]:
+        """How a command ends in a container, and what it prints. Raises ClusterError if it may not run."""
         core, stream = import_module("kubernetes.client"), import_module("kubernetes.stream")
         rest = import_module("kubernetes.client.exceptions")
         call = core.CoreV1Api(self.client).connect_get_namespaced_pod_exec
+        options = {"stdin": False, "stdout": True, "stderr": True, "tty": False, "_preload_content": False}
         try:
-            said = stream.stream(
-                call,
-                pod,
-                namespace,
-                container=container,
-                command=command,
-                stdin=False,
-                stdout=True,
-                stderr=False,
-                tty=False,
-                _request_timeout=ANSWER_S,
-            )
-        except rest.ApiException:
-            return ""
-        return str(said).strip()
+            running = stream.stream(call, pod, namespace, container=container, command=command, **options)
+        except rest.ApiException as error:
+            raise ClusterError(f"No command can be run in the pod {pod}: {error.reason}.", _TODO) from error
+        running.run_forever(timeout=ANSWER_S)
+        said = f"{running.read_stdout(timeout=0) or ''}{running.read_stderr(timeout=0) or ''}"
+        ended = running.returncode
+        running.close()
+        return (1 if ended is None else int(ended)), said.strip()
 
     def lines(self, path: str, **query: str) -> Iterator[str]:
         """The lines of an answer as they come, until it ends."""

@@ -1,4 +1,4 @@
-{{/* A command of the platform that runs to its end: {root, part, name, role, args, hook}. */}}
+{{/* A command of the platform that runs to its end: {root, part, name, role, also (a second role), args, hook}. */}}
 {{- define "stock.job" -}}
 apiVersion: batch/v1
 kind: Job
@@ -21,7 +21,7 @@ spec:
       {{- include "stock.podSecurity" (dict "user" 10001 "group" 10001) | nindent 6 }}
       {{- include "stock.pullSecrets" .root | nindent 6 }}
       containers:
-        - {{- include "stock.command" (dict "root" .root "name" .part "args" .args "role" .role) | nindent 10 }}
+        - {{- include "stock.command" (dict "root" .root "name" .part "args" .args "role" .role "also" .also) | nindent 10 }}
           resources: {{- toYaml .root.Values.jobs.resources | nindent 12 }}
-      {{- include "stock.volumes" (dict "root" .root "role" .role "valkey" false) | nindent 6 }}
+      {{- include "stock.volumes" (dict "root" .root "role" .role "valkey" false "also" .also) | nindent 6 }}
 {{- end }}

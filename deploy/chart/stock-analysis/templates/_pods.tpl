@@ -35,6 +35,9 @@ imagePullSecrets:
 {{- else }}
 - {name: STOCK_DATABASE_{{ .role | upper }}, value: {{ include "stock.databaseRole" .role }}}
 {{- end }}
+{{- with .also }}
+- {name: STOCK_DATABASE_{{ . | upper }}, value: {{ include "stock.databaseRole" . }}}
+{{- end }}
 {{- if .valkey }}
 - {name: STOCK_VALKEY_PASSWORD_FILE, value: /run/secrets/valkey}
 {{- end }}
@@ -66,6 +69,10 @@ volumes:
       items:
         {{- $role := include "stock.databaseRole" .role }}
         - {key: {{ $role }}, path: {{ $role }}}
+        {{- with .also }}
+        {{- $other := include "stock.databaseRole" . }}
+        - {key: {{ $other }}, path: {{ $other }}}
+        {{- end }}
         {{- if .valkey }}
         - {key: valkey, path: valkey}
         {{- end }}
@@ -83,7 +90,7 @@ args: {{ toJson .args }}
 envFrom:
   - configMapRef: {name: {{ include "stock.name" (dict "root" .root "part" "settings") }}}
 env:
-  {{- include "stock.env" (dict "role" .role "valkey" false) | nindent 2 }}
+  {{- include "stock.env" (dict "role" .role "valkey" false "also" .also) | nindent 2 }}
 {{ include "stock.mounts" . }}
 {{ include "stock.containerSecurity" . }}
 {{- end }}

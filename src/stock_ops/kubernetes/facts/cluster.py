@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stock_ops.kubernetes.connection import Connection
+from stock_ops.kubernetes.errors import ClusterError
 from stock_ops.kubernetes.facts.environment import Environment
 from stock_ops.kubernetes.objects import Object
 
@@ -83,7 +84,12 @@ def answer_of_probe(connection: Connection, environment: Environment, pod: Objec
         return ""
     url = f"http://127.0.0.1:{ports[0]['containerPort']}{probe['path']}"
     command = ["python", "-c", _ASK, url]
-    return connection.run_in(environment.namespace, pod["metadata"]["name"], container["name"], command)
+    try:
+        return connection.run_in(environment.namespace, pod["metadata"]["name"], container["name"], command)[
+            1
+        ]
+    except ClusterError:
+        return ""
 
 
 _ASK = """

@@ -1,5 +1,6 @@
 """The chart with the values of an environment, filled in."""
 
+import re
 from typing import Any
 
 from stock_ops.kubernetes.connection import missing_library
@@ -43,4 +44,7 @@ def documents(text: str) -> list[Object]:
 def _words(error: Exception) -> str:
     """Without the path of the template before the words of `fail`."""
     text = " ".join(f"{error}".split())
-    return text.rpartition("error calling fail: ")[2][:600]
+    return _PLACE.sub("", text.rpartition("error calling fail: ")[2])[:600]
+
+
+_PLACE = re.compile(r"^execution error at \([^)]*\): ")

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 
+from stock_ops.kit.secret_names import SECRET_NAMES, SUPERUSER
 from stock_ops.kubernetes.connection import Connection
 from stock_ops.kubernetes.facts.cluster import CORE
 from stock_ops.kubernetes.facts.environment import Environment
@@ -15,7 +16,8 @@ def push(
 ) -> list[str]:
     """Make the namespace where there is none, and the Secret as these values are; the keys that changed.
 
-    A secret of two values, while it is changed, has a line for each. Raises ClusterError.
+    A secret of two values, while it is changed, has a line for each. Where CloudNativePG has the database,
+    each role gets a Secret in its form, too. Raises ClusterError.
     """
     namespace = f"{CORE}/{environment.namespace}"
     if connection.get(namespace) is None:
@@ -25,19 +27,28 @@ def push(
             "metadata": {"name": environment.namespace, "labels": {_SECURITY: "restricted"}},
         }
         connection.well(connection.apply(namespace, document), f"the namespace {environment.namespace}")
-    path = f"{namespace}/secrets/{name}"
-    wanted = {
-        key: base64.b64encode("".join(f"{one}\n" for one in lines).encode()).decode()
-        for key, lines in values.items()
-    }
+    wanted = {key: "".join(f"{one}\n" for one in lines) for key, lines in values.items()}
+    changed = _write(connection, f"{namespace}/secrets/{name}", wanted, "Opaque")
+    if (environment.values.get("database") or {}).get("mode") == "operator":
+        for role in (one.name for one in SECRET_NAMES if one.database and one.name != SUPERUSER):
+            path = f"{namespace}/secrets/{environment.release}-postgresql-{role.replace('_', '-')}"
+            of_role = {"username": role, "password": values[role][0]}
+            _write(connection, path, of_role, "kubernetes.io/basic-auth")
+    return changed
+
+
+def _write(connection: Connection, path: str, values: Mapping[str, str], kind: str) -> list[str]:
+    """The keys that changed."""
+    name = path.rpartition("/")[2]
+    wanted = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     known = (connection.get(path) or {}).get("data") or {}
-    changed = [key for key, value in wanted.items() if known.get(key, "" if key in known else None) != value]
+    changed = [key for key, value in wanted.items() if key not in known or (known[key] or "") != value]
     if changed:
         secret = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": name},
-            "type": "Opaque",
+            "type": kind,
             "data": wanted,
         }
         connection.well(connection.apply(path, secret), f"the Secret {name}")

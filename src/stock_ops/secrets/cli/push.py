@@ -35,7 +35,8 @@ def push(
     run_verb("secrets push", as_json, run)
 
 
-def _push(environment: Environment, folder: Path, report: Report) -> int:
+def secret_of(environment: Environment) -> str:
+    """Name of the Secret that the values name. Raises ConflictingSettingsError."""
     secrets = environment.values.get("secrets") or {}
     name = secrets.get("existing")
     if (secrets.get("external") or {}).get("enabled") or not name:
@@ -43,9 +44,13 @@ def _push(environment: Environment, folder: Path, report: Report) -> int:
             f"{environment.path} takes its secrets from elsewhere (secrets.external), or names no Secret.",
             "Name the Secret in secrets.existing, or put them into the store of secrets.external.",
         )
-    found = values(folder)
-    changed = bring(connect(environment.context), environment, str(name), found)
+    return str(name)
+
+
+def _push(environment: Environment, folder: Path, report: Report) -> int:
+    name, found = secret_of(environment), values(folder)
+    changed = bring(connect(environment.context), environment, name, found)
     said = ", ".join(changed) if changed else "no changes: they are the same"
     lines = [("Pushed", said), ("Secret", f"{name} in {environment.namespace}")]
-    report.result("secrets push", lines, {"changed": bool(changed), "names": changed, "secret": str(name)})
+    report.result("secrets push", lines, {"changed": bool(changed), "names": changed, "secret": name})
     return 0

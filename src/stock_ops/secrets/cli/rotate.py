@@ -11,13 +11,18 @@ from stock_ops.kit.errors import PartError, UnknownSecretError
 from stock_ops.kit.layout import BACKUP_ROLE, Layout
 from stock_ops.kit.report import Report
 from stock_ops.kit.rotating import change
+from stock_ops.kit.rotation import Holder
 from stock_ops.kit.secret_names import BY_NAME, PEPPER, SECRET_NAMES, SESSION_KEY
 from stock_ops.kit.verbs import Data, Json, backups_locked, layout_of, locked, run_verb
+from stock_ops.kubernetes.connection import connect
+from stock_ops.kubernetes.facts.environment import Environment, read_environment
+from stock_ops.kubernetes.runners.rotation import ClusterHolder
 from stock_ops.local.facts.instance import read_secrets
 from stock_ops.local.facts.processes import observe_supervisor
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
 from stock_ops.secrets.cli.options import Engine, Folder, ProjectName
-from stock_ops.secrets.facts.stack import Project, find_project
+from stock_ops.secrets.cli.push import secret_of
+from stock_ops.secrets.facts.stack import find_project
 from stock_ops.secrets.runners.stack import holder_of
 
 Names = Annotated[
@@ -38,6 +43,12 @@ def rotate(
     folder: Folder = None,
     project: ProjectName = "stock-analysis",
     engine: Engine = None,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            help="With --folder: an environment of a cluster that has these secrets.", metavar="ENV"
+        ),
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -48,9 +59,18 @@ def rotate(
         if folder is None:
             return _rotate(layout_of(data), wanted, report, keep_old=keep_old)
         place = folder.expanduser().resolve()
-        return _rotate_stack(find_project(project, engine), place, wanted, report, keep_old=keep_old)
+        if environment is not None:
+            cluster = cluster_holder(read_environment(environment), place)
+            return _rotate_folder(cluster, place, wanted, report, keep_old=keep_old)
+        held = holder_of(find_project(project, engine), place)
+        return _rotate_folder(held, place, wanted, report, keep_old=keep_old)
 
     run_verb("secrets rotate", as_json, run)
+
+
+def cluster_holder(environment: Environment, folder: Path) -> ClusterHolder:
+    """The secrets of a running release. Raises OpsError."""
+    return ClusterHolder(connect(environment.context), environment, folder, secret_of(environment))
 
 
 def chosen(names: list[str]) -> list[str]:
@@ -81,9 +101,8 @@ def _rotate(layout: Layout, names: list[str], report: Report, *, keep_old: bool)
     return 0
 
 
-def _rotate_stack(project: Project, folder: Path, names: list[str], report: Report, *, keep_old: bool) -> int:
+def _rotate_folder(holder: Holder, folder: Path, names: list[str], report: Report, *, keep_old: bool) -> int:
     """The folder is locked, so that two changes never mix."""
-    holder = holder_of(project, folder)
     with locked(Layout(folder), "secrets rotate"):
         cut_off = folder_rotation.unfinished(folder)
         for name in cut_off:

@@ -1,0 +1,26 @@
+"""Versions of the platform's image that differ in name and migrations alone."""
+
+import tempfile
+from pathlib import Path
+
+from tests.containers.images import Image
+from tests.containers.podman import run
+
+
+def derived(image: Image, tag: str, migrations: dict[str, str]) -> Image:
+    """The platform's image with more migrations, under another tag and of another identity."""
+    folder = image.sh("dirname $(python -c 'import stock_analysis; print(stock_analysis.__file__)')").strip()
+    name = f"{image.name.rpartition(':')[0]}:{tag}"
+    container = run("buildah", "from", "--pull-never", image.name).stdout.strip()
+    try:
+        run("buildah", "config", "--label", f"test={tag}", container)
+        with tempfile.TemporaryDirectory() as made:
+            for file, text in migrations.items():
+                path = Path(made, file)
+                path.write_text(text)
+                path.chmod(0o644)
+                run("buildah", "copy", "-q", container, path, f"{folder}/_resources/migrations/{file}")
+        run("buildah", "commit", "-q", container, name)
+    finally:
+        run("buildah", "rm", container)
+    return Image(name)
