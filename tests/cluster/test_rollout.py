@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.cluster import until
 from tests.cluster.load import load
-from tests.cluster.release import Release
+from tests.cluster.release import NAME, Release
 from tests.containers.images import Image
 
 Report = Callable[[str, str], None]
