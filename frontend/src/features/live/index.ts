@@ -12,8 +12,26 @@ const openSocket: OpenSocket = (hears) => {
     hears.message(data);
   };
   socket.onclose = hears.close;
-  return socket;
+  return {
+    send: (data) => {
+      socket.send(data);
+    },
+    close: () => {
+      closeQuietly(socket);
+    },
+  };
 };
+
+/** A socket that is closed while it still connects makes the browser complain in the console. */
+function closeQuietly(socket: WebSocket): void {
+  if (socket.readyState === WebSocket.CONNECTING) {
+    socket.onopen = () => {
+      socket.close();
+    };
+  } else {
+    socket.close();
+  }
+}
 
 /** The newest bars of what is shown, kept up to date; null = nothing is followed. */
 export function useLivePrices(topic: LiveTopic | null): LiveState {
