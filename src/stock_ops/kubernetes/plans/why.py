@@ -133,6 +133,14 @@ def why(
     return tuple(_cut(line) for line in lines[:MOST])
 
 
+def newer(events: Iterable[Object], before: Iterable[Object]) -> list[Object]:
+    """Those that came since, and those that happened again."""
+    known = {(one["metadata"]["uid"], one["metadata"]["resourceVersion"]) for one in before}
+    return [
+        one for one in events if (one["metadata"]["uid"], one["metadata"]["resourceVersion"]) not in known
+    ]
+
+
 def _cut(line: str) -> str:
     """Both ends of a long line: what it is about, and what was wrong in the end."""
     half = _LINE // 2

@@ -4,7 +4,6 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,11 +12,11 @@ from stock_ops.kit.report import Report
 from stock_ops.kubernetes.connection import Connection
 from stock_ops.kubernetes.errors import ClusterError, NotUndoneError, RefusedError, UndoneError
 from stock_ops.kubernetes.facts.cluster import (
+    Seen,
     answer_of_probe,
     deployments_of,
     log_of,
     observe,
-    pods_of,
     read_records,
 )
 from stock_ops.kubernetes.facts.environment import Environment
@@ -36,10 +35,13 @@ from stock_ops.kubernetes.plans.record import (
     of_revision,
 )
 from stock_ops.kubernetes.plans.rollout import behind
-from stock_ops.kubernetes.plans.why import why
+from stock_ops.kubernetes.plans.why import newer, why
 from stock_ops.kubernetes.runners.prepare import Prepared
 from stock_ops.kubernetes.runners.record import remember
 from stock_ops.kubernetes.runners.release import BroughtUpError, bring_up, go_back, smoke, take_away
+
+_LEAST_S = 60
+"""A version that was undone gets that long, also where the broken one was given less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def who() -> str:
 def deploy(work: Work, prepared: Prepared) -> Record:
     """Bring the new version up and verify it. Raises UndoneError, NotUndoneError, ClusterError."""
     started = time.monotonic()
-    known = {pod["metadata"]["uid"] for pod in pods_of(work.connection, work.environment)}
+    before = observe(work.connection, work.environment)
     upgrade, came_up = prepared.release.exists, False
     try:
         with work.report.step("Upgrade" if upgrade else "Install", _what(work, prepared), quiet=False):
@@ -73,7 +75,7 @@ def deploy(work: Work, prepared: Prepared) -> Record:
         with work.report.step("Smoke test", "through the gateway", quiet=False):
             _verify_smoke(work)
     except BroughtUpError as error:
-        lines = explain(work, known, str(error))
+        lines = explain(work, before, str(error))
         work.report.text("\n".join(("WHY", *(f"  {line}" for line in lines))))
         seconds = time.monotonic() - started
         if came_up:
@@ -92,10 +94,15 @@ def _what(work: Work, prepared: Prepared) -> str:
 
 
 def verify_rollout(work: Work) -> None:
-    """Raise BroughtUpError unless every part is there in its newest form, and ready."""
-    late = behind(deployments_of(work.connection, work.environment))
-    if late:
-        raise BroughtUpError(f"not rolled out: {', '.join(late)}")
+    """Return once every part is there in its newest form, and ready. Raises BroughtUpError when time is over.
+
+    An autoscaler may have asked for one more pod in this very moment, which starts like any other.
+    """
+    deadline = time.monotonic() + max(work.environment.timeout_s, _LEAST_S)
+    while late := behind(deployments_of(work.connection, work.environment)):
+        if time.monotonic() > deadline:
+            raise BroughtUpError(f"not rolled out: {', '.join(late)}")
+        time.sleep(1)
 
 
 def _verify_smoke(work: Work) -> None:
@@ -105,14 +112,16 @@ def _verify_smoke(work: Work) -> None:
         raise BroughtUpError(f"the smoke test failed: {'; '.join(bad)}")
 
 
-def explain(work: Work, known: Iterable[str], words: str) -> tuple[str, ...]:
-    """WHY, in ten lines at most. known: pods of the version before, by uid."""
-    environment, connection, before = work.environment, work.connection, set(known)
+def explain(work: Work, before: Seen, words: str) -> tuple[str, ...]:
+    """WHY, in ten lines at most. before: the release as it was, whose pods and events are no reason."""
+    environment, connection = work.environment, work.connection
     try:
         seen = observe(connection, environment)
     except ClusterError as error:
         return (words, error.why)
-    new = [pod for pod in seen.pods if pod["metadata"]["uid"] not in before]
+    uids = {pod["metadata"]["uid"] for pod in before.pods}
+    new = [pod for pod in seen.pods if pod["metadata"]["uid"] not in uids]
+    events = newer(seen.events, before.events)
     if words.startswith("the smoke test failed"):
         return (words,)
 
@@ -122,7 +131,7 @@ def explain(work: Work, known: Iterable[str], words: str) -> tuple[str, ...]:
     def answer(pod: Object) -> str:
         return answer_of_probe(connection, environment, pod)
 
-    return why(new, seen.events, seen.quotas, logs, answer)
+    return why(new, events, seen.quotas, logs, answer)
 
 
 def _refuse_undo(work: Work, prepared: Prepared, lines: tuple[str, ...], seconds: float) -> None:
@@ -238,7 +247,7 @@ def refuse_schema(work: Work, revision: int) -> dict[str, Any]:
 def roll_back(work: Work, release: Release, revision: int, known: dict[str, Any]) -> Record:
     """Go back to a revision, verify it, remember it. Raises NotUndoneError, ClusterError."""
     started = time.monotonic()
-    before = {pod["metadata"]["uid"] for pod in pods_of(work.connection, work.environment)}
+    before = observe(work.connection, work.environment)
     records = read_records(work.connection, work.environment)
     now = of_revision(records, release.newest) or {}
     outcome = ROLLED_BACK

@@ -6,7 +6,7 @@ from typing import Any
 from stock_ops.kubernetes.plans.diff import changes, counted
 from stock_ops.kubernetes.plans.rollout import behind
 from stock_ops.kubernetes.plans.status import rows, verdict
-from stock_ops.kubernetes.plans.why import MOST, is_hopeless, troubles, why
+from stock_ops.kubernetes.plans.why import MOST, is_hopeless, newer, troubles, why
 
 NO_IMAGE = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
 CRASHED = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
@@ -83,6 +83,14 @@ def test_a_spent_quota_is_told_with_what_is_used() -> None:
     told = why([], [event("rs", "FailedCreate", message)], quotas, logs_of(), no_answer)
     assert told[0] == "quota q is spent: requested: pods=1, used: pods=5, limited: pods=5"
     assert told[1] == "quota now pods 5 of 5"
+
+
+def test_events_of_before_the_deploy_are_no_reason_unless_they_happen_again() -> None:
+    def numbered(uid: str, version: str) -> dict[str, Any]:
+        return event("rs", "FailedCreate", "m") | {"metadata": {"uid": uid, "resourceVersion": version}}
+
+    old, again, new = numbered("a", "1"), numbered("b", "7"), numbered("c", "8")
+    assert newer([old, again, new], [old, numbered("b", "2")]) == [again, new]
 
 
 def test_nothing_that_failed_is_said_too() -> None:
