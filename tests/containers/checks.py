@@ -121,8 +121,13 @@ def _published_port(name: str, service: dict[str, Any], model: dict[str, Any]) -
         yield f"{name}: networks {outside}"
 
 
-WAYS_OUT = [("backup", ["storage"]), ("restore", ["storage"]), ("live", ["providers"])]
-"""To where the backups are, and to sources of prices; nothing comes in, for no port is published."""
+WAYS_OUT = [
+    ("backup", ["storage"]),
+    ("restore", ["storage"]),
+    ("live", ["providers"]),
+    ("sentiment", ["providers"]),
+]
+"""To where the backups are, and to sources of prices and posts; nothing comes in, for no port is published."""
 
 
 def _default_password(name: str, service: dict[str, Any], _: dict[str, Any]) -> Found:

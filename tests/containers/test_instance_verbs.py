@@ -149,7 +149,7 @@ def test_up_without_images_starts_nothing(tmp_path: Path) -> None:
 def test_a_restore_over_data_in_use_is_refused(instance: Instance, words: tuple[str, ...]) -> None:
     done = instance.stockops(*words, check=False)
     assert done.returncode == 1
-    assert "in use (postgresql, stock, gateway, backup)" in done.stderr
+    assert "in use (postgresql, stock, gateway, backup)" in " ".join(done.stderr.split())
     assert f"stockops down --data {instance.data}" in done.stderr
 
 

@@ -42,7 +42,7 @@ from stock_analysis.kit.db import Role, connect
 from stock_analysis.kit.settings import load_settings
 from stock_analysis.kit.valkey import open_valkey
 
-settings = load_settings().settings.model_copy(update={"valkey_timeout_s": 10.0})
+settings = load_settings().settings.model_copy(update={"valkey_timeout_s": 10.0, "database_timeout_s": 20.0})
 
 async def database():
     await (await connect(settings, Role.OWNER)).close()
