@@ -127,7 +127,7 @@ WAYS_OUT = [
     ("live", ["providers"]),
     ("sentiment", ["providers"]),
 ]
-"""To where the backups are, and to sources of prices and posts; nothing comes in, for no port is published."""
+"""To where the backups are, to sources of prices and posts; nothing comes in, for no port is published."""
 
 
 def _default_password(name: str, service: dict[str, Any], _: dict[str, Any]) -> Found:
