@@ -42,7 +42,21 @@ from stock_analysis.kit.db import Role, connect
 from stock_analysis.kit.settings import load_settings
 from stock_analysis.kit.valkey import open_valkey
 
-settings = load_settings().settings.model_copy(update={"valkey_timeout_s": 10.0, "database_timeout_s": 20.0})
+def address(name):
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return socket.gethostbyname(name)
+        except socket.gaierror:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+settings = load_settings().settings
+hosts = ["database_host", *(["valkey_host"] if settings.valkey_password_file else [])]
+# Once: podman's name service answers late or not at all when it is asked some hundred times a second.
+there = {name: address(getattr(settings, name)) for name in hosts}
+settings = settings.model_copy(update={"valkey_timeout_s": 10.0} | there)
 
 async def database():
     await (await connect(settings, Role.OWNER)).close()
@@ -59,8 +73,6 @@ async def main():
             try:
                 await one()
                 found[one.__name__] += 1
-            except socket.gaierror:
-                pass  # podman's name service is late on a loaded machine: no password has been asked for yet
             except Exception as error:
                 found[f"{one.__name__}: {type(error).__name__}: {error}"] += 1
         await asyncio.sleep(0.02)
