@@ -333,6 +333,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     expect(page.get_by_role("searchbox", name="Search indicators")).to_be_focused()
     page.keyboard.type("atr")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("spinbutton").first).to_be_focused()
     page.keyboard.press("Enter")
     visit.settle()
     expect(visit.legend("ATR 14")).to_be_visible()

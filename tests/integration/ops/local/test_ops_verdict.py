@@ -156,7 +156,7 @@ def test_a_disk_that_fills_warns_twice_and_then_postgresql_s_own_line_is_the_rea
             told = findings(instance.status()["verdict"])["disk-full"]["why"]
             return told.startswith("PostgreSQL has no room: ") and "No space left on device" in told
 
-        wait_for(said, "PostgreSQL has stopped, and its own line is the reason")
+        wait_for(said, "PostgreSQL has stopped, and its own line is the reason", limit_s=240)
         ballast.unlink()
         instance.up()
         assert worst() is None

@@ -15,6 +15,7 @@ from stock_ops.kit.layout import (
     PLATFORM_ROLES,
     READER_ROLE,
     RELAY_ROLE,
+    SENTIMENT_ROLE,
     WRITER_ROLE,
 )
 from tests.integration.ops.backed_up import verb
@@ -94,7 +95,8 @@ def check(instance: Instance) -> None:
     assert set(instance.sql(_ATTRIBUTES).split()) == ROLES
     assert instance.sql(_OWNED) == OWNER_ROLE
     assert instance.get("/api/v1/stocks?limit=1")["items"]
-    assert set(instance.sql(_SESSIONS).split()) <= {READER_ROLE, GATEWAY_ROLE, RELAY_ROLE, BACKUP_ROLE}
+    parts = {READER_ROLE, GATEWAY_ROLE, RELAY_ROLE, SENTIMENT_ROLE, BACKUP_ROLE}
+    assert set(instance.sql(_SESSIONS).split()) <= parts
     for statement in ("DELETE FROM bar_1d", "CREATE TEMPORARY TABLE x (y int)", "CREATE TABLE x (y int)"):
         assert door.execute(READER_ROLE, statement) == denied, statement
         assert door.execute(GATEWAY_ROLE, statement) == denied, statement
