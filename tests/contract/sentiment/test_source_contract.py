@@ -267,6 +267,20 @@ def test_a_feed_that_swells_when_it_is_read_is_refused() -> None:
         items_of(bomb, "the feed")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_document_type_is_refused_in_any_encoding_and_behind_any_comment(encoding: str) -> None:
+    text = f'<!--{"x" * 70_000}--><!DOCTYPE x [<!ENTITY a "aaaa">]><rss><channel>&a;</channel></rss>'
+    with pytest.raises(SourceError, match="document type"):
+        items_of(text.encode(encoding), "the feed")
+
+
+def test_a_text_about_document_types_is_read() -> None:
+    title = "<title><![CDATA[<!DOCTYPE and <!ENTITY explained]]></title>"
+    document = f"<rss><channel><item>{title}<link>https://e.org/1</link></item></channel></rss>"
+    [found] = items_of(document.encode(), "the feed")
+    assert found.title == "<!DOCTYPE and <!ENTITY explained"
+
+
 async def test_edgar_is_told_whom_to_write_to(script: Script, net: Web) -> None:
     script.then(CASES[1].body([1]))
     await pages(CASES[1].make(script.url), net)
