@@ -58,7 +58,7 @@ test-cluster: ## Install the chart on a real Kubernetes cluster that STOCK_TEST_
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 0 --timeout 900 --durations=12 tests/cluster $(ARGS)
 
-ci: ## The whole pipeline without the push; STEPS="checks tests": these alone
+ci: ## The pipeline without the push and the cluster; STEPS="checks tests": these alone
 	.ci/run $(STEPS)
 
 images: ## Build both images by deploy/docker/build.sh
