@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers import leftovers
 from tests.containers.bases import StandIns, make_standins
 from tests.containers.images import Image, build
 from tests.containers.instance import Instance
@@ -52,6 +53,7 @@ def one_at_a_time() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def standins() -> StandIns:
     """Images in place of those that would be pulled."""
+    leftovers.remove_those_of_killed_runs()
     with one_at_a_time():
         return make_standins()
 

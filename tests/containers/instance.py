@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stock_analysis.testing.processes import free_port
+from tests.containers import leftovers
 from tests.containers.bases import StandIns
 from tests.containers.images import Image
 from tests.containers.podman import run
@@ -36,6 +37,7 @@ class Instance(Stack):
     def __init__(self, standins: StandIns, platform: Image, stock_ops: Image, data: Path) -> None:
         self.data, self.standins, self.platform = data, standins, platform
         self.project = f"stock-{hashlib.sha256(os.fsencode(data)).hexdigest()[:8]}"
+        leftovers.hold(self.project)
         self.uid = random.randrange(20_000, 60_000)
         self.secrets = data / "config" / "secrets"
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -79,13 +81,7 @@ class Instance(Stack):
 
     def remove(self) -> None:
         """Take containers, volumes and networks away."""
-        label = f"label=com.docker.compose.project={self.project}"
-        if found := run("podman", "ps", "-aq", "--filter", label).stdout.split():
-            run("podman", "rm", "-f", "-t", "10", *found)
-        for kind in ("volume", "network"):
-            named = run("podman", kind, "ls", "-q", "--filter", label).stdout.split()
-            if named:
-                run("podman", kind, "rm", "-f", *named)
+        leftovers.remove(self.project)
 
     def compose(self, *arguments: str) -> str:
         """A verb of podman-compose, on the files and variables that `up` has written."""

@@ -14,6 +14,7 @@ import httpx
 
 from stock_analysis.testing.processes import free_port
 from stock_ops.kit.secret_folder import fill, group_of
+from tests.containers import leftovers
 from tests.containers.bases import StandIns
 from tests.containers.images import Image
 from tests.containers.podman import LOCKED_DOWN, inspect, is_healthy, logs, run, wait_for
@@ -40,6 +41,7 @@ class Stack:
     ) -> None:
         """files: the folder of compose.yaml; variables: more of those that .env.example explains."""
         self.project = f"stock-test-{os.getpid()}-{folder.name}"
+        leftovers.hold(self.project)
         self._files, self._overlays = files, overlays
         self.uid = random.randrange(20_000, 60_000)
         self.secrets = folder / "secrets"
@@ -94,7 +96,7 @@ class Stack:
 
     def remove(self) -> None:
         """Stop all of it, and take networks and volumes away."""
-        self.compose("down", "--volumes", "-t", "10")
+        leftovers.remove(self.project)
         run("podman", "untag", self.platform.name, self.platform.name)
 
     def run_platform(self, *arguments: str, options: tuple[str, ...] = ()) -> str:
