@@ -4,19 +4,13 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-COMMAND = "STOCK_TEST_CLUSTER"
-RUNNING = "STOCK_TEST_KUBECONFIG"
-"""Allows the tests to work on the cluster that the command has started already; it is left as it is."""
-ADD_ONS = "coredns,local-path,netpol,metrics-server,gateway"
-MISSING = f"NOT RUN: no cluster. Name a command that starts one in {COMMAND} (verbs up, down, load, kubectl)."
 LONGEST_S = 300
 
 
@@ -34,7 +28,7 @@ class Cluster:
     loader: tuple[str, ...]
     """The command that takes image archives, with its first words."""
     nodes: tuple[str, ...]
-    """The command that stops and starts nodes, with its first words."""
+    """The command that stops and starts nodes, with its first words; none: it cannot be done."""
 
     @property
     def way_in(self) -> str:
@@ -67,55 +61,28 @@ class Cluster:
 
     def node(self, verb: str, name: str) -> None:
         """stop, kill or start a node."""
-        _do([*self.nodes, verb, name.removeprefix("n")])
+        if not self.nodes:
+            pytest.skip(f"NOT RUN: nothing here can {verb} a node")
+        number = list(self.ways_in).index(name) + 1
+        do([*self.nodes, verb, f"{number}"])
 
     def load(self, *archives: Path) -> None:
         """Bring images to all nodes."""
-        _do([*self.loader, *map(str, archives)])
+        do([*self.loader, *map(str, archives)])
 
 
-def _do(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-
-
-@contextmanager
-def open_cluster(folder: Path) -> Iterator[Cluster]:
-    """The cluster that the environment names, started and ended where a command starts it."""
-    command = os.environ.get(COMMAND)
-    if command:
-        yield from _started(command, folder)
-    elif "CI" in os.environ:
-        pytest.fail(MISSING)
-    else:
-        pytest.skip(MISSING)
-
-
-def _started(command: str, folder: Path) -> Iterator[Cluster]:
-    if running := os.environ.get(RUNNING):
-        yield _reached(command, Path(running), ("--state", str(Path(running).parent)))
-        return
-    state = ("--state", str(folder / "cluster"))
-    try:
-        up = [command, "up", "--nodes", "2", "--with", ADD_ONS, *state]
-        done = subprocess.run(up, capture_output=True, text=True, timeout=LONGEST_S, check=False)
-        assert done.returncode == 0, f"{command} up ended with {done.returncode}: {done.stdout}{done.stderr}"
-        shown = subprocess.run([command, "kubeconfig", *state], capture_output=True, text=True, check=True)
-        yield _reached(command, Path(shown.stdout.strip()), state)
-    finally:
-        subprocess.run([command, "down", *state], capture_output=True, timeout=LONGEST_S, check=False)
-
-
-def _reached(command: str, kubeconfig: Path, state: tuple[str, ...]) -> Cluster:
-    return Cluster(
-        kubeconfig=kubeconfig,
-        kubectl=(command, "kubectl"),
-        ways_in={"n1": "http://10.99.0.11:30080", "n2": "http://10.99.0.12:30080"},
-        gateway_class="traefik",
-        gateway_port=8000,
-        loader=(command, "load", *state),
-        nodes=(command, "node"),
+def do(command: list[str], kubeconfig: Path | None = None) -> str:
+    """What a command prints. A failure tells what it said."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        env=os.environ | ({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}),
+        check=False,
     )
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout
 
 
 T = TypeVar("T")

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
-from tests.cluster.cluster import Cluster, open_cluster, until
+from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import derived
 from tests.cluster.release import SECRET, Release
+from tests.cluster.sources import open_cluster
 from tests.containers.bases import PREFIX, StandIns, make_standins
 from tests.containers.images import Image, build
 from tests.containers.podman import run
