@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A Kubernetes cluster for `make test-cluster` where Docker is: kind, with metrics, a Gateway's controller at port
-# 30080 of each node, and policies and volumes as kind brings them.
+# A Kubernetes cluster for `make test-cluster` where Docker is: kind, with metrics, a Gateway's controller at ports
+# 30080 (HTTP) and 30443 (HTTPS) of each node, and policies and volumes as kind brings them.
 #
 # kind-cluster.sh up --nodes N --with ADD-ONS --state FOLDER | kubeconfig --state FOLDER | kubectl WORDS...
 #                 | load --state FOLDER ARCHIVE... | node stop|kill|start N | down --state FOLDER
@@ -61,7 +61,7 @@ up() {
         '[{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--kubelet-insecure-tls"}]'
     helm install traefik "$traefik" --namespace traefik --create-namespace --wait --timeout 180s \
         --set providers.kubernetesGateway.enabled=true --set gateway.enabled=false \
-        --set service.type=NodePort --set ports.web.nodePort=30080
+        --set service.type=NodePort --set ports.web.nodePort=30080 --set ports.websecure.nodePort=30443
     kubectl -n kube-system rollout status deployment metrics-server --timeout 120s
 }
 

@@ -23,8 +23,11 @@ class Cluster:
     """The command, with its first words."""
     ways_in: dict[str, str]
     """Address of the Gateway controller's HTTP port on each node."""
+    way_in_secure_port: int
+    """Its HTTPS port on each node."""
     gateway_class: str
     gateway_port: int
+    gateway_secure_port: int
     loader: tuple[str, ...]
     """The command that takes image archives, with its first words."""
     nodes: tuple[str, ...]

@@ -95,6 +95,7 @@ def release(
 ) -> Iterator[Release]:
     """`small`, but with two pods of a part, and with prices in it."""
     repository, _, tag = image.name.rpartition(":")
+    namespace = f"stock-{secrets.token_hex(3)}"
     scaling = {"autoscaling": {"min": 2, "max": 3, "scaleDownSeconds": 10}}
     values = {
         "image": {"repository": repository, "tag": tag, "allowTag": True},
@@ -108,6 +109,7 @@ def release(
             "sentiment": {"autoscaling": {"enabled": False}, "replicas": 1},
         },
         "route": {
+            "host": f"{namespace}.test",
             "ratePerMinute": 1_000_000,
             "gatewayApi": {
                 "enabled": True,
@@ -123,7 +125,7 @@ def release(
         },
     }
     folder = tmp_path_factory.mktemp("release")
-    release = Release(cluster, folder, f"stock-{secrets.token_hex(3)}", values)
+    release = Release(cluster, folder, namespace, values)
     try:
         release.prepare()
         yield release
@@ -148,8 +150,7 @@ def installed(release: Release, report: Report) -> Release:
 def client(installed: Release) -> Iterator[httpx.Client]:
     """Someone outside the cluster, with a key."""
     key = json.loads(installed.owner("keys", "create", "test", "--json"))["key"]
-    with httpx.Client(
-        base_url=installed.cluster.way_in, headers={"Authorization": f"Bearer {key}"}, timeout=30
-    ) as it:
+    headers = {"Host": installed.host, "Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=installed.cluster.way_in, headers=headers, timeout=30) as it:
         until(lambda: it.get("/readyz").status_code == 200, seconds=30)
         yield it

@@ -64,6 +64,11 @@ class Release:
     values: Values
 
     @property
+    def host(self) -> str:
+        """Its name at the way in, which other releases on the cluster share."""
+        return str(self.values["route"]["host"])
+
+    @property
     def secrets(self) -> Path:
         """Folder of the secrets outside the cluster."""
         return self.folder / "secrets"

@@ -1,6 +1,6 @@
 """Where the tests get a cluster from: one that is allowed, a command that starts one, or kind.
 
-On each of them a Gateway's controller answers HTTP at port 30080 of every node.
+On each of them a Gateway's controller answers HTTP at port 30080 of every node, and HTTPS at 30443.
 """
 
 import json
@@ -31,8 +31,8 @@ NODES = "STOCK_TEST_NODE"
 KIND = ROOT / "tools" / "kind-cluster.sh"
 
 ADD_ONS = "coredns,local-path,netpol,metrics-server,gateway"
-WAY_IN_PORT = 30080
-GATEWAY_CLASS, GATEWAY_PORT = "traefik", 8000
+WAY_IN_PORT, WAY_IN_SECURE_PORT = 30080, 30443
+GATEWAY_CLASS, GATEWAY_PORT, GATEWAY_SECURE_PORT = "traefik", 8000, 8443
 MISSING = (
     f"NOT RUN: no cluster. Allow one by KUBECONFIG with {ALLOWED} (the name of its context) and {LOADER}; "
     f"or name a command that starts one in {COMMAND}; or install Docker, kind, kubectl and helm."
@@ -115,6 +115,8 @@ def _reached(
         ways_in=_ways_in(found["items"]),
         gateway_class=GATEWAY_CLASS,
         gateway_port=GATEWAY_PORT,
+        way_in_secure_port=WAY_IN_SECURE_PORT,
+        gateway_secure_port=GATEWAY_SECURE_PORT,
         loader=loader,
         nodes=nodes,
     )
