@@ -11,10 +11,10 @@ from typing import TextIO
 
 from tests.containers.podman import run
 
-WRITTEN_DOWN = Path(
-    "/run/stock-test-stacks"
-)  # podman is one for the machine; it forgets at a reboot, too
+WRITTEN_DOWN = Path("/run/stock-test-stacks")  # podman is one for the machine; it forgets at a reboot, too
 _DOOR = ".door"
+IMAGE = "localhost/stock-analysis"
+"""Each stack gives it a tag of its own: another run on this machine takes the common one."""
 _held: dict[str, TextIO] = {}
 
 
@@ -26,13 +26,15 @@ def hold(project: str) -> None:
 
 
 def remove(project: str) -> None:
-    """Take the project's containers, volumes and networks away."""
+    """Take the project's containers, volumes, networks and the name of its image away."""
     label = f"label=com.docker.compose.project={project}"
     if found := run("podman", "ps", "-aq", "--filter", label).stdout.split():
         run("podman", "rm", "-f", "-t", "10", *found)
     for kind in ("volume", "network"):
         if named := run("podman", kind, "ls", "-q", "--filter", label).stdout.split():
             run("podman", kind, "rm", "-f", *named)
+    for name in run("podman", "images", "-q", "--filter", f"reference=*:{project}").stdout.split():
+        run("podman", "untag", name, f"{IMAGE}:{project}")
     (WRITTEN_DOWN / project).unlink(missing_ok=True)
     if held := _held.pop(project, None):
         held.close()

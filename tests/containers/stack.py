@@ -45,8 +45,7 @@ class Stack:
         self._files, self._overlays = files, overlays
         self.uid = random.randrange(20_000, 60_000)
         self.secrets = folder / "secrets"
-        # A name of its own, because another run on this machine gives the common one to its image.
-        self.platform = Image(f"localhost/stock-analysis:{self.project}")
+        self.platform = Image(f"{leftovers.IMAGE}:{self.project}")
         run("podman", "tag", platform.name, self.platform.name)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -97,7 +96,6 @@ class Stack:
     def remove(self) -> None:
         """Stop all of it, and take networks and volumes away."""
         leftovers.remove(self.project)
-        run("podman", "untag", self.platform.name, self.platform.name)
 
     def run_platform(self, *arguments: str, options: tuple[str, ...] = ()) -> str:
         """A command of the platform in a container of its own beside the stack, as the service `admin` is."""

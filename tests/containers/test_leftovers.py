@@ -15,6 +15,7 @@ from tests.containers import leftovers
 from tests.containers.podman import run
 project, image = sys.argv[1:]
 leftovers.hold(project)
+run("podman", "tag", image, f"{leftovers.IMAGE}:{project}")
 label = ("--label", f"com.docker.compose.project={project}")
 run("podman", "network", "create", *label, project)
 run("podman", "volume", "create", *label, project)
@@ -27,7 +28,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 def of_project(project: str) -> list[str]:
     label = f"label=com.docker.compose.project={project}"
     kinds = (("ps", "-aq"), ("volume", "ls", "-q"), ("network", "ls", "-q"))
-    return [name for kind in kinds for name in run("podman", *kind, "--filter", label).stdout.split()]
+    found = [name for kind in kinds for name in run("podman", *kind, "--filter", label).stdout.split()]
+    return found + run("podman", "images", "-q", "--filter", f"reference=*:{project}").stdout.split()
 
 
 def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_stays(platform: Image) -> None:
@@ -37,7 +39,7 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_stays(platf
     try:
         done = subprocess.run([sys.executable, "-c", KILLED, killed, platform.name], cwd=ROOT, check=False)
         assert done.returncode == -9
-        assert len(of_project(killed)) == 3
+        assert len(of_project(killed)) == 4
         assert killed in leftovers.remove_those_of_killed_runs()
         assert of_project(killed) == []
         assert len(of_project(living)) == 1
