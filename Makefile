@@ -72,12 +72,12 @@ scan: ## Look for known vulnerabilities and secrets in the images; needs the net
 push-images: ## Push the images to REGISTRY, print their digests
 	deploy/docker/release.sh push
 
-image-of-commit: ## The digest of this commit's image in REGISTRY, if the pipeline of REPOSITORY built it
+image-of-commit: ## The digests of this commit's images in REGISTRY, if the pipeline of REPOSITORY built them
 	deploy/docker/release.sh image-of-commit
 
-deploy: ## Deploy ENV=staging with IMAGE=NAME@sha256:...
+deploy: ## Deploy ENV=staging with IMAGE=NAME@sha256:... and OPS_IMAGE=...
 	@$(BOOTSTRAP) install kubernetes
-	@tools/with-kubeconfig.sh $(BIN)/stockops deploy $(ENV) $(if $(IMAGE),--image $(IMAGE)) --yes $(ARGS)
+	@tools/with-kubeconfig.sh $(BIN)/stockops deploy $(ENV) $(if $(IMAGE),--image $(IMAGE)) $(if $(OPS_IMAGE),--ops-image $(OPS_IMAGE)) --yes $(ARGS)
 
 smoke: ## Run the smoke test of ENV=staging
 	@tools/with-kubeconfig.sh $(BIN)/stockops smoke $(ENV) $(ARGS)

@@ -81,15 +81,19 @@ scan() {
     return $failed
 }
 
-# The digest under the commit's name, once its attestation proves that the pipeline built it.
+# The digests under the commit's name, once their attestations prove that the pipeline built them.
 image_of_commit() {
-    local there digest
+    local name what there digest
     : "${REGISTRY:?names where the images are, as ghcr.io/OWNER}" "${REPOSITORY:?names the repository, as OWNER/NAME}"
-    there=$REGISTRY/stock-analysis
-    digest=$(docker buildx imagetools inspect "$there:sha-$(git rev-parse HEAD)" --format '{{.Manifest.Digest}}')
-    gh attestation verify "oci://$there@$digest" --repo "$REPOSITORY" \
-        --signer-workflow "$REPOSITORY/.github/workflows/images.yml" >&2
-    tell platform "$there@$digest"
+    for name in "${IMAGES[@]}"; do
+        there=$REGISTRY/$name
+        digest=$(docker buildx imagetools inspect "$there:sha-$(git rev-parse HEAD)" --format '{{.Manifest.Digest}}')
+        gh attestation verify "oci://$there@$digest" --repo "$REPOSITORY" \
+            --signer-workflow "$REPOSITORY/.github/workflows/images.yml" >&2
+        what=ops
+        [[ $name == stock-analysis ]] && what=platform
+        tell "$what" "$there@$digest"
+    done
 }
 
 tell() {

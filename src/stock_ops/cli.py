@@ -114,9 +114,12 @@ _IN_CLUSTER = {
     "status": "stock_ops.kubernetes.cli.look:status",
     "logs": "stock_ops.kubernetes.cli.look:logs",
     "doctor": "stock_ops.kubernetes.cli.look:doctor",
+    "backup": "stock_ops.kubernetes.cli.inside:inside ...",
+    "drill": "stock_ops.kubernetes.cli.inside:inside ...",
+    "restore": "stock_ops.kubernetes.cli.restore:restore ...",
 }
 """And on the target kubernetes."""
-_NOT_IN_CLUSTER = ("up", "down", "backup", "restore", "drill", "kept", "service")
+_NOT_IN_CLUSTER = ("up", "down", "kept", "service")
 _SAME_EVERYWHERE = ("move", "secrets", "deploy", "diff", "rollback", "smoke")
 
 

@@ -48,10 +48,21 @@ def image(standins: StandIns) -> Image:
 
 
 @pytest.fixture(scope="session")
+def operations(standins: StandIns, image: Image) -> Image:
+    """The image of the operations, which shares layers with the platform's."""
+    assert image
+    return build("stock-ops", standins, tag="cluster")
+
+
+@pytest.fixture(scope="session")
 def servers(standins: StandIns) -> dict[str, str]:
-    """PostgreSQL and Valkey under names that no later build of a stand-in takes over."""
+    """PostgreSQL, Valkey and Kafka under names that no later build of a stand-in takes over."""
     named = {}
-    for name, pinned in (("postgresql", standins.postgresql), ("valkey", standins.valkey)):
+    for name, pinned in (
+        ("postgresql", standins.postgresql),
+        ("valkey", standins.valkey),
+        ("kafka", standins.kafka),
+    ):
         named[name] = f"{PREFIX}/{name}:{pinned[-12:]}"
         run("podman", "tag", pinned, named[name])
     return named
@@ -73,6 +84,7 @@ def broken_schema(image: Image) -> Image:
 @pytest.fixture(scope="session")
 def cluster(
     image: Image,
+    operations: Image,
     newer: Image,
     broken_schema: Image,
     servers: dict[str, str],
@@ -82,7 +94,7 @@ def cluster(
     folder = tmp_path_factory.mktemp("cluster")
     with open_cluster(folder) as cluster:
         archive = folder / "images.tar"
-        names = (image.name, newer.name, broken_schema.name, *servers.values())
+        names = (image.name, operations.name, newer.name, broken_schema.name, *servers.values())
         run("podman", "save", "-q", "-m", "--format", "docker-archive", "-o", archive, *names)
         cluster.load(archive)
         archive.unlink()
@@ -91,17 +103,26 @@ def cluster(
 
 @pytest.fixture(scope="session")
 def release(
-    cluster: Cluster, image: Image, servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster,
+    image: Image,
+    operations: Image,
+    servers: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Release]:
     """`small`, but with two pods of a part, and with prices in it."""
-    repository, _, tag = image.name.rpartition(":")
     namespace = f"stock-{secrets.token_hex(3)}"
     scaling = {"autoscaling": {"min": 2, "max": 3, "scaleDownSeconds": 10}}
     values = {
-        "image": {"repository": repository, "tag": tag, "allowTag": True},
+        "image": {**image_of(image), "allowTag": True},
         "secrets": {"existing": SECRET},
         "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}}},
         "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
+        "backup": {
+            "enabled": True,
+            "image": image_of(operations),
+            "storage": {"volume": {"size": "1Gi"}},
+            "work": {"size": "1Gi"},
+        },
         "sampleData": True,
         "parts": {
             "stock": scaling,
@@ -131,6 +152,12 @@ def release(
         yield release
     finally:
         release.remove()
+
+
+def image_of(image: Image) -> dict[str, str]:
+    """As the chart's values have it."""
+    repository, _, tag = image.name.rpartition(":")
+    return {"repository": repository, "tag": tag}
 
 
 def closes_between(first: date, last: date) -> list[float]:

@@ -30,6 +30,7 @@ LEAST: Values = {
     "secrets": {"existing": SECRET},
     "database": {"managed": {"image": f"timescale/timescaledb{PINNED}"}},
     "valkey": {"managed": {"image": f"valkey/valkey{PINNED}"}},
+    "backup": {"image": {"digest": f"sha256:{'0' * 64}"}},
 }
 """The values that have no default, for rendering alone."""
 

@@ -139,6 +139,7 @@ def test_status_smoke_doctor_and_logs_say_how_it_is(installed: Release) -> None:
         "sentiment",
         "gateway",
         "relay",
+        "backup",
         "postgresql",
         "valkey",
     }

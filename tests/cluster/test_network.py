@@ -5,28 +5,44 @@ import pytest
 from tests.cluster.cluster import until
 from tests.cluster.release import NAME, Release
 
-PORTS = {"stock": 8001, "sentiment": 8002, "gateway": 8080, "relay": 8003, "postgresql": 5432, "valkey": 6379}
+PORTS = {
+    "stock": 8001,
+    "sentiment": 8002,
+    "gateway": 8080,
+    "relay": 8003,
+    "backup": 8003,
+    "postgresql": 5432,
+    "valkey": 6379,
+}
 ALLOWED = {
-    "gateway": {"stock", "sentiment", "postgresql", "valkey"},
+    "gateway": {"stock", "sentiment", "backup", "postgresql", "valkey"},
     "stock": {"postgresql", "valkey"},
     "relay": {"postgresql", "valkey"},
     "sentiment": {"postgresql"},
+    # Itself by its own loopback.
+    "backup": {"backup", "postgresql", "valkey"},
 }
 """From each part to those it needs. The gateway takes requests from everywhere, but no part may make one."""
 TRY = """
 import socket, sys
-for word in sys.argv[1:]:
+from concurrent.futures import ThreadPoolExecutor
+def state(word):
     host, port = word.split(":")
     try:
         socket.create_connection((host, int(port)), timeout=3).close()
-        print(word, "open")
+        return "open"
     except OSError:
-        print(word, "closed")
+        return "closed"
+words = sys.argv[1:]
+with ThreadPoolExecutor(len(words)) as pool:
+    for word, found in zip(words, pool.map(state, words)):
+        print(word, found)
 """
 
 
 def reached(release: Release, part: str, words: list[str]) -> dict[str, bool]:
-    said = release.k("exec", f"deploy/{NAME}-{part}", "--", "python", "-c", TRY, *words)
+    (pod, *_) = release.ready(part)
+    said = release.k("exec", pod, "--", "python3", "-c", TRY, *words)
     return {word: state == "open" for word, state in (line.split() for line in said.splitlines())}
 
 

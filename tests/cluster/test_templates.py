@@ -1,6 +1,7 @@
 """What the chart makes of its values, without a cluster: rules that hold, broken variants that are caught."""
 
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cluster.checks import pod_of, problems, rules
-from tests.cluster.release import CHART, PINNED, Document, Values, render
+from tests.cluster.release import CHART, PINNED, Document, Values, merged, render
 from tools.chart import files
 from tools.container_parts import ROOT
 
@@ -18,6 +19,13 @@ EXTERNAL: Values = {
     "database": {"mode": "external", "host": "db.example.org"},
     "valkey": {"mode": "external", "host": "valkey.example.org"},
     "networkPolicies": {"egressTo": ["192.0.2.0/24"], "monitoringFrom": {"team": "monitoring"}},
+}
+BACKUP: Values = {"backup": {"enabled": True}}
+BUCKET: Values = {
+    "backup": {
+        "storage": {"mode": "s3", "s3": {"url": "s3://b/p", "endpoint": "https://s3.example.org:9000"}},
+        "settings": {"keep_days": 3, "daily_at": "04:00", "wal_keep_gib": 0.5},
+    }
 }
 OPERATOR: Values = {"database": {"mode": "operator"}, "events": {"mode": "operator", "brokers": 3}}
 KAFKA: Values = {"events": {"mode": "managed", "brokers": 3, "managed": {"image": f"apache/kafka{PINNED}"}}}
@@ -32,7 +40,16 @@ OPEN: Values = {
     "sampleData": True,
 }
 ENVIRONMENTS = sorted((ROOT / "deploy" / "environments").glob("*.yaml"))
-FORMS = {"managed": {}, "external": EXTERNAL, "operator": OPERATOR, "open": OPEN, "kafka": KAFKA}
+FORMS = {
+    "managed": {},
+    "external": EXTERNAL,
+    "operator": OPERATOR,
+    "open": OPEN,
+    "kafka": KAFKA,
+    "backup": BACKUP,
+    "bucket": merged(BACKUP, BUCKET),
+    "operator with backups": merged(OPERATOR, BACKUP, BUCKET),
+}
 
 
 def named(documents: list[Document], kind: str, name: str) -> Document:
@@ -127,6 +144,72 @@ def test_brokers_find_one_another_and_only_those_who_use_events_reach_them() -> 
     assert "STOCK_EVENTS_LOG" not in named(render(), "ConfigMap", "s-settings")["data"]
 
 
+def test_one_pod_writes_to_the_storage_and_has_its_own_role_and_key_alone() -> None:
+    documents = render(BACKUP)
+    writer = named(documents, "StatefulSet", "s-backup")["spec"]
+    assert writer["replicas"] == 1
+    claims = {one["metadata"]["name"] for one in writer["volumeClaimTemplates"]}
+    assert claims == {"work", "storage"}
+    volumes = writer["template"]["spec"]["volumes"]
+    found = {one["secret"]["secretName"]: one["secret"]["items"] for one in volumes if "secret" in one}
+    assert {one["key"] for one in found["stock-secrets"]} == {"stock_backup", "valkey"}
+    assert {one["key"] for one in found["stock-backup-key"]} == {"key"}
+    settings = named(documents, "ConfigMap", "s-settings")["data"]
+    assert settings["STOCK_BACKUP_URL"] == "http://s-backup:8003"
+    assert "STOCK_BACKUP_URL" not in named(render(), "ConfigMap", "s-settings")["data"]
+
+
+def test_the_role_of_the_backups_alone_may_receive_the_log() -> None:
+    rules = named(render(), "ConfigMap", "s-postgresql")["data"]["pg_hba.conf"].splitlines()
+    lines = [line.split() for line in rules if not line.startswith("#")]
+    assert [line for line in lines if line[1] == "replication"] == [
+        ["host", "replication", "stock_backup", "all", "scram-sha-256"]
+    ]
+    assert {line[-1] for line in lines if line[0] != "local"} == {"scram-sha-256"}
+
+
+def test_backups_in_a_bucket_have_no_volume_and_a_way_out_to_it() -> None:
+    documents = render(BACKUP, BUCKET)
+    text = named(documents, "ConfigMap", "s-backup")["data"]["backup.toml"]
+    assert tomllib.loads(text) == {
+        "storage": "s3://b/p",
+        "s3_endpoint": "https://s3.example.org:9000",
+        "s3_region": "us-east-1",
+        "keep_days": 3,
+        "daily_at": "04:00",
+        "wal_keep_gib": 0.5,
+    }
+    (claim,) = named(documents, "StatefulSet", "s-backup")["spec"]["volumeClaimTemplates"]
+    assert claim["metadata"]["name"] == "work"
+    for part in ("backup", "restore"):
+        egress = named(documents, "NetworkPolicy", f"s-{part}")["spec"]["egress"]
+        blocks = [peer["ipBlock"] for rule in egress for peer in rule["to"] if "ipBlock" in peer]
+        assert [one["cidr"] for one in blocks] == ["0.0.0.0/0"]
+        assert "10.0.0.0/8" in blocks[0]["except"]
+
+
+def test_a_restore_is_never_due_by_itself_and_works_on_the_volume_of_the_database() -> None:
+    form = named(render(BACKUP), "CronJob", "s-restore")["spec"]
+    assert form["suspend"] is True
+    pod = form["jobTemplate"]["spec"]["template"]["spec"]
+    claims = {
+        one["name"]: one["persistentVolumeClaim"]["claimName"]
+        for one in pod["volumes"]
+        if "persistentVolumeClaim" in one
+    }
+    assert claims == {
+        "data": "data-s-postgresql-0",
+        "work": "work-s-backup-0",
+        "storage": "storage-s-backup-0",
+    }
+    mounts = {one["mountPath"]: one["name"] for one in pod["containers"][0]["volumeMounts"]}
+    assert mounts["/var/lib/stock-ops"] == "data"
+    other = {"database": {"mode": "external", "host": "db.example.org"}}
+    kinds = {one["kind"] for one in render(BACKUP, other)}
+    assert "StatefulSet" in kinds
+    assert "CronJob" not in kinds
+
+
 def test_only_parts_that_ask_providers_have_a_way_out_and_not_to_the_cluster() -> None:
     documents = render({"parts": {"live": {"enabled": True}}})
     outside = {
@@ -194,6 +277,8 @@ def test_a_large_number_is_written_in_full() -> None:
         ({"events": {"mode": "external"}}, "events.servers is missing"),
         ({"events": {"mode": "managed"}}, "events.managed.image is missing"),
         ({"events": {"brokers": 2}}, "events.brokers is 2"),
+        ({"backup": {"enabled": True, "image": {"digest": ""}}}, "backup.image.digest is missing"),
+        (merged(BACKUP, {"backup": {"storage": {"mode": "s3"}}}), "backup.storage.s3.url is missing"),
         ({"route": {"gatewayApi": {"enabled": True}}}, "route.gatewayApi.className is missing"),
         ({"route": {"tls": {"enabled": True, "issuer": {"name": "x"}}}}, "route.host is missing"),
     ],

@@ -13,13 +13,14 @@ _SECRETS_VARIABLE, _KEY_VARIABLE = "STOCKOPS_SECRETS", "STOCKOPS_KEY_FILE"
 
 
 _OUTSIDE_VARIABLE = "STOCKOPS_OUTSIDE"
-"""INSIDE=OUTSIDE: the data folder here, and that of the operator who called."""
+"""INSIDE=OUTSIDE: the data folder here, and that of the operator who called, or the options in its place."""
 
 
 def as_typed_outside(words: str, environ: Mapping[str, str] = os.environ) -> str:
     """Words for an operator outside of this container, whose commands name the data folder as known there."""
     inside, is_there, outside = environ.get(_OUTSIDE_VARIABLE, "").partition("=")
-    return words.replace(f"--data {inside}", f"--data {outside}") if is_there else words
+    options = outside if outside.startswith("--") else f"--data {outside}"
+    return words.replace(f"--data {inside}", options) if is_there else words
 
 
 def in_container(environ: Mapping[str, str] = os.environ) -> bool:

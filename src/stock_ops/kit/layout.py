@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DATA_VARIABLE = "STOCKOPS_DATA"
+CLUSTER_VARIABLE = "STOCKOPS_CLUSTER"
+"""Name of the database cluster's folder, where a volume has another one than ours."""
 POSTGRES_MAJOR = 18
 FORMAT = 1
 """Version of this arrangement of files; a later release that changes it raises the number."""
@@ -87,7 +89,7 @@ class Layout:
     @property
     def postgresql(self) -> Path:
         """The database cluster."""
-        return self.root / "postgresql"
+        return self.root / os.environ.get(CLUSTER_VARIABLE, "postgresql")
 
     @property
     def postgresql_unfinished(self) -> Path:

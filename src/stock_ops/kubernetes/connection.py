@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import IO, Any
 
 from stock_ops.kit.errors import MissingProgramError
 from stock_ops.kubernetes.errors import ClusterError
@@ -77,19 +77,42 @@ class Connection:
 
     def run_in(self, namespace: str, pod: str, container: str, command: list[str]) -> tuple[int, str]:
         """How a command ends in a container, and what it prints. Raises ClusterError if it may not run."""
-        core, stream = import_module("kubernetes.client"), import_module("kubernetes.stream")
-        rest = import_module("kubernetes.client.exceptions")
-        call = core.CoreV1Api(self.client).connect_get_namespaced_pod_exec
-        options = {"stdin": False, "stdout": True, "stderr": True, "tty": False, "_preload_content": False}
-        try:
-            running = stream.stream(call, pod, namespace, container=container, command=command, **options)
-        except rest.ApiException as error:
-            raise ClusterError(f"No command can be run in the pod {pod}: {error.reason}.", _TODO) from error
+        running = self._exec(namespace, pod, container, command)
         running.run_forever(timeout=ANSWER_S)
         said = f"{running.read_stdout(timeout=0) or ''}{running.read_stderr(timeout=0) or ''}"
         ended = running.returncode
         running.close()
         return (1 if ended is None else int(ended)), said.strip()
+
+    def follow_in(
+        self, namespace: str, pod: str, container: str, command: list[str], out: IO[str], err: IO[str]
+    ) -> int:
+        """How a command ends in a container, however long it takes; its output as it comes.
+
+        Raises ClusterError if it may not run, or if the connection ends before it.
+        """
+        running = self._exec(namespace, pod, container, command)
+        try:
+            while running.is_open():
+                running.update(timeout=1)
+                _pass_on(running, out, err)
+            _pass_on(running, out, err)
+            ended = running.returncode
+        finally:
+            running.close()
+        if ended is None:
+            raise ClusterError(f"The connection to the pod {pod} ended before the command did.", _TODO)
+        return int(ended)
+
+    def _exec(self, namespace: str, pod: str, container: str, command: list[str]) -> Any:
+        core, stream = import_module("kubernetes.client"), import_module("kubernetes.stream")
+        rest = import_module("kubernetes.client.exceptions")
+        call = core.CoreV1Api(self.client).connect_get_namespaced_pod_exec
+        options = {"stdin": False, "stdout": True, "stderr": True, "tty": False, "_preload_content": False}
+        try:
+            return stream.stream(call, pod, namespace, container=container, command=command, **options)
+        except rest.ApiException as error:
+            raise ClusterError(f"No command can be run in the pod {pod}: {error.reason}.", _TODO) from error
 
     def lines(self, path: str, **query: str) -> Iterator[str]:
         """The lines of an answer as they come, until it ends."""
@@ -151,10 +174,18 @@ class Connection:
             auth_settings=["BearerToken"],
         )
         try:
-            sent = body if kind == _JSON or body is None else json.dumps(body)
+            # The client writes JSON by itself, and passes on what is called YAML.
+            sent = json.dumps(body) if kind == _APPLY and body is not None else body
             return self.client.call_api(line[0], line[1], line[2], sent, _request_timeout=limit_s)
         except HTTPError as error:
             raise ClusterError(f"The cluster does not answer: {_first(error)}.", _TODO) from error
+
+
+def _pass_on(running: Any, out: IO[str], err: IO[str]) -> None:
+    for text, place in ((running.read_stdout(timeout=0), out), (running.read_stderr(timeout=0), err)):
+        if text:
+            place.write(text)
+            place.flush()
 
 
 def _first(error: Exception) -> str:

@@ -32,6 +32,18 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* The image of the operations. */}}
+{{- define "stock.opsImage" -}}
+{{- $image := .Values.backup.image }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $image.repository $image.digest }}
+{{- else if and .Values.image.allowTag $image.tag }}
+{{- printf "%s:%s" $image.repository $image.tag }}
+{{- else }}
+{{- fail "backup.image.digest is missing: give the digest of the image stock-ops that was pushed (sha256:...), or backup.image.tag with image.allowTag=true on a cluster of your own" }}
+{{- end }}
+{{- end }}
+
 {{/* An image of another project: with its digest, or on a cluster of one's own with a tag. */}}
 {{- define "stock.pinned" -}}
 {{- if not .image }}

@@ -9,7 +9,7 @@ from stock_ops.kit.report import Report
 from stock_ops.kit.signals import signals_interrupt
 from stock_ops.kit.target import KUBERNETES
 from stock_ops.kit.verbs import DryRun, Json, Yes, confirmed, run_verb
-from stock_ops.kubernetes.cli.session import Env, Image, Target, opened, refuse_other
+from stock_ops.kubernetes.cli.session import Env, Image, OpsImage, Target, opened, refuse_other
 from stock_ops.kubernetes.cli.telling import show_checks, show_diff, told_checks, told_diff
 from stock_ops.kubernetes.facts.environment import Environment, read_environment
 from stock_ops.kubernetes.facts.release import read_release
@@ -34,6 +34,7 @@ _SMOKE_FAILED = 3
 def deploy(
     env: Env,
     image: Image = None,
+    ops_image: OpsImage = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -45,13 +46,23 @@ def deploy(
     before serves; 8 it could not be undone.
     """
     refuse_other(target)
-    run_verb("deploy", as_json, lambda report: _deploy(read_environment(env, image), report, dry_run, yes))
+
+    def run(report: Report) -> int:
+        return _deploy(read_environment(env, image, ops_image=ops_image), report, dry_run, yes)
+
+    run_verb("deploy", as_json, run)
 
 
-def diff(env: Env, image: Image = None, as_json: Json = False, target: Target = KUBERNETES) -> None:
+def diff(
+    env: Env,
+    image: Image = None,
+    ops_image: OpsImage = None,
+    as_json: Json = False,
+    target: Target = KUBERNETES,
+) -> None:
     """Show what a deploy would change, object by object, and whether its checks pass."""
     refuse_other(target)
-    run_verb("diff", as_json, lambda report: _diff(read_environment(env, image), report))
+    run_verb("diff", as_json, lambda report: _diff(read_environment(env, image, ops_image=ops_image), report))
 
 
 def rollback(

@@ -22,6 +22,14 @@ Image = Annotated[
         metavar="NAME@sha256:...", help="The platform's image, in place of the file's.", show_default=False
     ),
 ]
+OpsImage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME@sha256:...",
+        help="The image of the backups, in place of the file's.",
+        show_default=False,
+    ),
+]
 Target = Annotated[
     str, typer.Option(help="kubernetes; these verbs know no other target.", hidden=True, show_default=False)
 ]

@@ -53,10 +53,12 @@ class Environment:
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def read_environment(name: str, image: str | None = None, here: Path | None = None) -> Environment:
+def read_environment(
+    name: str, image: str | None = None, here: Path | None = None, *, ops_image: str | None = None
+) -> Environment:
     """The environment of that name in deploy/environments, or of that file.
 
-    image: REPOSITORY@sha256:..., in place of the file's. Raises OpsError.
+    image, ops_image: REPOSITORY@sha256:..., in place of the file's. Raises OpsError.
     """
     start = here or Path.cwd()
     path = Path(name) if "/" in name or name.endswith(".yaml") else _named(name, start)
@@ -66,7 +68,11 @@ def read_environment(name: str, image: str | None = None, here: Path | None = No
         raise EnvironmentFileError(path, f"there is no {CHART} above it", "Run this in a checkout.")
     where = {**_DEFAULTS, **_mapping(path, values, "deploy")}
     if image is not None:
-        values = {**values, "image": {**_mapping(path, values, "image"), **_image(image)}}
+        values = {**values, "image": {**_mapping(path, values, "image"), **_image("--image", image)}}
+    if ops_image is not None:
+        backup = _mapping(path, values, "backup")
+        ours = {**_mapping(path, backup, "image"), **_image("--ops-image", ops_image)}
+        values = {**values, "backup": {**backup, "image": ours}}
     return Environment(
         name=path.stem,
         path=path,
@@ -128,11 +134,11 @@ def _whole(path: Path, where: dict[str, Any], key: str) -> int:
     return value
 
 
-def _image(image: str) -> dict[str, str]:
+def _image(option: str, image: str) -> dict[str, str]:
     match = _IMAGE.fullmatch(image)
     if match is None:
         raise EnvironmentFileError(
-            f"--image {image}", "it is no REPOSITORY@sha256:...", "Give the digest that the push printed."
+            f"{option} {image}", "it is no REPOSITORY@sha256:...", "Give the digest that the push printed."
         )
     return {"repository": match[1], "digest": match[2]}
 

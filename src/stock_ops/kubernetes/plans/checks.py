@@ -87,6 +87,17 @@ def check_secrets(keys: Mapping[str, bool] | None, name: str, *, external: bool)
     return Check("secrets", OK, f"{name} has all {len(SECRET_NAMES)} keys")
 
 
+def check_backup_key(keys: Mapping[str, bool] | None, name: str, *, bucket: bool) -> Check:
+    """keys: of the Secret with the key of the backups."""
+    needed = ("key", "recipient", "authentication", *(("credentials",) if bucket else ()))
+    missing = [one for one in needed if not (keys or {}).get(one)]
+    if missing:
+        there = f"{name} lacks {', '.join(missing)}" if keys is not None else f"there is no Secret {name}"
+        todo = "Bring it: stockops secrets push --target kubernetes --help"
+        return Check("backup key", FAILED, there, todo)
+    return Check("backup key", OK, f"{name} has it")
+
+
 def check_quota(documents: Sequence[Object], others: Sequence[Object]) -> Check:
     """What the pods ask for at their most, while one more of each starts, against all quotas.
 

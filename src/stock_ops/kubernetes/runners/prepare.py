@@ -7,6 +7,13 @@ from typing import Any
 
 from stock_ops.kubernetes.connection import Connection
 from stock_ops.kubernetes.errors import RefusedError
+from stock_ops.kubernetes.facts.backups import (
+    ask_part,
+    backup_secret,
+    has_backups,
+    keeps_in_bucket,
+    newest_backup,
+)
 from stock_ops.kubernetes.facts.cluster import CORE, of_release, read_records, secret_keys
 from stock_ops.kubernetes.facts.environment import Checkout, Environment, read_checkout
 from stock_ops.kubernetes.facts.release import Release, read_manifest, read_release
@@ -15,6 +22,7 @@ from stock_ops.kubernetes.objects import Object
 from stock_ops.kubernetes.plans.checks import (
     Check,
     check_backup,
+    check_backup_key,
     check_images,
     check_migrations,
     check_namespace,
@@ -91,6 +99,10 @@ def _checks(
             check_secrets(secret_keys(connection, environment, name), name, external=external),
             check_quota(documents, _foreign_quotas(connection, environment)),
         ]
+        if has_backups(environment):
+            key = backup_secret(environment)
+            known = secret_keys(connection, environment, key)
+            found.append(check_backup_key(known, key, bucket=keeps_in_bucket(environment)))
     found.append(check_migrations(documents, records, checkout.pre, checkout.post, upgrade=upgrade))
     if upgrade:
         found.append(check_backup(environment.backup_within_h, *_backup_age(connection, environment)))
@@ -121,6 +133,11 @@ def _refused(connection: Connection, environment: Environment, documents: Sequen
 
 def _backup_age(connection: Connection, environment: Environment) -> tuple[float | None, str]:
     """Seconds since the newest backup that the cluster knows of, and where that is said."""
+    if has_backups(environment):
+        account = ask_part(connection, environment)
+        newest = newest_backup(account) if account else None
+        how = "the account of the part backup" if account else "the part backup does not answer"
+        return (_age(newest) if newest else None), how
     values = environment.values
     mode = (values.get("database") or {}).get("mode", "managed")
     if mode == "operator":
@@ -128,12 +145,7 @@ def _backup_age(connection: Connection, environment: Environment) -> tuple[float
         path = f"/apis/postgresql.cnpg.io/v1/namespaces/{environment.namespace}/clusters/{name}"
         last = ((connection.get(path) or {}).get("status") or {}).get("lastSuccessfulBackup")
         return (_age(last) if last else None), f"status of Cluster/{name}"
-    label_name = f"{of_release(environment)},app.kubernetes.io/component=backup"
-    jobs = connection.items(
-        f"/apis/batch/v1/namespaces/{environment.namespace}/jobs", labelSelector=label_name
-    )
-    ends = [one["status"]["completionTime"] for one in jobs if one.get("status", {}).get("succeeded")]
-    return (_age(max(ends)) if ends else None), "Jobs of the part backup"
+    return None, "the environment has no part for backups: backup.enabled"
 
 
 def _age(moment: str) -> float:

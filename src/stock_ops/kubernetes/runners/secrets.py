@@ -28,17 +28,17 @@ def push(
         }
         connection.well(connection.apply(namespace, document), f"the namespace {environment.namespace}")
     wanted = {key: "".join(f"{one}\n" for one in lines) for key, lines in values.items()}
-    changed = _write(connection, f"{namespace}/secrets/{name}", wanted, "Opaque")
+    changed = write_secret(connection, f"{namespace}/secrets/{name}", wanted, "Opaque")
     if (environment.values.get("database") or {}).get("mode") == "operator":
         for role in (one.name for one in SECRET_NAMES if one.database and one.name != SUPERUSER):
             path = f"{namespace}/secrets/{environment.release}-postgresql-{role.replace('_', '-')}"
             of_role = {"username": role, "password": values[role][0]}
-            _write(connection, path, of_role, "kubernetes.io/basic-auth")
+            write_secret(connection, path, of_role, "kubernetes.io/basic-auth")
     return changed
 
 
-def _write(connection: Connection, path: str, values: Mapping[str, str], kind: str) -> list[str]:
-    """The keys that changed."""
+def write_secret(connection: Connection, path: str, values: Mapping[str, str], kind: str) -> list[str]:
+    """Make or change a Secret; the keys that changed. Raises ClusterError."""
     name = path.rpartition("/")[2]
     wanted = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
     known = (connection.get(path) or {}).get("data") or {}

@@ -12,7 +12,9 @@ from stock_ops.kit.target import KUBERNETES
 from stock_ops.kit.verbs import Json, run_verb
 from stock_ops.kubernetes.cli.session import Env, Target, refuse_other
 from stock_ops.kubernetes.connection import connect
+from stock_ops.kubernetes.facts.backups import backup_secret, has_backups
 from stock_ops.kubernetes.facts.environment import Environment, read_environment
+from stock_ops.kubernetes.runners.backup_key import KEY, push_backup_key
 from stock_ops.kubernetes.runners.secrets import push as bring
 
 
@@ -25,7 +27,8 @@ def push(
     """Bring the secrets of a folder into the namespace of an environment. None is printed.
 
     A namespace that is not there is made, with Pod Security `restricted` enforced. Running pods read a
-    changed secret at their next connection, within a minute or so.
+    changed secret at their next connection, within a minute or so. Where the environment has backups, their
+    key goes into a Secret of its own; it is drawn where there is none.
     """
     refuse_other(target)
 
@@ -49,8 +52,16 @@ def secret_of(environment: Environment) -> str:
 
 def _push(environment: Environment, folder: Path, report: Report) -> int:
     name, found = secret_of(environment), values(folder)
-    changed = bring(connect(environment.context), environment, name, found)
+    connection = connect(environment.context)
+    changed = bring(connection, environment, name, found)
     said = ", ".join(changed) if changed else "no changes: they are the same"
     lines = [("Pushed", said), ("Secret", f"{name} in {environment.namespace}")]
-    report.result("secrets push", lines, {"changed": bool(changed), "names": changed, "secret": name})
+    data = {"changed": bool(changed), "names": changed, "secret": name}
+    if has_backups(environment):
+        keys = push_backup_key(connection, environment, folder)
+        said = ", ".join(keys) if keys else "no changes: it is the same"
+        lines.append(("Backup key", f"{said}, Secret {backup_secret(environment)}"))
+        lines.append(("Keep", f"a copy of {folder / KEY} elsewhere: without it no backup can be opened"))
+        data |= {"changed": bool(changed or keys), "backup_names": keys}
+    report.result("secrets push", lines, data)
     return 0

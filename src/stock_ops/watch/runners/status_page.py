@@ -1,6 +1,7 @@
 """A very small HTTP server on loopback: GET of a few pages, nothing else."""
 
 import asyncio
+import ipaddress
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -8,7 +9,7 @@ from http import HTTPStatus
 
 import h11
 
-from stock_ops.kit.container import named_servers
+from stock_ops.kit.container import in_container, named_servers
 from stock_ops.kit.layout import LOOPBACK
 
 log = logging.getLogger("stockops.backup")
@@ -116,7 +117,7 @@ def _page(request: h11.Request, pages: Mapping[str, Page]) -> Page:
     if place is None or not target.startswith("/"):
         why = "a request names its path, and its host once, in the header Host"
         raise _RefusedError(HTTPStatus.BAD_REQUEST, why)
-    if place[1] not in _HOSTS | _names_of_container():
+    if place[1] not in _HOSTS | _names_of_container() and not (in_container() and _is_address(place[1])):
         why = f"this address answers to {LOOPBACK} and localhost only"
         raise _RefusedError(HTTPStatus.MISDIRECTED_REQUEST, why)
     if request.method != b"GET":
@@ -125,6 +126,15 @@ def _page(request: h11.Request, pages: Mapping[str, Page]) -> Page:
     if page is None:
         raise _RefusedError(HTTPStatus.NOT_FOUND, "\n".join(pages))
     return page
+
+
+def _is_address(host: str) -> bool:
+    """A pod is asked by its address, which no page of a browser can have another name lead to."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _names_of_container() -> frozenset[str]:

@@ -57,6 +57,17 @@ def test_a_name_that_is_not_there_lists_those_that_are() -> None:
     assert "production" in raised.value.todo
 
 
+def test_the_image_of_the_backups_is_named_beside_it(tmp_path: Path) -> None:
+    name = write(tmp_path, "backup: {enabled: true, image: {repository: a}}")
+    found = read_environment(name, ops_image=f"r.example/ops@{DIGEST}", here=ROOT)
+    assert found.values["backup"] == {
+        "enabled": True,
+        "image": {"repository": "r.example/ops", "digest": DIGEST},
+    }
+    with pytest.raises(EnvironmentFileError, match="--ops-image"):
+        read_environment(name, ops_image="r.example/ops:1", here=ROOT)
+
+
 def test_an_image_without_digest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFileError, match="REPOSITORY@sha256"):
         read(tmp_path, "{}", "a:1")

@@ -63,6 +63,14 @@ def test_only_a_name_of_this_machine_is_answered_to(host: str, status: int) -> N
     assert ask(f"GET /livez HTTP/1.1\r\n{host}")[0] == status
 
 
+def test_in_a_pod_its_address_is_a_name_too_and_no_other_name_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    pod = "Host: 10.1.2.3:8003\r\n"
+    assert ask(f"GET /livez HTTP/1.1\r\n{pod}")[0] == 421
+    monkeypatch.setenv("STOCKOPS_SERVERS", "postgresql=db:5432 backup=s-backup:8003")
+    for host, status in ((pod, 200), ("Host: s-backup:8003\r\n", 200), ("Host: evil.example\r\n", 421)):
+        assert ask(f"GET /livez HTTP/1.1\r\n{host}")[0] == status
+
+
 def test_without_a_host_an_old_client_is_refused_too() -> None:
     assert ask("GET /livez HTTP/1.0\r\n")[0] == 400
 

@@ -1,0 +1,267 @@
+"""Restore the database of a release: stop what uses it, run the chart's Job on its volume, start it again."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from stock_ops.kit.errors import PartError
+from stock_ops.kubernetes.connection import MANAGER
+from stock_ops.kubernetes.errors import ClusterError, RefusedError
+from stock_ops.kubernetes.facts.cluster import CORE, deployments_of, observe, pods_of
+from stock_ops.kubernetes.facts.rendered import render
+from stock_ops.kubernetes.objects import Object
+from stock_ops.kubernetes.plans.restore import (
+    BEFORE,
+    SERVER,
+    Stopped,
+    claim_of,
+    in_order,
+    is_stopped,
+    job_of,
+    migration_of,
+    to_stop,
+    turns,
+    without_ours,
+)
+from stock_ops.kubernetes.plans.rollout import behind
+from stock_ops.kubernetes.plans.why import troubles
+from stock_ops.kubernetes.runners.deploy import Work
+
+_MERGE = "application/merge-patch+json"
+_ROLES = ["sh", "/docker-entrypoint-initdb.d/100_roles.sh"]
+_COMPONENT = "app.kubernetes.io/component"
+_GONE_S = 180.0
+_BEGUN_S = 180.0
+_AGAIN = "Nothing was started again. Run the same command once more; or start what is in place with --start."
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the Job ended."""
+
+    code: int
+    said: str
+    """What it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a restore works on."""
+
+    stopped: tuple[Stopped, ...]
+    server: Object
+    """The StatefulSet of the database."""
+    form: Object
+    """The CronJob that is the form of a restore."""
+    resumes: bool
+    """An earlier one has stopped it."""
+
+
+def look(work: Work) -> Release:
+    """The release, as far as a restore changes it. Raises RefusedError."""
+    environment, connection = work.environment, work.connection
+    workloads = deployments_of(connection, environment)
+    server = next((one for one in workloads if one["metadata"]["labels"][_COMPONENT] == SERVER), None)
+    path = f"/apis/batch/v1/namespaces/{environment.namespace}/cronjobs/{environment.release}-restore"
+    form = connection.get(path)
+    if server is None or form is None:
+        raise RefusedError(
+            f"{environment.release} in {environment.namespace} has no database of its own to restore, or was "
+            "deployed without backups.",
+            "Deploy it first; a database of CloudNativePG or an external one is restored by its own means.",
+        )
+    stopped = to_stop(workloads, environment.namespace)
+    return Release(stopped, server, form, any(map(is_stopped, workloads)))
+
+
+def stop_all(work: Work, release: Release) -> None:
+    """No pod of any of them is left. Raises ClusterError, PartError."""
+    for group in turns(release.stopped):
+        for one in group:
+            _scale(work, one, 0, remember=True)
+        _await_end(work, {one.part for one in group})
+
+
+def _await_end(work: Work, parts: set[str]) -> None:
+    deadline = time.monotonic() + _GONE_S
+    while left := _left(work, parts):
+        if time.monotonic() > deadline:
+            raise PartError(f"{', '.join(left)} does not end.", _AGAIN)
+        time.sleep(1)
+
+
+def _left(work: Work, parts: set[str]) -> list[str]:
+    pods = pods_of(work.connection, work.environment)
+    return [
+        one["metadata"]["name"]
+        for one in pods
+        if one["metadata"]["labels"].get(_COMPONENT) in parts
+        and one["status"].get("phase") not in ("Succeeded", "Failed")
+    ]
+
+
+def provide_volume(work: Work, release: Release, *, new: bool) -> bool:
+    """Whether the volume of the database was made. new: the one there goes first. Raises PartError."""
+    connection, claim = work.connection, claim_of(release.server)
+    claims = f"{CORE}/{work.environment.namespace}/persistentvolumeclaims"
+    path = f"{claims}/{claim['metadata']['name']}"
+    if new:
+        connection.ask("DELETE", path)
+    deadline = time.monotonic() + _GONE_S
+    while found := connection.get(path):
+        if "deletionTimestamp" not in found["metadata"]:
+            return False
+        if time.monotonic() > deadline:
+            raise PartError(f"The volume {claim['metadata']['name']} does not go away.", _AGAIN)
+        time.sleep(1)
+    connection.well(connection.ask("POST", claims, body=claim), f"the volume {claim['metadata']['name']}")
+    return True
+
+
+def run_job(work: Work, release: Release, words: Sequence[str], outside: str, *, show: bool) -> Ended:
+    """Restore into the volume. show: the lines as they come. Raises ClusterError, PartError."""
+    connection, environment = work.connection, work.environment
+    name = f"{environment.release}-restore-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    jobs = f"/apis/batch/v1/namespaces/{environment.namespace}/jobs"
+    job = job_of(release.form, name, words, outside)
+    connection.well(connection.ask("POST", jobs, body=job), f"the Job {name}")
+    pod = _begun(work, name)
+    path = f"{CORE}/{environment.namespace}/pods/{pod}/log"
+    said = []
+    for line in connection.lines(path, container="restore", follow="true"):
+        said.append(line)
+        if show and not line.startswith(_TOLD_HERE):
+            work.report.log("restore", line, named=False)
+    return Ended(_exit_code(work, pod), "\n".join(said))
+
+
+def _begun(work: Work, job: str) -> str:
+    """Name of the pod once its container runs or has run. Raises PartError that says why it does not."""
+    deadline = time.monotonic() + _BEGUN_S
+    while True:
+        pods = [
+            one
+            for one in pods_of(work.connection, work.environment)
+            if one["metadata"]["labels"].get("batch.kubernetes.io/job-name") == job
+        ]
+        for pod in pods:
+            states = pod["status"].get("containerStatuses", [])
+            if any({"running", "terminated"} & one["state"].keys() for one in states):
+                return str(pod["metadata"]["name"])
+        if time.monotonic() > deadline:
+            raise PartError(f"The restore does not begin: {_why(work, job, pods)}", _NODES)
+        time.sleep(1)
+
+
+_TOLD_HERE = ("Next ", "Old data ")
+"""Lines of a restore on one machine that say what is otherwise here."""
+_NODES = (
+    "Its pod needs the volumes of the database and of the backups on one node. Where they lie on different "
+    "ones, and the database is lost anyhow, add --new-volume; then run the same command again."
+)
+
+
+def _why(work: Work, job: str, pods: Sequence[Object]) -> str:
+    if found := troubles(pods):
+        return found[0].says
+    events = observe(work.connection, work.environment).events
+    told = [one["message"] for one in events if one["involvedObject"].get("name", "").startswith(job)]
+    return str(told[-1]) if told else f"no pod of the Job {job} is there."
+
+
+def _exit_code(work: Work, pod: str) -> int:
+    path = f"{CORE}/{work.environment.namespace}/pods/{pod}"
+    deadline = time.monotonic() + _GONE_S
+    while time.monotonic() < deadline:
+        found = work.connection.get(path) or {"status": {}}
+        for one in found["status"].get("containerStatuses", []):
+            if ended := one["state"].get("terminated"):
+                return int(ended["exitCode"])
+        time.sleep(1)
+    raise ClusterError(f"The pod {pod} of the restore did not end.", _AGAIN)
+
+
+def start_server(work: Work, release: Release) -> None:
+    """The database, with the roles' passwords of now. Raises PartError."""
+    (server,) = in_order(release.stopped)[0]
+    _scale(work, server, max(server.replicas, 1))
+    _await(work, {SERVER})
+    code, said = work.connection.run_in(work.environment.namespace, f"{server.name}-0", SERVER, _ROLES)
+    if code:
+        raise PartError(f"The roles of the database cannot be set up: {said.splitlines()[-1:]}", _AGAIN)
+
+
+def migrate(work: Work) -> None:
+    """A backup of an earlier version gets the schema that the running one needs. Raises PartError."""
+    connection, environment = work.connection, work.environment
+    gateway = next(
+        one
+        for one in deployments_of(connection, environment)
+        if one["metadata"]["name"] == f"{environment.release}-gateway"
+    )
+    image = gateway["spec"]["template"]["spec"]["containers"][0]["image"]
+    job = migration_of(render(environment, upgrade=True), environment.release, image)
+    jobs = f"/apis/batch/v1/namespaces/{environment.namespace}/jobs"
+    path = f"{jobs}/{job['metadata']['name']}"
+    connection.ask("DELETE", path, query={"propagationPolicy": "Foreground"})
+    deadline = time.monotonic() + environment.timeout_s
+    while connection.get(path):
+        time.sleep(1)
+    connection.well(connection.ask("POST", jobs, body=job), f"the Job {job['metadata']['name']}")
+    while True:
+        status = (connection.get(path) or {}).get("status", {})
+        if status.get("succeeded"):
+            return
+        failed = any(one["type"] == "Failed" for one in status.get("conditions", []))
+        if failed or time.monotonic() > deadline:
+            raise PartError(
+                f"The migrations of the restored database failed: kubectl -n {environment.namespace} "
+                f"logs job/{job['metadata']['name']}",
+                _AGAIN,
+            )
+        time.sleep(1)
+
+
+def start_rest(work: Work, release: Release) -> None:
+    """Everything else, with as many pods as before. Raises PartError."""
+    rest = in_order(release.stopped)[1]
+    for one in rest:
+        _scale(work, one, one.replicas)
+    _await(work, {one.part for one in rest})
+    for one in release.stopped:
+        _forget(work, one)
+
+
+def _await(work: Work, parts: set[str]) -> None:
+    deadline = time.monotonic() + work.environment.timeout_s
+    while late := behind(
+        one
+        for one in deployments_of(work.connection, work.environment)
+        if one["metadata"]["labels"][_COMPONENT] in parts
+    ):
+        if time.monotonic() > deadline:
+            where = work.environment.path
+            todo = f"Look why: stockops --target kubernetes status {where}. Then start again with --start."
+            raise PartError(f"Not ready: {', '.join(late)}.", todo)
+        time.sleep(1)
+
+
+def _scale(work: Work, one: Stopped, replicas: int, *, remember: bool = False) -> None:
+    body: Object = {"spec": {"replicas": replicas}}
+    if remember:
+        body["metadata"] = {"annotations": {BEFORE: f"{one.replicas}"}}
+    _patch(work, one, body)
+
+
+def _forget(work: Work, one: Stopped) -> None:
+    """The annotation goes, and so does our part in the number of pods, which a later deploy may change."""
+    _patch(work, one, {"metadata": {"annotations": {BEFORE: None}}})
+    found = work.connection.get(one.path) or {"metadata": {}}
+    fields = without_ours(found["metadata"].get("managedFields", []), MANAGER)
+    _patch(work, one, {"metadata": {"managedFields": fields}})
+
+
+def _patch(work: Work, one: Stopped, body: Object) -> None:
+    answer = work.connection.ask("PATCH", one.path, query={"fieldManager": MANAGER}, body=body, kind=_MERGE)
+    work.connection.well(answer, one.name)
