@@ -75,6 +75,18 @@ def log_of(
     return connection.text(path, container=container, tailLines="20", **more).splitlines()
 
 
+def last_words_of_job(connection: Connection, environment: Environment, job: str) -> str:
+    """The last line of its newest pod, else the newest event about it."""
+    here = f"{CORE}/{environment.namespace}"
+    pods = connection.items(f"{here}/pods", labelSelector=f"batch.kubernetes.io/job-name={job}")
+    for pod in sorted(pods, key=lambda one: one["metadata"]["creationTimestamp"], reverse=True):
+        container = pod["spec"]["containers"][0]["name"]
+        if lines := log_of(connection, environment, pod["metadata"]["name"], container):
+            return lines[-1]
+    events = connection.items(f"{here}/events", fieldSelector=f"involvedObject.name={job}")
+    return str(events[-1]["message"]) if events else "it said nothing"
+
+
 def answer_of_probe(connection: Connection, environment: Environment, pod: Object) -> str:
     """What the pod answers at its readiness probe's path, asked inside of it; empty without an answer."""
     container = pod["spec"]["containers"][0]
