@@ -19,7 +19,7 @@ from stock_analysis.ingest.cli import add_commands as add_ingest_commands
 from stock_analysis.kit.db import CONNECTION_ERRORS, Role, connect
 from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.logging import configure_logging
-from stock_analysis.kit.migrations import GRANTS, grant, migrate, read_migrations
+from stock_analysis.kit.migrations import GRANTS, check_may_run, grant, migrate, read_migrations
 from stock_analysis.kit.resources import resource
 from stock_analysis.kit.settings import (
     CONFIG_FILE_VARIABLE,
@@ -88,11 +88,18 @@ def migrate_command(
         float,
         typer.Option("--patience", min=0, help="Seconds to wait for a server that does not answer."),
     ] = 0.0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether this version may run on the schema as it is.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to this version's schema; a second run changes nothing."""
     if phase not in ("pre", "post", "all"):
         raise typer.BadParameter(f"{phase!r} is not one of pre, post, all", param_hint="--phase")
+    if check:
+        asyncio.run(_check_schema(load_settings(config).settings, patience_s))
+        typer.echo(json.dumps({"may_run": True}) if as_json else "this version may run on the schema")
+        return
     phases = frozenset({"pre", "post"} if phase == "all" else {phase})
     applied = asyncio.run(_migrate(load_settings(config).settings, phases, patience_s))
     names = [one.label for one in applied]
@@ -109,6 +116,14 @@ async def _migrate(settings: Settings, phases: frozenset[str], patience_s: float
         done = await migrate(connection, read_migrations(folder), phases=phases)
         await grant(connection, (folder / GRANTS).read_text())
         return list(done)
+    finally:
+        await connection.close()
+
+
+async def _check_schema(settings: Settings, patience_s: float) -> None:
+    connection = await _connect(settings, patience_s)
+    try:
+        await check_may_run(connection, read_migrations(resource("migrations")))
     finally:
         await connection.close()
 

@@ -28,7 +28,7 @@ def problems(documents: list[Document]) -> list[str]:
         one["spec"]["scaleTargetRef"]["name"] for one in documents if one["kind"] == "HorizontalPodAutoscaler"
     }
     for one in documents:
-        rules = [*_pod_rules(one), *_selector(one), *_policy(one), *_secrets(one)]
+        rules = [*_pod_rules(one), *_selector(one), *_restarts(one), *_policy(one), *_secrets(one)]
         if one["kind"] == "Deployment" and one["metadata"]["name"] in scaled and "replicas" in one["spec"]:
             rules.append(("replicas-beside-hpa", "spec.replicas undoes what the HPA decided at each upgrade"))
         found += [f"{rule}: {_name(one)}: {what}" for rule, what in rules]
@@ -122,6 +122,17 @@ def _selector(document: Document) -> Iterator[tuple[str, str]]:
         yield (
             "version-in-selector",
             "a selector cannot change, so that the next version could not be rolled out",
+        )
+
+
+def _restarts(document: Document) -> Iterator[tuple[str, str]]:
+    if document["kind"] != "StatefulSet":
+        return
+    labels = document["spec"]["template"]["metadata"]["labels"]
+    if any("version" in key for key in labels):
+        yield (
+            "version-in-server",
+            "the next version of the chart would restart the server for a label",
         )
 
 

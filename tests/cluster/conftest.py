@@ -1,5 +1,6 @@
 """The chart on a real cluster, for `make test-cluster` alone."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cluster.cluster import Cluster, until
-from tests.cluster.images import derived
+from tests.cluster.images import derived, image_of, next_migration
 from tests.cluster.release import SECRET, Release
 from tests.cluster.sources import open_cluster
 from tests.containers.bases import PREFIX, StandIns, make_standins
@@ -18,6 +19,8 @@ from tests.containers.podman import run
 from tests.containers.test_stack import closes_until
 from tools.container_parts import ROOT
 
+TAG = f"cluster-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+"""Of this checkout's images: another one's tests may run on the same cluster."""
 Report = Callable[[str, str], None]
 MEASURED = pytest.StashKey[list[str]]()
 
@@ -44,14 +47,14 @@ def standins() -> StandIns:
 @pytest.fixture(scope="session")
 def image(standins: StandIns) -> Image:
     """The platform's image with the sample prices, built as everyone builds it."""
-    return build("platform", standins, tag="cluster", environ={"SAMPLE_DATA": "yes"})
+    return build("platform", standins, tag=TAG, environ={"SAMPLE_DATA": "yes"})
 
 
 @pytest.fixture(scope="session")
 def operations(standins: StandIns, image: Image) -> Image:
     """The image of the operations, which shares layers with the platform's."""
     assert image
-    return build("stock-ops", standins, tag="cluster")
+    return build("stock-ops", standins, tag=TAG)
 
 
 @pytest.fixture(scope="session")
@@ -70,15 +73,21 @@ def servers(standins: StandIns) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def newer(image: Image) -> Image:
-    """The same program under another name, as the next version."""
-    return derived(image, "cluster-newer", {})
+    """The next version: the same program, with a change of the schema before its rollout and one after it."""
+    number = next_migration()
+    migrations = {
+        f"{number:04d}_pre_newer.sql": "CREATE TABLE newer (id integer PRIMARY KEY);\n",
+        f"{number:04d}_post_newer.sql": "DROP TABLE newer;\n",
+    }
+    return derived(image, f"{TAG}-newer", migrations)
 
 
 @pytest.fixture(scope="session")
 def broken_schema(image: Image) -> Image:
     """A version whose migration cannot be applied."""
-    number = max(int(path.name[:4]) for path in (ROOT / "migrations").glob("[0-9]*.sql")) + 1
-    return derived(image, "cluster-broken-schema", {f"{number:04d}_pre_broken.sql": "SELECT 1 / 0;\n"})
+    return derived(
+        image, f"{TAG}-broken-schema", {f"{next_migration():04d}_pre_broken.sql": "SELECT 1 / 0;\n"}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -152,12 +161,6 @@ def release(
         yield release
     finally:
         release.remove()
-
-
-def image_of(image: Image) -> dict[str, str]:
-    """As the chart's values have it."""
-    repository, _, tag = image.name.rpartition(":")
-    return {"repository": repository, "tag": tag}
 
 
 def closes_between(first: date, last: date) -> list[float]:

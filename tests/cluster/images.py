@@ -5,6 +5,18 @@ from pathlib import Path
 
 from tests.containers.images import Image
 from tests.containers.podman import run
+from tools.container_parts import ROOT
+
+
+def image_of(image: Image) -> dict[str, str]:
+    """As the chart's values have it."""
+    repository, _, tag = image.name.rpartition(":")
+    return {"repository": repository, "tag": tag}
+
+
+def next_migration() -> int:
+    """Number of the first that this version does not have."""
+    return max(int(path.name[:4]) for path in (ROOT / "migrations").glob("[0-9]*.sql")) + 1
 
 
 def derived(image: Image, tag: str, migrations: dict[str, str]) -> Image:

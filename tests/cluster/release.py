@@ -89,13 +89,16 @@ class Release:
             text=True,
             timeout=900,
             cwd=ROOT,
-            env=os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig)},
+            env=self._environ(),
             check=False,
         )
         said = f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
         assert done.returncode == code, f"ended with {done.returncode}: {said}\n{self.told()}"
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    def _environ(self) -> dict[str, str]:
+        return os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig)}
 
     def prepare(self) -> None:
         """The secrets, drawn outside, and with them the namespace."""
@@ -148,6 +151,38 @@ class Release:
             for condition in pod["status"].get("conditions", [])
             if condition["type"] == "Ready" and condition["status"] == "True"
         ]
+
+    def steady(self) -> None:
+        """Two pods of each part that serves, ready."""
+        for part in ("gateway", "stock"):
+            until(lambda part=part: len(self.ready(part)) >= 2, telling=self.told)  # type: ignore[misc]  # a default binds the name
+
+    def well(self) -> None:
+        """`stockops status` says so; a pod that an autoscaler has just asked for may start first."""
+
+        def state() -> str:
+            words = [f"{STOCKOPS}", "status", f"{self.environment()}", "--target", "kubernetes", "--json"]
+            done = subprocess.run(
+                words, capture_output=True, text=True, timeout=60, env=self._environ(), cwd=ROOT, check=False
+            )
+            assert done.returncode in (0, 3), done.stderr
+            return str(json.loads(done.stdout)["state"])
+
+        until(lambda: state() == "well", seconds=60, telling=self.told)
+
+    def revision(self) -> int:
+        """The newest that Helm has stored."""
+        stored = self.k("get", "secrets", "-l", f"owner=helm,name={NAME}", "-o", "name").split()
+        return max(int(name.rpartition(".v")[2]) for name in stored)
+
+    def versions(self) -> set[str]:
+        """Images of the gateway's pods that take requests."""
+        ready = self.ready("gateway")
+        return {
+            pod["spec"]["containers"][0]["image"]
+            for pod in self.pods("gateway")
+            if pod["metadata"]["name"] in ready
+        }
 
     def owner(self, *arguments: str) -> str:
         """A command of the platform as the owner of the tables, in a pod that is gone afterwards."""

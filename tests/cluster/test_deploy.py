@@ -24,12 +24,6 @@ def records(release: Release) -> list[dict[str, Any]]:
     return [json.loads(data[key]) for key in sorted(data)]
 
 
-def revision(release: Release) -> int:
-    """The newest that Helm has stored."""
-    stored = release.k("get", "secrets", "-l", f"owner=helm,name={NAME}", "-o", "name").split()
-    return max(int(name.rpartition(".v")[2]) for name in stored)
-
-
 def test_a_deploy_is_recorded_as_a_configmap_and_an_event(installed: Release) -> None:
     first = records(installed)[0]
     assert first["outcome"] == "deployed"
@@ -45,7 +39,7 @@ def test_a_deploy_is_recorded_as_a_configmap_and_an_event(installed: Release) ->
 
 
 def test_all_checks_pass_before_a_deploy_and_the_same_again_changes_nothing(installed: Release) -> None:
-    before = revision(installed)
+    before = installed.revision()
     said = installed.stockops("diff", installed.environment())
     states = checks(said)
     assert set(states) >= {"namespace", "digest", "schema", "secrets", "quota", "migrations", "backup"}
@@ -54,7 +48,7 @@ def test_all_checks_pass_before_a_deploy_and_the_same_again_changes_nothing(inst
     installed.deploy()
     unchanged = installed.deploy()
     assert unchanged["changed"] is False
-    assert revision(installed) <= before + 1
+    assert installed.revision() <= before + 1
 
 
 def test_a_diff_shows_the_line_that_would_change(installed: Release) -> None:
@@ -65,9 +59,9 @@ def test_a_diff_shows_the_line_that_would_change(installed: Release) -> None:
 
 def refused(release: Release, *values: dict[str, Any]) -> str:
     """Why a deploy is refused, before anything is changed."""
-    before = revision(release)
+    before = release.revision()
     said = release.deploy(*values, code=5)
-    assert revision(release) == before
+    assert release.revision() == before
     return str(said["error"]["why"])
 
 
@@ -149,6 +143,9 @@ def test_status_smoke_doctor_and_logs_say_how_it_is(installed: Release) -> None:
     (chart,) = (line for line in smoke["said"] if "chart" in line)
     assert "8 of them known" in chart
     assert installed.stockops("--target", "kubernetes", "doctor", environment)["ok"]
+    by_requests = {"parts": {"gateway": {"autoscaling": {"requestsPerSecond": 50}}}}
+    doctor = ("--target", "kubernetes", "doctor", installed.environment(by_requests))
+    assert checks(installed.stockops(*doctor, code=1))["request rate"] == "failed"
     logged = subprocess.run(
         [STOCKOPS, "logs", environment, "gateway", "--target", "kubernetes"],
         capture_output=True,

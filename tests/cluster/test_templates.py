@@ -96,6 +96,18 @@ def test_a_hpa_alone_decides_how_many_pods_there_are() -> None:
     assert fixed["spec"]["replicas"] == 2
 
 
+def test_a_hpa_counts_requests_only_where_it_is_asked_to() -> None:
+    def metrics(*values: Values) -> list[str]:
+        return [
+            (one.get("resource") or one["pods"]["metric"])["name"]
+            for one in named(render(*values), "HorizontalPodAutoscaler", "s-gateway")["spec"]["metrics"]
+        ]
+
+    assert metrics() == ["cpu", "memory"]
+    by_requests = {"parts": {"gateway": {"autoscaling": {"requestsPerSecond": 50}}}}
+    assert metrics(by_requests) == ["cpu", "memory", "http_requests_per_second"]
+
+
 def test_a_part_gets_one_password_of_the_database() -> None:
     documents = render({"parts": {"live": {"enabled": True}}})
     keys = {"session_key", "api_key_pepper"}
@@ -319,6 +331,13 @@ BROKEN: dict[str, tuple[str, Callable[[str], str]]] = {
         "_names.tpl",
         _replace(
             "app.kubernetes.io/component: {{ .part }}", "app.kubernetes.io/component: {{ .part }}\nversion: a"
+        ),
+    ),
+    "version-in-server": (
+        "postgresql.yaml",
+        _replace(
+            'labels: {{- include "stock.selector" $here | nindent 8 }}',
+            'labels: {{- include "stock.labels" $here | nindent 8 }}',
         ),
     ),
     "replicas-beside-hpa": (

@@ -120,6 +120,27 @@ async def check_schema(pool: asyncpg.Pool, needed: int) -> str:
     return f"{newest:04d}"
 
 
+async def check_may_run(connection: asyncpg.Connection, migrations: list[Migration]) -> None:
+    """Raise MigrationError unless the program that has these migrations may run on the schema as it is.
+
+    It lacks what they make before a rollout, or a later one was applied after a rollout, which may have
+    taken away what the program needs.
+    """
+    try:
+        applied = await _applied(connection)
+    except asyncpg.UndefinedTableError:
+        applied = {}
+    known = {_key(migration) for migration in migrations}
+    if later := [number for number, phase in applied.keys() - known if phase == "post"]:
+        raise MigrationError(
+            f"the database has post migration {max(later):04d}, which this program has not, so that what it "
+            "needs may be gone: run a version that has it"
+        )
+    behind = [one.label for one in migrations if one.phase == "pre" and _key(one) not in applied]
+    if behind:
+        raise MigrationError(f"the database lacks {behind[0]}: run `stock-analysis migrate`")
+
+
 def newest_pre(migrations: list[Migration]) -> int:
     """Number of the newest migration that must be applied before this program runs."""
     return max((one.number for one in migrations if one.phase == "pre"), default=0)

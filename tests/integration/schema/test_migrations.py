@@ -12,7 +12,14 @@ import pytest
 
 from stock_analysis.cli import UNREACHABLE
 from stock_analysis.kit.db import Role, open_pool
-from stock_analysis.kit.migrations import MigrationError, check_schema, migrate, newest_pre, read_migrations
+from stock_analysis.kit.migrations import (
+    MigrationError,
+    check_may_run,
+    check_schema,
+    migrate,
+    newest_pre,
+    read_migrations,
+)
 from stock_analysis.kit.settings import Settings
 from stock_analysis.testing.builders import environment
 from stock_analysis.testing.platform import PROGRAM
@@ -114,6 +121,32 @@ async def test_a_database_ahead_of_the_program_is_refused(empty: Settings, tmp_p
 def test_a_folder_out_of_order_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(MigrationError):
         read_migrations(write(tmp_path, {**PAIR, name: "SELECT 1"}))
+
+
+async def may_run(settings: Settings, folder: Path) -> None:
+    connection = await connect(settings)
+    try:
+        await check_may_run(connection, read_migrations(folder))
+    finally:
+        await connection.close()
+
+
+async def test_a_program_may_run_until_what_comes_after_the_next_rollout_is_applied(
+    empty: Settings, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    write(old, {"0001_pre_add.sql": PAIR["0001_pre_add.sql"]})
+    write(new, PAIR)
+    with pytest.raises(MigrationError, match=r"lacks 0001_pre_add: run .stock-analysis migrate"):
+        await may_run(empty, old)
+    await apply(empty, new, "pre")
+    await may_run(empty, old)
+    await apply(empty, new)
+    with pytest.raises(MigrationError, match="has post migration 0002, which this program has not"):
+        await may_run(empty, old)
+    await may_run(empty, new)
 
 
 async def test_who_has_patience_waits_for_a_server_that_does_not_answer_yet(empty: Settings) -> None:

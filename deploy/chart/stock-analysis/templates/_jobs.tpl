@@ -18,7 +18,7 @@ spec:
       labels: {{- include "stock.labels" (dict "root" .root "part" .part) | nindent 8 }}
     spec:
       restartPolicy: Never
-      {{- include "stock.podSecurity" (dict "user" 10001 "group" 10001) | nindent 6 }}
+      {{- include "stock.platformPod" . | nindent 6 }}
       {{- include "stock.pullSecrets" .root | nindent 6 }}
       containers:
         - {{- include "stock.command" (dict "root" .root "name" .part "args" .args "role" .role "also" .also) | nindent 10 }}

@@ -20,7 +20,7 @@ from stock_ops.kubernetes.facts.cluster import (
     read_records,
 )
 from stock_ops.kubernetes.facts.environment import Environment
-from stock_ops.kubernetes.facts.release import Release, read_release
+from stock_ops.kubernetes.facts.release import Release, read_manifest, read_release
 from stock_ops.kubernetes.objects import Object
 from stock_ops.kubernetes.plans.checks import images_of
 from stock_ops.kubernetes.plans.record import (
@@ -36,10 +36,12 @@ from stock_ops.kubernetes.plans.record import (
 )
 from stock_ops.kubernetes.plans.rollout import behind
 from stock_ops.kubernetes.plans.why import newer, why
+from stock_ops.kubernetes.runners.command import CHECK_SCHEMA, run_as_owner
 from stock_ops.kubernetes.runners.prepare import Prepared
 from stock_ops.kubernetes.runners.record import remember
 from stock_ops.kubernetes.runners.release import BroughtUpError, bring_up, go_back, smoke, take_away
 
+_NEWER = "Deploy a version that knows it; to go back further, restore a backup."
 _LEAST_S = 60
 """A version that was undone gets that long, also where the broken one was given less."""
 
@@ -230,7 +232,10 @@ def target_of_rollback(release: Release, to: int | None) -> int:
 
 
 def refuse_schema(work: Work, revision: int) -> dict[str, Any]:
-    """The record of the deploy that is gone back to. Raises RefusedError where the schema is ahead of it."""
+    """The record of the deploy that is gone back to. Raises RefusedError where the schema is ahead of it.
+
+    The records know what was deployed by these verbs; the version itself knows the database.
+    """
     records = read_records(work.connection, work.environment)
     found = of_revision(records, revision)
     post = int(found["post"]) if found else 0
@@ -239,9 +244,24 @@ def refuse_schema(work: Work, revision: int) -> dict[str, Any]:
         raise RefusedError(
             f"Nothing was changed: revision {revision} does not know post migration {newer:04d}, which was "
             "applied; what it needs may be gone.",
-            "Deploy a version that knows it; to go back further, restore a backup.",
+            _NEWER,
+        )
+    said = _word_of(work, revision)
+    if said:
+        raise RefusedError(
+            f"Nothing was changed: revision {revision} may not run on the schema as it is: {said}.", _NEWER
         )
     return dict(found) if found else {}
+
+
+def _word_of(work: Work, revision: int) -> str:
+    """Why the version of a revision may not run on the schema; empty where it may."""
+    name = f"{work.environment.release}-gateway"
+    for one in read_manifest(work.helm, work.environment, revision):
+        if (one["kind"], one["metadata"]["name"]) == ("Deployment", name):
+            image = str(one["spec"]["template"]["spec"]["containers"][0]["image"])
+            return run_as_owner(work.connection, work.environment, CHECK_SCHEMA, image)
+    return ""
 
 
 def roll_back(work: Work, release: Release, revision: int, known: dict[str, Any]) -> Record:

@@ -73,7 +73,32 @@ def _add_ons(connection: Connection, environment: Environment) -> list[Check]:
         found.append(Check("metrics", WARNING, "no metrics API: an HPA cannot scale", todo))
     else:
         found.append(Check("metrics", OK, "the metrics API is there"))
-    return found
+    return [*found, *_request_rate(connection, values)]
+
+
+def _request_rate(connection: Connection, values: dict[str, Any]) -> list[Check]:
+    """Whether something counts requests for the parts that are scaled by them; nothing where none is."""
+    parts = [
+        name
+        for name, part in (values.get("parts") or {}).items()
+        if (part.get("autoscaling") or {}).get("requestsPerSecond")
+    ]
+    if not parts:
+        return []
+    told = ", ".join(parts)
+    if connection.get("/apis/custom.metrics.k8s.io/v1beta1") or connection.get(
+        "/apis/custom.metrics.k8s.io/v1beta2"
+    ):
+        return [Check("request rate", OK, f"a metrics adapter is there, for {told}")]
+    todo = "Install one (Prometheus Adapter) that has http_requests_per_second of pods, or set it to 0."
+    return [
+        Check(
+            "request rate",
+            FAILED,
+            f"{told} scales by requestsPerSecond, and there is no metrics adapter",
+            todo,
+        )
+    ]
 
 
 def _storage(connection: Connection) -> Check:
