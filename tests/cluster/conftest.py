@@ -118,7 +118,7 @@ def release(
     servers: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Release]:
-    """`small`, but with two pods of a part, and with prices in it."""
+    """`small`, but with two pods of a part, live prices by Kafka, and prices in it."""
     namespace = f"stock-{secrets.token_hex(3)}"
     scaling = {"autoscaling": {"min": 2, "max": 3, "scaleDownSeconds": 10}}
     values = {
@@ -126,6 +126,10 @@ def release(
         "secrets": {"existing": SECRET},
         "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}}},
         "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
+        "events": {
+            "mode": "managed",
+            "managed": {"image": servers["kafka"], "storage": {"size": "1Gi"}},
+        },
         "backup": {
             "enabled": True,
             "image": image_of(operations),
@@ -137,6 +141,7 @@ def release(
             "stock": scaling,
             "gateway": scaling,
             "sentiment": {"autoscaling": {"enabled": False}, "replicas": 1},
+            "live": {"enabled": True},
         },
         "route": {
             "host": f"{namespace}.test",

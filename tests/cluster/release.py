@@ -113,6 +113,11 @@ class Release:
         """`stockops deploy` of the values and more."""
         return self.stockops("deploy", self.environment(*values), "--yes", code=code)
 
+    def bring_up(self, timeout: int = 400) -> None:
+        """By Helm alone, what has no gateway that a smoke test could ask."""
+        with self._config() as config:
+            config.install(str(CHART), NAME, self.values, wait="watcher", timeout=timeout)
+
     def upgrade(self, *values: Mapping[str, Any], chart: Path = CHART, timeout: int = 400) -> None:
         """By Helm alone, as with another chart. Raises helm_python.HelmError."""
         with self._config() as config:

@@ -58,6 +58,9 @@ def test_backups_are_made_listed_and_found_whole(installed: Release) -> None:
     full = told(installed, "backup", "create", "--full")
     assert full["kind"] == "full"
     assert full["rows"] > 28_000
+    # With another password from here on, in a pod that goes on.
+    where = ("--folder", installed.secrets, "--environment", installed.environment())
+    installed.stockops("secrets", "rotate", "stock_backup", *where)
     next_one = told(installed, "backup", "create")
     assert (next_one["kind"], next_one["parent"]) == ("incr", full["backup"])
     listed = [one["id"] for one in told(installed, "backup", "list")["backups"]]

@@ -128,14 +128,17 @@ def test_status_smoke_doctor_and_logs_say_how_it_is(installed: Release) -> None:
     environment = installed.environment()
     state = installed.stockops("status", environment, "--target", "kubernetes")
     assert state["state"] == "well"
+    assert state["backups"]["verdict"]["headline"]
     assert {one["part"] for one in state["parts"]} == {
         "stock",
         "sentiment",
         "gateway",
         "relay",
+        "live",
         "backup",
         "postgresql",
         "valkey",
+        "kafka",
     }
     smoke = installed.stockops("smoke", environment)
     steps = {line.split()[1] for line in smoke["said"] if line.startswith("ok")}

@@ -15,7 +15,7 @@ from tests.e2e.conftest import FLAGS, RESULTS
 from tools.test_parts import find_browser
 
 Report = Callable[[str, str], None]
-PARTS = ("postgresql", "valkey", "stock", "sentiment", "gateway", "relay", "backup")
+PARTS = ("postgresql", "valkey", "stock", "sentiment", "gateway", "relay", "live", "backup", "kafka")
 RANGE = {"interval": "1d", "adjustment": "raw", "from": "2000-03-01", "to": "2000-03-10"}
 
 
@@ -112,6 +112,7 @@ def test_what_is_uninstalled_leaves_its_data_and_finds_it_again(
     assert {one["metadata"]["name"] for one in claims} == {
         f"data-{NAME}-postgresql-0",
         f"data-{NAME}-valkey-0",
+        f"data-{NAME}-kafka-0",
         f"storage-{NAME}-backup-0",
         f"work-{NAME}-backup-0",
     }

@@ -10,14 +10,17 @@ PORTS = {
     "sentiment": 8002,
     "gateway": 8080,
     "relay": 8003,
+    "live": 8004,
     "backup": 8003,
     "postgresql": 5432,
     "valkey": 6379,
+    "kafka": 9092,
 }
 ALLOWED = {
-    "gateway": {"stock", "sentiment", "backup", "postgresql", "valkey"},
+    "gateway": {"stock", "sentiment", "backup", "postgresql", "valkey", "kafka"},
     "stock": {"postgresql", "valkey"},
-    "relay": {"postgresql", "valkey"},
+    "relay": {"postgresql", "valkey", "kafka"},
+    "live": {"postgresql", "valkey", "kafka"},
     "sentiment": {"postgresql"},
     # Itself by its own loopback.
     "backup": {"backup", "postgresql", "valkey"},

@@ -1,6 +1,7 @@
 """The server whose log is archived: how far it is, its slot, its heartbeat; over one connection."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import asyncpg
 
 from stock_ops.archive.facts.server import Address
 from stock_ops.archive.plans.spool import Slot
-from stock_ops.kit.errors import ArchiveError
+from stock_ops.kit.errors import ArchiveError, PartError
 from stock_ops.local.plans.settings import SLOT
 
 _ANSWER_S = 5.0
@@ -55,9 +56,12 @@ class Reading:
 
 
 class WalSource:
-    """Connects when it is asked and the last connection has failed. Raises ArchiveError in words."""
+    """Connects when it is asked and the last connection has failed. Raises ArchiveError in words.
 
-    def __init__(self, address: Address) -> None:
+    address: asked at each connection, for the password may have been changed. Raises PartError.
+    """
+
+    def __init__(self, address: Callable[[], Address]) -> None:
         self._address = address
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
@@ -98,6 +102,8 @@ class WalSource:
         except asyncio.CancelledError:
             await self.close()
             raise
+        except PartError as error:
+            raise ArchiveError(error.why, error.todo) from error
         except _FAILURES as error:
             if not isinstance(error, asyncpg.PostgresError) or isinstance(error, _ENDED):
                 await self.close()
@@ -105,7 +111,7 @@ class WalSource:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._address.connect()
+            self._connection = await self._address().connect()
             await self._connection.execute(_LIMITS)
         return self._connection
 

@@ -11,6 +11,7 @@ from stock_ops.kit.verbs import Follow, Json, Lines, run_verb
 from stock_ops.kubernetes.cli.session import Env, Target, opened, refuse_other
 from stock_ops.kubernetes.cli.telling import show_checks, told_checks
 from stock_ops.kubernetes.connection import connect
+from stock_ops.kubernetes.facts.backups import ask_part, has_backups, newest_backup
 from stock_ops.kubernetes.facts.cluster import (
     deployments_of,
     log_of,
@@ -65,18 +66,21 @@ def _status(environment: Environment, report: Report) -> int:
             return log_of(work.connection, environment, pod, container, previous=previous)
 
         found = verdict(workloads, release.state if release.exists else "none")
+        account = ask_part(work.connection, environment) if has_backups(environment) else None
         said = why(seen.pods, seen.events, seen.quotas, logs_of, lambda _: "") if found != "well" else ()
     report.table(COLUMNS, rows(workloads, seen.pods))
     lines = [
         ("Release", f"{environment.release} in {environment.namespace}: revision {release.newest}, {found}")
     ]
     lines += _last(records)
+    lines += _backups(account) if has_backups(environment) else []
     lines += [("WHY", line) for line in said]
     data: dict[str, Any] = {
         "state": found,
         "revision": release.newest,
         "parts": [dict(zip(map(str.lower, COLUMNS), row, strict=True)) for row in rows(workloads, seen.pods)],
         "last_deploy": records[-1] if records else None,
+        "backups": account,
         "why": list(said),
     }
     report.result("status", lines, data)
@@ -89,6 +93,14 @@ def _last(records: list[dict[str, Any]]) -> list[tuple[str, str]]:
     last = records[-1]
     told = f"number {last['number']}, {last['outcome']}, {last['at']}, commit {last['commit'][:12]}"
     return [("Last deploy", f"{told}, by {last['by']}")]
+
+
+def _backups(account: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if account is None:
+        return [("Backups", "the part backup does not answer")]
+    newest = newest_backup(account)
+    told = f"the newest of {newest[:16].replace('T', ' ')} UTC" if newest else "none yet"
+    return [("Backups", f"{told}; {account['verdict']['headline']}")]
 
 
 def _logs(environment: Environment, part: str, count: int, report: Report, follow: bool) -> int:

@@ -31,7 +31,7 @@ from stock_ops.local.plans.settings import wal_keep_mebibytes
 from stock_ops.watch.facts import Standing
 from stock_ops.watch.plans.metrics import render_metrics
 from stock_ops.watch.plans.overview import overview
-from stock_ops.watch.runners.container import prepare_in_container
+from stock_ops.watch.runners.container import keep_password, prepare_in_container
 from stock_ops.watch.runners.copies import CopyKeeper
 from stock_ops.watch.runners.holdings import Holdings
 from stock_ops.watch.runners.schedule import Schedule
@@ -57,6 +57,7 @@ class _Part:
     """Everything that the part is made of."""
 
     def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         prepare_in_container(layout)
         recipient, memory = read_recipient(layout), read_memory(layout)
         if recipient is None or not isinstance(memory, Memory) or "backup" not in memory.ports:
@@ -64,7 +65,7 @@ class _Part:
         programs = observe_programs()
         self._settings, self._port = read_backup_settings(layout), memory.ports["backup"]
         self._memory, self._troubles = Remembered(layout), Troubles()
-        self._source = WalSource(read_address(layout))
+        self._source = WalSource(lambda: read_address(layout))
         self._archiver = Archiver(
             layout,
             self._source,
@@ -102,6 +103,7 @@ class _Part:
                 self._surroundings.watch(),
                 self._schedule.run(),
                 self._remember(),
+                keep_password(self._layout),
                 *(copy.run() for copy in self._copies),
             )
         ]
