@@ -55,7 +55,6 @@ class Stack:
         values = {
             "PLATFORM_IMAGE": self.platform.name,
             "OPS_IMAGE": "started by other tests",
-            "STOCK_PRELOAD_LIBRARIES": "",
             "TIMESCALEDB_IMAGE": standins.postgresql,
             "VALKEY_IMAGE": standins.valkey,
             "KAFKA_IMAGE": standins.kafka,

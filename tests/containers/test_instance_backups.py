@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from tests.containers.images import Image
 from tests.containers.instance import BACKUP, Instance
 from tests.containers.podman import run, wait_for
 from tests.containers.test_stack import AAPL, known_closes
@@ -88,6 +89,28 @@ def test_a_drill_in_the_container_restores_and_draws_a_chart(instance: Instance,
     report("drill in a container", f"{found['times']}")
 
 
+def test_a_sabotage_drill_in_the_container_finds_every_damage(instance: Instance) -> None:
+    found = instance.told("drill", "--sabotage")
+    outcomes = {check["name"]: check["outcome"] for check in found["checks"]}
+    assert set(outcomes.values()) == {"passed"}
+    assert {"change_value", "empty_table", "flip_base", "flip_log"} <= outcomes.keys()
+
+
+def test_data_with_an_extension_are_recovered_by_the_image_that_has_it_and_by_no_other(
+    instance: Instance, stock_ops: Image
+) -> None:
+    """Without its server a drill does not begin."""
+    assert stock_ops.sh("find /opt /usr -name 'timescaledb*'") == ""
+    run("podman", "stop", "-t", "10", instance.container("drill-database"))
+    hindered = json.loads(instance.stockops("drill", "--json", check=False).stdout)
+    assert (hindered["ok"], hindered["outcome"]) == (False, "not_run")
+    assert "No container with the database's image" in hindered["error"]["why"]
+    degraded = instance.told("status", check=False)
+    assert {part["name"] for part in degraded["parts"] if part["state"] != "healthy"} == {"drill-database"}
+    instance.stockops("up")
+    assert instance.told("status")["state"] == "running"
+
+
 def test_a_killed_backup_part_comes_back_by_itself_and_archives_on(instance: Instance) -> None:
     before = instance.state(BACKUP)["Pid"]
     instance.kill_hard(BACKUP)
@@ -108,6 +131,7 @@ def test_a_lost_database_comes_back_with_every_table(instance: Instance, report:
     found = instance.told("restore", "--yes")
     took_s = time.monotonic() - started
     assert found["ok"] is True
+    assert "restore-database" not in run("podman", "ps", "-a", "--format", "{{.Names}}").stdout
     instance.stockops("up")
     assert content(instance) == before
     assert chart(instance) == known_closes()

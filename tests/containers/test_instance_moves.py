@@ -81,6 +81,8 @@ def test_to_containers_and_back_without_losing_a_row(mover: Instance, report: Re
     mover.stockops("up")
     assert {part["name"] for part in mover.told("status")["parts"]} >= {"gateway", "stock", "kafka"}
     assert content(mover) == before
+    mover.keep_in_chunks()
+    assert content(mover) == before
     key = json.loads(mover.run_platform("keys", "create", "moved", "--json"))["key"]
     grown = content(mover)
     assert grown != before

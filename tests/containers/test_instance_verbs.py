@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stock_ops.compose.plans.services import DRILLS
 from stock_ops.kit.folder_rotation import unfinished
 from stock_ops.kit.layout import READER_ROLE
 from stock_ops.kit.secret_folder import draw, put, values
@@ -38,7 +39,7 @@ def test_status_tells_each_part_as_on_local(instance: Instance, tmp_path: Path) 
     assert here["state"] == "running"
     assert here["address"] == instance.url
     assert {part["name"]: part["state"] for part in here["parts"]} == dict.fromkeys(
-        (*SERVERS, BACKUP, *SERVICES), "healthy"
+        (*SERVERS, BACKUP, DRILLS, *SERVICES), "healthy"
     )
     assert {frozenset(part) for part in (*here["parts"], *there["parts"])} == {frozenset(here["parts"][0])}
     assert all(part["pid"] and part["memory_bytes"] and part["uptime_s"] > 0 for part in here["parts"])

@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stock_ops.kit.errors import ConflictingSettingsError
+from stock_ops.kit.errors import ConflictingSettingsError, PartError
 
 SERVERS_VARIABLE = "STOCKOPS_SERVERS"
 """postgresql=HOST:PORT valkey=HOST:PORT platform=HOST:PORT backup=HOST:PORT"""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a network of the containers of one instance
 _SECRETS_VARIABLE, _KEY_VARIABLE = "STOCKOPS_SECRETS", "STOCKOPS_KEY_FILE"
+_RECOVERY_VARIABLE = "STOCKOPS_RECOVERY"
 
 
 _OUTSIDE_VARIABLE = "STOCKOPS_OUTSIDE"
@@ -54,3 +55,18 @@ def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
 def named_key_file(environ: Mapping[str, str] = os.environ) -> Path | None:
     """The private key of the backups that this container was given."""
     return Path(environ[_KEY_VARIABLE]) if environ.get(_KEY_VARIABLE) else None
+
+
+def recovery_door(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Folder where a container of the database's own image waits to recover data; None: we recover them."""
+    return Path(environ[_RECOVERY_VARIABLE]) if environ.get(_RECOVERY_VARIABLE) else None
+
+
+class NobodyRecoversError(PartError):
+    """No container of the database's own image waits to recover data."""
+
+    def __init__(self, door: Path) -> None:
+        super().__init__(
+            f"No container with the database's image waits at {door}, to recover data with its extensions.",
+            "Start it with `stockops up`, then run this again.",
+        )

@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         **dict.fromkeys(("kept list", "kept delete"), _DATA),
         **dict.fromkeys(("service install", "service remove", "service status"), _DATA),
         **dict.fromkeys((f"backup {one}" for one in ("create", "mark", "prune", "schedule", "run")), _DATA),
-        **dict.fromkeys(("backup measure", "backup read-dump"), _DATA),
+        **dict.fromkeys(("backup measure", "backup read-rows"), _DATA),
         **dict.fromkeys((f"backup writer {one}" for one in ("show", "take-over", "new-line", "stop")), _DATA),
     }
 )

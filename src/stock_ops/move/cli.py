@@ -1,4 +1,4 @@
-"""`stockops move`: take an instance to another target, through a backup, with its content compared."""
+"""`stockops move`: take an instance to another target, behind a backup, with its content compared."""
 
 from typing import Annotated
 
@@ -22,15 +22,14 @@ from stock_ops.move.runners import (
     carry,
     enabled_backups,
     measure,
-    refuse_chunks,
 )
 
 _STEPS = (
     ("Stop", "what answers requests at the origin; its data stay as they are"),
-    ("Backup", "a full one of the origin, with a logical dump"),
+    ("Backup", "a full one of the origin"),
     ("Measure", "rows and checksum of every table of the origin"),
     ("Servers", "the other side's, with the newest schema"),
-    ("Load", "the dump into the other side's emptied tables"),
+    ("Load", "all rows of the origin into the other side's emptied tables"),
     ("Compare", "every table of both sides"),
     ("Switch", "the data folder remembers the other target"),
 )
@@ -108,13 +107,11 @@ def _carry_over(layout: Layout, origin: Side, other: Side, report: Report) -> di
     origin.stop_writers(report)
     with report.step(*_STEPS[1], quiet=False):
         backup = back_up(origin)
-    if other.name == LOCAL:
-        refuse_chunks(origin, backup)
     with report.step(*_STEPS[2], quiet=False):
         before = measure(origin)
     other.start_servers(report)
     with report.step(*_STEPS[4], quiet=False):
-        carry(origin, backup, other)
+        carry(origin, other)
     with report.step(*_STEPS[5], quiet=False):
         copy = measure(other)
         refuse_other(before, copy)

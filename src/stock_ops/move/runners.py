@@ -18,7 +18,7 @@ from stock_ops.compose.plans.up import plan_down as plan_containers_down
 from stock_ops.compose.runners.up import Work, run_steps
 from stock_ops.kit.backup_settings import read_backup_settings
 from stock_ops.kit.commands import environment
-from stock_ops.kit.errors import MissingProgramError, PartError, UnfitError
+from stock_ops.kit.errors import MissingProgramError, PartError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.layout import DATABASE, FORMAT, LOOPBACK, Layout
 from stock_ops.kit.report import Report
@@ -37,7 +37,7 @@ from stock_ops.local.runners.run import run_steps as run_local_steps
 from stock_ops.local.runners.supervise import stop_part
 from stock_ops.move.plans import Content, UnfinishedChangeError
 
-_EMPTY = """
+EMPTY = """
 DO $$
 DECLARE
     one record;
@@ -51,11 +51,10 @@ BEGIN
 END
 $$;
 """
-"""What the migrations have put there comes with the dump, too."""
-_UNCHECKED = "-c session_replication_role=replica"
+"""What the migrations have put there comes with the rows, too."""
+UNCHECKED = "-c session_replication_role=replica"
 """No foreign key is checked and no trigger runs while rows come table by table: they were checked before."""
-_TO_SCRIPT = ("--data-only", "--no-owner", "--no-privileges", "--schema=public", "--file=-")
-_PSQL = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER, "-d", DATABASE, "-f", "-", "-o", "/dev/null")
+PSQL = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER, "-d", DATABASE, "-f", "-", "-o", "/dev/null")
 _PIECE_BYTES = 2**20
 
 
@@ -159,8 +158,8 @@ class LocalSide:
             passfile = Path(folder, "pgpass")
             write_whole(NewFile(passfile, f"{LOOPBACK}:{port}:*:{SUPERUSER}:{secrets.superuser}\n"))
             place = ["-h", LOOPBACK, "-p", str(port), "--no-password"]
-            command: list[str | Path] = [_program("psql"), *_PSQL, *place]
-            yield command, environment() | {"PGPASSFILE": str(passfile), "PGOPTIONS": _UNCHECKED}
+            command: list[str | Path] = [_program("psql"), *PSQL, *place]
+            yield command, environment() | {"PGPASSFILE": str(passfile), "PGOPTIONS": UNCHECKED}
 
 
 @dataclass
@@ -209,7 +208,7 @@ class ComposeSide:
     @contextlib.contextmanager
     def loading(self) -> Iterator[tuple[Sequence[str | Path], dict[str, str]]]:
         """Within the database's container."""
-        yield [*self._exec("-e", f"PGOPTIONS={_UNCHECKED}"), "psql", *_PSQL], own_environment()
+        yield [*self._exec("-e", f"PGOPTIONS={UNCHECKED}"), "psql", *PSQL], own_environment()
 
     def _exec(self, *options: str) -> list[str]:
         container = observe_containers(self.stack, "postgresql")["postgresql"]
@@ -224,8 +223,8 @@ def measure(side: Side) -> Content:
 
 
 def back_up(side: Side) -> str:
-    """Make a backup with a logical dump; its id."""
-    command = side.own("backup", "create", "--full", "--dump", "--json")
+    """Make a full backup; its id."""
+    command = side.own("backup", "create", "--full", "--json")
     done = subprocess.run(command, env=own_environment(), capture_output=True, check=False)
     try:
         told = json.loads(done.stdout)
@@ -235,48 +234,33 @@ def back_up(side: Side) -> str:
     return str(told["backup"])
 
 
-def refuse_chunks(origin: Side, backup: str) -> None:
-    """Raise UnfitError where the dump holds tables that TimescaleDB keeps in chunks: only it loads them."""
-    told = json.loads(_pipe(origin.own("backup", "show", backup, "--json"), own_environment(), b""))
-    _refuse(told)
-    if version := told["extensions"].get("timescaledb"):
-        raise UnfitError(
-            f"{backup} holds tables of TimescaleDB {version}, and this side has a PostgreSQL without it.",
-            "The origin is still the instance: stockops up",
-        )
+def carry(origin: Side, other: Side) -> None:
+    """Empty the tables of the other side and fill them with the rows of the origin, in one transaction.
 
-
-def carry(origin: Side, backup: str, other: Side) -> None:
-    """Empty the tables of the other side and fill them from the dump of the backup, in one transaction.
-
-    It is committed only when the dump has come to its end: cut off anywhere, the other side is as it was.
+    It is committed only when all of them have come: cut off anywhere, the other side is as it was.
     """
     with other.loading() as (command, environ), tempfile.TemporaryFile() as errors:
         with contextlib.ExitStack() as ended:
-            source = _started(ended, origin.own("backup", "read-dump", backup), own_environment(), errors)
-            script = _started(
-                ended, [_program("pg_restore"), *_TO_SCRIPT], environment(), errors, stdin=source.stdout
-            )
+            source = _started(ended, origin.own("backup", "read-rows"), own_environment(), errors)
             sink = _started(ended, command, environ, errors, stdin=subprocess.PIPE)
             with contextlib.suppress(BrokenPipeError):
-                _feed(script, source, sink)
+                _feed(source, sink)
             code = sink.wait()
         errors.seek(0)
-        if code or script.returncode or source.returncode:
+        if code or source.returncode:
             words = last_words(_text(errors.read()))
-            raise PartError(f"The dump of {backup} cannot be loaded there: {words}", _AGAIN)
+            raise PartError(f"The rows of {origin.name} cannot be loaded there: {words}", _AGAIN)
 
 
-def _feed(script: _Process, source: _Process, sink: _Process) -> None:
+def _feed(source: _Process, sink: _Process) -> None:
     """The whole transaction. Without its last line, which is written last, the server takes nothing."""
-    if sink.stdin is None or script.stdout is None or source.stdout is None:
+    if sink.stdin is None or source.stdout is None:
         raise AssertionError("they were started with pipes")
-    source.stdout.close()
     with sink.stdin as told:
-        told.write(f"BEGIN;\n{_EMPTY}".encode())
-        while piece := script.stdout.read(_PIECE_BYTES):
+        told.write(f"BEGIN;\n{EMPTY}".encode())
+        while piece := source.stdout.read(_PIECE_BYTES):
             told.write(piece)
-        if script.wait() == 0 and source.wait() == 0:
+        if source.wait() == 0:
             told.write(b"COMMIT;\n")
 
 

@@ -1,8 +1,9 @@
 """The verbs that run in a container, by the same code as on this machine: backup, restore, drill, kept."""
 
+import contextlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -10,8 +11,8 @@ import typer
 from stock_ops.compose.cli.platform import stack_of
 from stock_ops.compose.facts.containers import observe_containers
 from stock_ops.compose.facts.stack import Stack, compose_folder, own_environment
-from stock_ops.compose.plans.services import BACKUP, LIVE
-from stock_ops.compose.runners.stack import await_healthy, run_compose
+from stock_ops.compose.plans.services import BACKUP, LIVE, RESTORES
+from stock_ops.compose.runners.stack import await_healthy, remove_service, run_compose
 from stock_ops.kit.errors import LiveDataError, PartError
 from stock_ops.kit.layout import Layout
 from stock_ops.kit.report import Report
@@ -53,7 +54,8 @@ def restore(context: typer.Context) -> None:
             if "--dry-run" not in words:
                 run_compose(stack, "up", "-d", "valkey")
                 await_healthy(stack, "valkey")
-            return _follow(_run(stack, "restore", "restore", theirs))
+            with _recovering(stack):
+                return _follow(_run(stack, "restore", "restore", theirs))
 
     run_verb("restore", "--json" in words, run)
 
@@ -84,6 +86,20 @@ def _prepared(words: Sequence[str]) -> tuple[Stack, list[str]]:
     if not stack.files.generated.exists():
         raise PartError(f"{layout.root} was never started.", "Start it with: stockops --target compose up")
     return stack, theirs
+
+
+@contextlib.contextmanager
+def _recovering(stack: Stack) -> Iterator[None]:
+    """With a server of the database's own image, which has its extensions, beside the restore."""
+    remove_service(stack, RESTORES)
+    # The volume, where it is gone, gets its mode from the folder of the image that mounts it first.
+    run_compose(stack, "run", "--rm", "-T", "--no-deps", "restore", "restore", "--help")
+    run_compose(stack, "up", "-d", "--no-deps", RESTORES)
+    try:
+        await_healthy(stack, RESTORES)
+        yield
+    finally:
+        remove_service(stack, RESTORES)
 
 
 def _refuse_live(stack: Stack) -> None:

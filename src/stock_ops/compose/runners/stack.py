@@ -112,6 +112,17 @@ def stop_service(stack: Stack, container: Container) -> None:
     run_compose(stack, "stop", container.service)
 
 
+def remove_service(stack: Stack, service: str) -> None:
+    """Stop its container, if there is one, and take it away; its volumes stay. Raises PartError."""
+    if (found := observe_containers(stack, service).get(service)) is None:
+        return
+    if found.runs:
+        stop_service(stack, found)
+    answer = ask(stack.engine.program, "rm", "-f", found.id)
+    if answer.code != 0:
+        raise PartError(f"The container {found.name} stays: {last_words(answer.errors)}", _SEE)
+
+
 def log_words(stack: Stack, container: Container) -> str:
     """The line of its log that most likely tells why it failed."""
     answer = ask(stack.engine.program, "logs", "--tail", "40", container.id)

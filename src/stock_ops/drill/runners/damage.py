@@ -1,4 +1,7 @@
-"""Damages restored data, so that a drill sees whether that is found. For scratch data only."""
+"""Damages restored data, so that a drill sees whether that is found. For scratch data only.
+
+Of what is measured alone: no table of an extension itself.
+"""
 
 import asyncpg
 
@@ -9,6 +12,8 @@ FROM pg_attribute
 JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence = 'p' AND nspname NOT IN ('pg_catalog', 'information_schema')
+  AND NOT EXISTS (SELECT FROM pg_depend
+                  WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
   AND attnum > 0 AND NOT attisdropped AND format_type(atttypid, NULL) = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = attrelid AND attnum = ANY (indkey::smallint[]))
 ORDER BY pg_relation_size(attrelid) DESC, 1, attnum
@@ -31,6 +36,8 @@ SELECT format('%I.%I', nspname, relname)
 FROM pg_class
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence = 'p' AND nspname NOT IN ('pg_catalog', 'information_schema')
+  AND NOT EXISTS (SELECT FROM pg_depend
+                  WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
   AND NOT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = pg_class.oid)
 ORDER BY pg_relation_size(pg_class.oid) DESC, 1
 """

@@ -26,6 +26,7 @@ from stock_ops.restore.facts.fitness import Here, observe_here
 from stock_ops.restore.facts.progress import Progress, boot_of_machine, cluster_folder
 from stock_ops.restore.plans.fitness import refuse_findings, refuse_storage, refuse_unfit
 from stock_ops.restore.plans.recovery import Choice, Request, choose
+from stock_ops.restore.runners.beside import await_container
 from stock_ops.restore.runners.fetch import Workshop
 from stock_ops.restore.runners.scratch import Place
 from stock_ops.storage.authentic import AuthenticStorage
@@ -105,6 +106,7 @@ def prepare(layout: Layout, settings: BackupSettings, folder: Path) -> Ground:
     storage = open_storage(layout, settings)
     _refuse_empty(storage)
     _make_parent(facts, folder.parent)
+    await_container()
     here = observe_here(layout, tools.folder.parents[1], shutil.disk_usage(folder.parent).free)
     return Ground(
         facts, _port(facts), settings, tools, replace(here, used_bytes=0), storage, identity, folder

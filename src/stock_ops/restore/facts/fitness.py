@@ -2,10 +2,11 @@
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stock_ops.kit.container import NobodyRecoversError, recovery_door
 from stock_ops.kit.layout import Layout
 from stock_ops.local.facts.folder import size_bytes
 from stock_ops.local.facts.instance import read_system_identifier
@@ -20,31 +21,40 @@ class Here:
     schema_version: int | None
     """The newest that this release knows; None: the platform is not installed."""
     extensions: Mapping[str, frozenset[str]]
-    """Versions of each extension that this PostgreSQL can make."""
+    """Versions of each extension that the PostgreSQL which recovers can make."""
     free_bytes: int
     used_bytes: int
     """Size of an unfinished restore's files."""
 
 
 def observe_here(layout: Layout, package: Path, free_bytes: int) -> Here:
-    """Look at everything.
+    """Look at everything. Raises NobodyRecoversError.
 
     package: PostgreSQL's folder.
     """
     return Here(
         system_identifier=read_system_identifier(layout.postgresql),
         schema_version=newest_migration(),
-        extensions=read_extension_versions(package / "pginstall" / "share" / "extension"),
+        extensions=extension_versions(_extension_scripts(package)),
         free_bytes=free_bytes,
         used_bytes=size_bytes(layout.restore),
     )
 
 
-def read_extension_versions(folder: Path) -> dict[str, frozenset[str]]:
+def _extension_scripts(package: Path) -> Iterable[str]:
+    if door := recovery_door():
+        try:
+            return (door / "extensions").read_text(encoding="utf-8").split()
+        except FileNotFoundError:
+            raise NobodyRecoversError(door) from None
+    return [path.name for path in (package / "pginstall" / "share" / "extension").glob("*--*.sql")]
+
+
+def extension_versions(scripts: Iterable[str]) -> dict[str, frozenset[str]]:
     """Versions that the scripts of each extension lead to: NAME--VERSION.sql, NAME--OLD--VERSION.sql."""
     found: dict[str, set[str]] = {}
-    for path in folder.glob("*--*.sql"):
-        name, *versions = path.stem.split("--")
+    for script in scripts:
+        name, *versions = Path(script).stem.split("--")
         found.setdefault(name, set()).add(versions[-1])
     return {name: frozenset(versions) for name, versions in found.items()}
 

@@ -28,14 +28,17 @@ LEFT JOIN pg_roles ON pg_roles.oid = setrole
 LEFT JOIN pg_database ON pg_database.oid = setdatabase
 ORDER BY 1, 2, 3
 """
-_CODE = """
+CODE = """
 SELECT format('%I.%I', nspname, proname) AS name, probin
 FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
 WHERE probin IS NOT NULL AND probin NOT LIKE '$libdir/%' AND probin LIKE '%/%'
 UNION ALL
-SELECT format('event trigger %I', evtname), evtfoid::regproc::text FROM pg_event_trigger
+SELECT format('event trigger %I', evtname), evtfoid::regproc::text
+FROM pg_event_trigger JOIN pg_proc ON pg_proc.oid = evtfoid
+WHERE probin IS NULL OR probin NOT LIKE '$libdir/%'
 ORDER BY 1
 """
+"""Not what is in the server's own libraries, as TimescaleDB's triggers are."""
 
 
 def disarm_files(cluster: Path, owner: Account | None) -> None:
@@ -85,7 +88,7 @@ async def _disarm_catalog(server: ScratchServer) -> tuple[Armed, ...]:
                 await _reset(connection, row["role"], row["database"], row["setting"].partition("=")[0])
                 whose = " in ".join(filter(None, (row["role"], row["database"]))) or "all roles"
                 armed.append(Armed(f"set for {whose}", row["setting"]))
-        armed += [Armed(row["name"], f"runs {row['probin']}") for row in await connection.fetch(_CODE)]
+        armed += [Armed(row["name"], f"runs {row['probin']}") for row in await connection.fetch(CODE)]
         return tuple(armed)
     finally:
         await connection.close()

@@ -1,4 +1,7 @@
-"""A temporary PostgreSQL on a folder of its own: nobody else can reach it, and it dies with us."""
+"""A temporary PostgreSQL on a folder of its own: nobody else can reach it, and it dies with us.
+
+In a container it is one of the database's own image (beside.py), which has the extensions of the data.
+"""
 
 import asyncio
 import contextlib
@@ -10,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
 from stock_ops.kit.accounts import Account
 from stock_ops.kit.commands import environment
+from stock_ops.kit.container import recovery_door
 from stock_ops.kit.errors import FolderError, PartError
 from stock_ops.kit.files import remove, write_whole
 from stock_ops.kit.layout import DATABASE, LONGEST_SOCKET_PATH
@@ -27,6 +31,7 @@ from stock_ops.local.facts.programs import Programs
 from stock_ops.local.plans.settings import postgresql_settings
 from stock_ops.local.runners.postgres import end_writers
 from stock_ops.restore.plans.disarm import OPTIONS, SESSION
+from stock_ops.restore.runners.beside import server_beside
 
 PORT = 5432
 """Of the socket's name alone; no port is opened."""
@@ -89,10 +94,17 @@ class Place:
     """Its user; None: our own."""
 
 
+class Process(Protocol):
+    """What runs the server."""
+
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+
+
 class ScratchServer:
     """The server while it runs."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", socket_folder: Path, log: Path) -> None:
+    def __init__(self, process: Process, socket_folder: Path, log: Path) -> None:
         self._process, self._log, self.host = process, log, str(socket_folder)
 
     @property
@@ -119,7 +131,7 @@ class ScratchServer:
     def wait_until(self, true: Callable[[], object]) -> None:
         """Return when it is true. Raises ScratchError when the server ends before."""
         while not true():
-            if self._process.poll() is not None:
+            if self._process.has_ended():
                 raise ScratchError(_cause(self.log), self.log)
             time.sleep(_POLL_S)
 
@@ -152,11 +164,8 @@ def scratch_server(place: Place, options: Mapping[str, str]) -> Iterator[Scratch
             "unix_socket_directories": str(folder),
             "hba_file": str(access),
         }
-        process = _start(place, {**OPTIONS, **_OPTIONS, **own, **options}, log)
-        try:
+        with _running(place, {**OPTIONS, **_OPTIONS, **own, **options}, log) as process:
             yield ScratchServer(process, folder, log)
-        finally:
-            _stop(process)
 
 
 def _cause(log: str) -> str:
@@ -167,7 +176,27 @@ def _cause(log: str) -> str:
     )
 
 
-def _start(place: Place, options: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+def _running(
+    place: Place, options: Mapping[str, str], log: Path
+) -> "contextlib.AbstractContextManager[Process]":
+    if door := recovery_door():
+        write_whole(NewFile(log, "", place.account))
+        return server_beside(door, place.cluster, options, log)
+    return _own_server(place, options, log)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A child of ours."""
+
+    process: "subprocess.Popen[bytes]"
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+@contextlib.contextmanager
+def _own_server(place: Place, options: Mapping[str, str], log: Path) -> Iterator[Process]:
     """On a leash that ends it at once, together with its restore."""
     programs = place.programs
     program: list[str | Path] = [place.binaries / "postgres", "-D", place.cluster]
@@ -175,9 +204,13 @@ def _start(place: Place, options: Mapping[str, str], log: Path) -> "subprocess.P
     command = leashed(programs.python, programs.leash, "QUIT", place.account, program, os.getpid())
     with log.open("wb") as out:
         log.chmod(0o600)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", env=environment()
         )
+    try:
+        yield _Own(process)
+    finally:
+        _stop(process)
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

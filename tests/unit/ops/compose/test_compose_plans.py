@@ -72,7 +72,8 @@ def test_servers_are_started_before_migrations_and_services_behind_them() -> Non
     titles = [step.title for step in plan_up(expected(backups=True, live=True), {}, changed=False)]
     assert titles == [
         *("Settings", "PostgreSQL", "Valkey", "Kafka", "Database roles", "Migrations"),
-        *("Backups", "stock-service", "sentiment-service", "Relay", "Gateway", "Live prices", "Memory"),
+        *("Backups", "Database of drills", "stock-service", "sentiment-service", "Relay", "Gateway"),
+        *("Live prices", "Memory"),
     ]
 
 
@@ -85,8 +86,8 @@ def test_only_what_is_missing_is_started_unless_the_settings_changed() -> None:
     assert [step.service for step in every if isinstance(step, Start)] == list(ORDER)
 
 
-def test_without_backups_their_part_is_not_expected() -> None:
-    assert "backup" not in expected(backups=False, live=True)
+def test_without_backups_their_part_and_the_database_of_drills_are_not_expected() -> None:
+    assert {"backup", "drill-database"}.isdisjoint(expected(backups=False, live=True))
 
 
 def test_live_prices_run_where_a_source_is_configured_and_are_stopped_where_none_is_any_more() -> None:
@@ -109,6 +110,7 @@ def test_the_database_is_stopped_last_and_the_backups_after_the_platform() -> No
         "sentiment-service",
         "Relay",
         "Backups",
+        "Database of drills",
         "Kafka",
         "Valkey",
         "PostgreSQL",

@@ -22,7 +22,7 @@ from stock_ops.local.facts.instance import Cluster, Unreadable, read_system_iden
 from stock_ops.local.facts.observe import Facts
 from stock_ops.local.facts.processes import Leftover
 from stock_ops.local.plans.steps import CopyProgram, MakeFolders
-from stock_ops.restore.facts.fitness import Here, read_extension_versions
+from stock_ops.restore.facts.fitness import Here, extension_versions
 from stock_ops.restore.plans.fitness import (
     plan_preparations,
     refuse_live,
@@ -140,15 +140,9 @@ def test_a_folder_that_was_started_before_needs_nothing() -> None:
     assert [folder.path for folder in folders.folders] == [LAYOUT.root]
 
 
-def test_versions_of_extensions_are_those_that_their_scripts_lead_to(tmp_path: Path) -> None:
-    for name in (
-        "amcheck--1.0.sql",
-        "amcheck--1.0--1.1.sql",
-        "timescaledb--2.22.0--2.23.0-dev.sql",
-        "x.control",
-    ):
-        (tmp_path / name).touch()
-    assert read_extension_versions(tmp_path) == {
+def test_versions_of_extensions_are_those_that_their_scripts_lead_to() -> None:
+    scripts = ("amcheck--1.0.sql", "./amcheck--1.0--1.1.sql", "timescaledb--2.22.0--2.23.0-dev.sql")
+    assert extension_versions(scripts) == {
         "amcheck": frozenset({"1.0", "1.1"}),
         "timescaledb": frozenset({"2.23.0-dev"}),
     }
