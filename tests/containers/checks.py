@@ -114,7 +114,7 @@ def _health_check(name: str, service: dict[str, Any], _: dict[str, Any]) -> Foun
 def _published_port(name: str, service: dict[str, Any], model: dict[str, Any]) -> Found:
     if service.get("ports") and name != ONLY_DOOR:
         yield f"{name}: ports {service['ports']}"
-    if service.get("network_mode"):
+    if service.get("network_mode", "none") != "none":
         yield f"{name}: network_mode"
     outside = [one for one in service.get("networks", ()) if not model["networks"][one].get("internal")]
     if outside and name != ONLY_DOOR and (name, outside) not in WAYS_OUT:

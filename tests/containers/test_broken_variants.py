@@ -83,6 +83,7 @@ def give_password(found: Model) -> None:
         ("missing health check", change("stock", healthcheck={"disable": True})),
         ("published port", change("postgresql", ports=["5432:5432"])),
         ("published port", let_out),
+        ("published port", change("drill-database", network_mode="host")),
         ("default password", give_password),
         ("unpinned image", change("valkey", image="valkey/valkey:latest")),
         ("unpinned image", change("valkey", image="${VALKEY_IMAGE:-valkey/valkey:9}")),
@@ -96,6 +97,13 @@ def test_a_weakened_compose_file_fails_the_check_of_that_name(
     broken = model()
     break_it(broken)
     assert list(failed_compose_checks(broken)) == [name]
+
+
+@pytest.mark.parametrize("name", ["drill-database", "restore-database"])
+def test_what_recovers_data_has_no_network_and_no_secret(name: str) -> None:
+    found = model()["services"][name]
+    assert (found["network_mode"], found["group_add"]) == ("none", [])
+    assert not [volume for volume in found["volumes"] if "SECRETS" in volume or "KEY" in volume]
 
 
 def test_every_base_image_is_pinned() -> None:
