@@ -74,6 +74,9 @@ def _pod_rules(document: Document) -> Iterator[tuple[str, str]]:
         yield "seccomp", "no seccomp profile"
     if pod.get("automountServiceAccountToken") is not False:
         yield "token", "the pod holds a token of the API"
+    for one in pod.get("topologySpreadConstraints", []):
+        if document["kind"] == "Deployment" and one.get("matchLabelKeys") != ["pod-template-hash"]:
+            yield "spread-across-versions", "beside the pods of the old version the new ones go to one node"
     serves = document["kind"] in {"Deployment", "StatefulSet"}
     for container in (*pod.get("initContainers", []), *pod["containers"]):
         yield from _container_rules(container, serves=serves)

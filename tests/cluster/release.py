@@ -14,6 +14,7 @@ from typing import Any
 import helm_python
 import yaml
 
+from stock_ops.kubernetes.facts.rendered import NOTES
 from tests.cluster.cluster import Cluster, until
 from tools.container_parts import ROOT
 
@@ -47,11 +48,19 @@ def merged(*values: Mapping[str, Any]) -> Values:
 
 def render(*values: Mapping[str, Any], upgrade: bool = False, chart: Path = CHART) -> list[Document]:
     """Every document of the chart. Raises helm_python.HelmError."""
+    files = rendered(*values, upgrade=upgrade, chart=chart)
+    manifests = [text for name, text in files.items() if not name.endswith(NOTES)]
+    return [document for text in manifests for document in yaml.safe_load_all(text) if document]
+
+
+def rendered(*values: Mapping[str, Any], upgrade: bool = False, chart: Path = CHART) -> dict[str, str]:
+    """Every file of the chart, filled in, by name."""
     with helm_python.Chart.load(chart) as loaded:
-        files = loaded.render(
-            merged(LEAST, *values), name=NAME, namespace="n", is_install=not upgrade, is_upgrade=upgrade
+        return dict(
+            loaded.render(
+                merged(LEAST, *values), name=NAME, namespace="n", is_install=not upgrade, is_upgrade=upgrade
+            )
         )
-    return [document for text in files.values() for document in yaml.safe_load_all(text) if document]
 
 
 @dataclass

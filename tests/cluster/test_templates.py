@@ -10,8 +10,9 @@ import helm_python
 import pytest
 import yaml
 
+from stock_ops.kubernetes.facts.rendered import NOTES
 from tests.cluster.checks import pod_of, problems, rules
-from tests.cluster.release import CHART, PINNED, Document, Values, merged, render
+from tests.cluster.release import CHART, PINNED, Document, Values, merged, render, rendered
 from tools.chart import files
 from tools.container_parts import ROOT
 
@@ -87,6 +88,12 @@ def requested_cpu(document: Document, most: int | None) -> float:
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
 def test_what_the_chart_has_of_other_files_is_what_they_say(path: Path) -> None:
     assert path.read_text() == files()[path], "run `make generate`"
+
+
+def test_who_installs_is_told_that_the_data_outlive_the_release_and_how_to_remove_them() -> None:
+    (notes,) = (text for name, text in rendered().items() if name.endswith(NOTES))
+    assert "leaves the volumes with all data" in notes
+    assert "kubectl -n n delete pvc -l app.kubernetes.io/instance=s" in notes
 
 
 def test_a_hpa_alone_decides_how_many_pods_there_are() -> None:
@@ -339,6 +346,10 @@ BROKEN: dict[str, tuple[str, Callable[[str], str]]] = {
             'labels: {{- include "stock.selector" $here | nindent 8 }}',
             'labels: {{- include "stock.labels" $here | nindent 8 }}',
         ),
+    ),
+    "spread-across-versions": (
+        "parts.yaml",
+        _replace("matchLabelKeys: [pod-template-hash]", "minDomains: 1"),
     ),
     "replicas-beside-hpa": (
         "parts.yaml",

@@ -5,6 +5,7 @@ aiohttp is the client because it costs 0.16 ms for a 304 and 0.29 ms for 200 kB 
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import aiohttp
 import orjson
 import stamina
 import structlog
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import AddrInfoType, ClientSession, ClientTimeout, DummyCookieJar
 from multidict import CIMultiDict
 from prometheus_client import Counter, Enum, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,6 +47,8 @@ CIRCUIT = Enum(
 Headers = Iterable[tuple[bytes, bytes]]
 
 CONNECT_TIMEOUT_S = 2.0
+UNACKNOWLEDGED_S = 2.0
+"""Longest that a service's machine may acknowledge nothing of what was sent, however busy the service."""
 BREAKER_THRESHOLD = 5
 BREAKER_PAUSE_S = 5.0
 _CONNECTIONS = 100
@@ -88,7 +91,9 @@ class AsgiUpstream:
 async def open_http_upstream(name: str, url: str, settings: Settings) -> AsyncIterator["HttpUpstream"]:
     """A service at this address, with its pool of connections."""
     session = ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S),
+        connector=aiohttp.TCPConnector(
+            limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S, socket_factory=_socket
+        ),
         timeout=ClientTimeout(
             total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=settings.upstream_timeout_s
         ),
@@ -99,6 +104,14 @@ async def open_http_upstream(name: str, url: str, settings: Settings) -> AsyncIt
     )
     async with session:
         yield HttpUpstream(name, url, session, settings)
+
+
+def _socket(address: AddrInfoType) -> socket.socket:
+    """One that breaks when the machine of the service is gone: a request over it is then sent to another."""
+    made = socket.socket(*address[:3])
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNACKNOWLEDGED_S * 1000))
+    return made
 
 
 class HttpUpstream:

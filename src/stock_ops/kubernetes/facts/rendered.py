@@ -8,6 +8,9 @@ from stock_ops.kubernetes.errors import RefusedError
 from stock_ops.kubernetes.facts.environment import Environment
 from stock_ops.kubernetes.objects import Object
 
+NOTES = "/NOTES.txt"
+"""What Helm tells a person; no manifest."""
+
 
 def render(environment: Environment, *, upgrade: bool) -> list[Object]:
     """Every object, hooks and tests included. Raises RefusedError for values that the chart refuses."""
@@ -30,7 +33,8 @@ def render(environment: Environment, *, upgrade: bool) -> list[Object]:
             f"The chart refuses the values of {environment.path}: {_words(error)}",
             f"Correct {environment.path}; {environment.chart}/README.md lists the values.",
         ) from error
-    return [document for text in files.values() for document in documents(text)]
+    manifests = [text for name, text in files.items() if not name.endswith(NOTES)]
+    return [document for text in manifests for document in documents(text)]
 
 
 def documents(text: str) -> list[Object]:
