@@ -19,6 +19,7 @@ COMPOSE = ROOT / "deploy" / "compose"
 COPIES = {
     "roles.sh": COMPOSE / "postgresql" / "roles.sh",
     "roles.sql": COMPOSE / "postgresql" / "roles.sql",
+    "recover.sh": COMPOSE / "postgresql" / "recover.sh",
     "kafka-healthy.sh": COMPOSE / "kafka" / "healthy.sh",
     "valkey.sh": COMPOSE / "valkey" / "start.sh",
     "valkey-password.sh": COMPOSE / "valkey" / "password.sh",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import derived, image_of, next_migration
-from tests.cluster.release import SECRET, Release
+from tests.cluster.release import PLAIN, SECRET, Release
 from tests.cluster.sources import open_cluster
 from tests.containers.bases import PREFIX, StandIns, make_standins
 from tests.containers.images import Image, build
@@ -59,12 +59,13 @@ def operations(standins: StandIns, image: Image) -> Image:
 
 @pytest.fixture(scope="session")
 def servers(standins: StandIns) -> dict[str, str]:
-    """PostgreSQL, Valkey and Kafka under names that no later build of a stand-in takes over."""
+    """PostgreSQL, Valkey, Kafka and a bucket under names that no later build of a stand-in takes over."""
     named = {}
     for name, pinned in (
         ("postgresql", standins.postgresql),
         ("valkey", standins.valkey),
         ("kafka", standins.kafka),
+        ("s3", standins.s3),
     ):
         named[name] = f"{PREFIX}/{name}:{pinned[-12:]}"
         run("podman", "tag", pinned, named[name])
@@ -124,7 +125,7 @@ def release(
     values = {
         "image": {**image_of(image), "allowTag": True},
         "secrets": {"existing": SECRET},
-        "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}}},
+        "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}, **PLAIN}},
         "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
         "events": {
             "mode": "managed",

@@ -25,6 +25,8 @@ STOCKOPS = Path(sys.executable).with_name("stockops")
 Values = dict[str, Any]
 Document = dict[str, Any]
 
+PLAIN: Values = {"settings": {"shared_preload_libraries": ""}}
+"""Of `database.managed`: the stand-in has no TimescaleDB."""
 PINNED = "@sha256:" + "0" * 64
 LEAST: Values = {
     "image": {"digest": f"sha256:{'0' * 64}"},

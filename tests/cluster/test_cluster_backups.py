@@ -14,6 +14,10 @@ from tests.cluster.release import NAME, Release
 from tests.cluster.test_install import RANGE
 from tests.containers.test_instance_backups import TABLES
 
+FOLLOWED = """
+grep -qF "$(head -n 1 /run/secrets/stock_backup)" /var/lib/stock-ops/backup/pgpass && echo yes || echo no
+"""
+"""Whether PostgreSQL's own programs know the password of now."""
 Report = Callable[[str, str], None]
 POD, SERVER = f"{NAME}-backup-0", f"{NAME}-postgresql-0"
 ASK = """
@@ -61,6 +65,7 @@ def test_backups_are_made_listed_and_found_whole(installed: Release) -> None:
     # With another password from here on, in a pod that goes on.
     where = ("--folder", installed.secrets, "--environment", installed.environment())
     installed.stockops("secrets", "rotate", "stock_backup", *where)
+    until(lambda: installed.k("exec", POD, "--", "sh", "-c", FOLLOWED).strip() == "yes", seconds=30)
     next_one = told(installed, "backup", "create")
     assert (next_one["kind"], next_one["parent"]) == ("incr", full["backup"])
     listed = [one["id"] for one in told(installed, "backup", "list")["backups"]]

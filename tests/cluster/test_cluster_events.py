@@ -18,9 +18,10 @@ import pytest
 import yaml
 from websockets.sync.client import connect
 
+from tests.cluster.bucket import KEYS, PORT, Bucket, start
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import image_of
-from tests.cluster.release import NAME, SECRET, Release, Values, render
+from tests.cluster.release import NAME, PLAIN, SECRET, Release, Values, render
 from tests.containers.images import Image
 from tests.containers.test_live_path import until as received
 from tools.container_parts import ROOT
@@ -89,28 +90,64 @@ def test_a_replay_reaches_a_client_of_the_websocket_through_the_way_in(
 
 
 @pytest.fixture(scope="module")
+def a_bucket(
+    cluster: Cluster, servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bucket]:
+    """An S3 service in the cluster, but outside of every release."""
+    namespace = f"stock-{secrets.token_hex(3)}-bucket"
+    bucket = start(cluster, namespace, servers["s3"], tmp_path_factory.mktemp("bucket"))
+    try:
+        yield bucket
+    finally:
+        bucket.remove()
+
+
+@pytest.fixture(scope="module")
 def servers_apart(
-    cluster: Cluster, image: Image, servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster,
+    image: Image,
+    operations: Image,
+    servers: dict[str, str],
+    a_bucket: Bucket,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Release]:
-    """A release of servers alone: a database, Valkey, and three brokers."""
+    """A release of servers alone: a database with backups in a bucket, Valkey, and three brokers."""
     namespace = f"stock-{secrets.token_hex(3)}-servers"
     off = {"enabled": False}
     values: Values = {
         "image": {**image_of(image), "allowTag": True},
         "secrets": {"existing": SECRET},
-        "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}}},
+        "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}, **PLAIN}},
         "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
         "events": {
             "mode": "managed",
             "brokers": BROKERS,
             "managed": {"image": servers["kafka"], "storage": {"size": "1Gi"}},
         },
+        "backup": {
+            "enabled": True,
+            "image": image_of(operations),
+            "storage": {
+                "mode": "s3",
+                "s3": {
+                    "url": "s3://backups/cluster",
+                    "endpoint": a_bucket.endpoint,
+                    "authority": "authority",
+                    "port": PORT,
+                    "egressTo": [f"{a_bucket.address}/32"],
+                },
+            },
+            "work": {"size": "1Gi"},
+        },
         "parts": dict.fromkeys(("stock", "gateway", "relay", "sentiment"), off),
         "networkPolicies": {"serversFrom": {"kubernetes.io/metadata.name": f"{namespace}-users"}},
     }
     release = Release(cluster, tmp_path_factory.mktemp("servers"), namespace, values)
     try:
+        release.folder.joinpath("secrets").mkdir()
+        (release.secrets / "backup-credentials.toml").write_text(KEYS)
         release.prepare()
+        release.k("create", "configmap", "authority", f"--from-file={a_bucket.authority}")
         release.bring_up()
         yield release
     finally:
@@ -219,6 +256,20 @@ def test_a_release_works_on_a_database_a_cache_and_brokers_of_another(
         assert client.get("/api/v1/stocks/005930/chart").status_code == 200
     kinds = {one["kind"] for one in apart.cluster.get("-n", apart.namespace, "all")["items"]}
     assert "StatefulSet" not in kinds
+
+
+def test_backups_go_to_a_bucket_over_tls(servers_apart: Release, a_bucket: Bucket) -> None:
+    where = ("--environment", servers_apart.environment())
+    verbs = ("--target", "kubernetes", "backup")
+    made = servers_apart.stockops(*verbs, "create", "--full", *where)
+    listed = servers_apart.stockops(*verbs, "list", *where)
+    assert listed["storage"] == "s3://backups/cluster"
+    assert made["backup"] in {one["id"] for one in listed["backups"]}
+    assert servers_apart.stockops(*verbs, "verify", made["backup"], *where)["ok"] is True
+    there = a_bucket.cluster.k(
+        "-n", a_bucket.namespace, "exec", "s3", "-c", "s3", "--", "ls", "/data/backups"
+    )
+    assert there.split()
 
 
 def test_a_killed_broker_of_three_loses_no_event(

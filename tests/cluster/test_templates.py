@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stock_ops.kubernetes.facts.rendered import NOTES
+from stock_ops.kubernetes.plans.checks import check_quota
 from tests.cluster.checks import pod_of, problems, rules
 from tests.cluster.release import CHART, PINNED, Document, Values, merged, render, rendered
 from tools.chart import files
@@ -24,7 +25,10 @@ EXTERNAL: Values = {
 BACKUP: Values = {"backup": {"enabled": True}}
 BUCKET: Values = {
     "backup": {
-        "storage": {"mode": "s3", "s3": {"url": "s3://b/p", "endpoint": "https://s3.example.org:9000"}},
+        "storage": {
+            "mode": "s3",
+            "s3": {"url": "s3://b/p", "endpoint": "https://s3.example.org", "authority": "ca"},
+        },
         "settings": {"keep_days": 3, "daily_at": "04:00", "wal_keep_gib": 0.5},
     }
 }
@@ -68,6 +72,7 @@ def test_every_form_holds_every_rule(form: str, upgrade: bool) -> None:
 def test_every_environment_holds_every_rule(path: Path) -> None:
     documents = render(yaml.safe_load(path.read_text()))
     assert problems(documents) == []
+    assert check_quota(documents, []).state == "ok"
     scalers = [one["spec"] for one in documents if one["kind"] == "HorizontalPodAutoscaler"]
     most = {one["scaleTargetRef"]["name"]: one["maxReplicas"] for one in scalers}
     asked = sum(requested_cpu(one, most.get(one["metadata"]["name"])) for one in documents)
@@ -192,8 +197,9 @@ def test_backups_in_a_bucket_have_no_volume_and_a_way_out_to_it() -> None:
     text = named(documents, "ConfigMap", "s-backup")["data"]["backup.toml"]
     assert tomllib.loads(text) == {
         "storage": "s3://b/p",
-        "s3_endpoint": "https://s3.example.org:9000",
+        "s3_endpoint": "https://s3.example.org",
         "s3_region": "us-east-1",
+        "s3_ca_file": "/var/lib/stock-ops/config/ca.crt",
         "keep_days": 3,
         "daily_at": "04:00",
         "wal_keep_gib": 0.5,
@@ -227,6 +233,29 @@ def test_a_restore_is_never_due_by_itself_and_works_on_the_volume_of_the_databas
     kinds = {one["kind"] for one in render(BACKUP, other)}
     assert "StatefulSet" in kinds
     assert "CronJob" not in kinds
+
+
+def test_a_server_of_the_databases_own_image_recovers_beside_the_operations_and_has_no_secret() -> None:
+    documents = render(BACKUP)
+    image = named(documents, "StatefulSet", "s-postgresql")["spec"]["template"]["spec"]["containers"][0][
+        "image"
+    ]
+    writer = named(documents, "StatefulSet", "s-backup")["spec"]["template"]["spec"]
+    form = named(documents, "CronJob", "s-restore")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    for pod, shared in ((writer, "/var/lib/stock-ops/scratch"), (form, "/var/lib/stock-ops")):
+        (beside,), (ours,) = pod["initContainers"], pod["containers"]
+        assert (beside["image"], beside["restartPolicy"]) == (image, "Always")
+        door = {"name": "STOCKOPS_RECOVERY", "value": f"{shared}/.recovery"}
+        assert beside["env"] == [door]
+        assert door in ours["env"]
+        mounts = {one["name"] for one in beside["volumeMounts"]}
+        assert mounts.isdisjoint({"secrets", "key", "config", "storage"})
+        (folder,) = (one for one in beside["volumeMounts"] if one["mountPath"] == shared)
+        assert folder in ours["volumeMounts"]
+    other = {"database": {"mode": "external", "host": "db.example.org"}}
+    writer = named(render(BACKUP, other), "StatefulSet", "s-backup")["spec"]["template"]["spec"]
+    assert "initContainers" not in writer
+    assert "STOCKOPS_RECOVERY" not in yaml.safe_dump(writer)
 
 
 def test_only_parts_that_ask_providers_have_a_way_out_and_not_to_the_cluster() -> None:

@@ -7,6 +7,9 @@ storage = {{ required "backup.storage.s3.url is missing: s3://BUCKET/PREFIX" $s3
 s3_endpoint = {{ toJson . }}
 {{- end }}
 s3_region = {{ toJson $s3.region }}
+{{- if $s3.authority }}
+s3_ca_file = "/var/lib/stock-ops/config/ca.crt"
+{{- end }}
 {{- else -}}
 storage = "/var/lib/stock-ops-backups"
 {{- end }}
@@ -15,7 +18,7 @@ storage = "/var/lib/stock-ops-backups"
 {{- end }}
 {{- end }}
 
-{{/* A container of the operations beside the servers of the release: {root, name, args}. */}}
+{{/* A container of the operations beside the servers of the release: {root, name, args, door}. */}}
 {{- define "stock.opsContainer" -}}
 {{- $gateway := include "stock.name" (dict "root" .root "part" "gateway") -}}
 {{- $backup := include "stock.name" (dict "root" .root "part" "backup") -}}
@@ -34,9 +37,66 @@ env:
   - {name: STOCKOPS_SECRETS, value: /run/secrets/}
   - {name: STOCKOPS_KEY_FILE, value: /etc/stock-backup/key}
   - {name: STOCKOPS_CLUSTER, value: pgdata}
+  {{- if eq $values.database.mode "managed" }}
+  - {name: STOCKOPS_RECOVERY, value: {{ .door }}}
+  {{- end }}
   - {name: MALLOC_ARENA_MAX, value: "1"}
 resources: {{- toYaml $values.backup.resources | nindent 2 }}
 {{ include "stock.containerSecurity" .root }}
+{{- end }}
+
+{{/* PostgreSQL of the database's own image, with its extensions, on what the container of the operations brings back. They
+share one folder, in which it waits at the door: {root, door, mount}. It starts before that container and ends after it. */}}
+{{- define "stock.recovery" -}}
+{{- $managed := .root.Values.database.managed -}}
+name: recovery
+image: {{ include "stock.pinned" (dict "root" .root "what" "database.managed.image" "image" $managed.image) }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+restartPolicy: Always
+command: [/bin/sh, /etc/stock-analysis/recover.sh]
+# Of TimescaleDB its launcher alone, and no job: compression and the like would change what is compared.
+args:
+  - -c
+  - shared_preload_libraries={{ get $managed.settings "shared_preload_libraries" }}
+  - -c
+  - timescaledb.max_background_workers=1
+  - -c
+  - timescaledb.telemetry_level=off
+env:
+  - {name: STOCKOPS_RECOVERY, value: {{ .door }}}
+startupProbe:
+  exec: &waits
+    command: [/bin/sh, -c, 'test -p "$STOCKOPS_RECOVERY/answer"']
+  periodSeconds: 1
+  timeoutSeconds: 5
+  failureThreshold: 120
+livenessProbe:
+  exec: *waits
+  periodSeconds: 30
+  timeoutSeconds: 10
+  failureThreshold: 6
+readinessProbe:
+  exec: *waits
+  periodSeconds: 30
+  timeoutSeconds: 10
+resources: {{- toYaml .root.Values.backup.recovery.resources | nindent 2 }}
+volumeMounts:
+  - {{ toJson .mount }}
+  - {name: script, mountPath: /etc/stock-analysis, readOnly: true}
+  - {name: recovery-tmp, mountPath: /tmp}
+  - {name: recovery-memory, mountPath: /dev/shm}
+{{ include "stock.containerSecurity" .root }}
+{{- end }}
+
+{{- define "stock.recoveryVolumes" -}}
+- name: script
+  configMap:
+    name: {{ include "stock.name" (dict "root" . "part" "postgresql") }}
+    items: [{key: recover.sh, path: recover.sh}]
+- name: recovery-tmp
+  emptyDir: {sizeLimit: 64Mi}
+- name: recovery-memory
+  emptyDir: {medium: Memory, sizeLimit: 256Mi}
 {{- end }}
 
 {{- define "stock.opsMounts" -}}
@@ -69,6 +129,11 @@ resources: {{- toYaml $values.backup.resources | nindent 2 }}
             {{- if eq .Values.backup.storage.mode "s3" }}
             - {key: credentials, path: backup-credentials.toml}
             {{- end }}
+      {{- if and (eq .Values.backup.storage.mode "s3") .Values.backup.storage.s3.authority }}
+      - configMap:
+          name: {{ .Values.backup.storage.s3.authority }}
+          items: [{key: ca.crt, path: ca.crt}]
+      {{- end }}
 - name: key
   secret:
     secretName: {{ .Values.backup.secret }}

@@ -62,7 +62,8 @@ def asked_for(documents: Iterable[Object]) -> dict[str, float]:
         count = most.get(one["metadata"]["name"], int(one["spec"].get("replicas", 1)))
         count += one["kind"] == "Deployment"
         total["pods"] += count
-        for container in pod["containers"]:
+        beside = [one for one in pod.get("initContainers", []) if one.get("restartPolicy") == "Always"]
+        for container in (*pod["containers"], *beside):
             for kind, amounts in container.get("resources", {}).items():
                 for name, value in amounts.items():
                     key = f"{kind}.{name}"

@@ -100,16 +100,6 @@ def claim_of(server: Object) -> Object:
     }
 
 
-def migration_of(documents: Sequence[Object], release: str, image: str) -> Object:
-    """The Job that brings a restored database to the schema of the image."""
-    found = next(one for one in documents if one["metadata"]["name"] == f"{release}-migrate-post")
-    job = json.loads(json.dumps(found))
-    job["metadata"] = {"name": f"{release}-migrate-restored", "labels": found["metadata"]["labels"]}
-    job["spec"]["template"]["spec"]["containers"][0]["image"] = image
-    job["spec"]["ttlSecondsAfterFinished"] = 86_400
-    return dict(job)
-
-
 def without_ours(fields: Sequence[Mapping[str, object]], manager: str) -> list[Mapping[str, object]]:
     """managedFields without what a manager owns: Helm alone decides over the number of pods."""
     return [one for one in fields if one.get("manager") != manager]

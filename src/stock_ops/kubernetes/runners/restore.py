@@ -9,7 +9,6 @@ from stock_ops.kit.errors import PartError
 from stock_ops.kubernetes.connection import MANAGER
 from stock_ops.kubernetes.errors import ClusterError, RefusedError
 from stock_ops.kubernetes.facts.cluster import CORE, deployments_of, observe, pods_of
-from stock_ops.kubernetes.facts.rendered import render
 from stock_ops.kubernetes.objects import Object
 from stock_ops.kubernetes.plans.restore import (
     BEFORE,
@@ -19,17 +18,18 @@ from stock_ops.kubernetes.plans.restore import (
     in_order,
     is_stopped,
     job_of,
-    migration_of,
     to_stop,
     turns,
     without_ours,
 )
 from stock_ops.kubernetes.plans.rollout import behind
 from stock_ops.kubernetes.plans.why import troubles
+from stock_ops.kubernetes.runners.command import Command, run_as_owner
 from stock_ops.kubernetes.runners.deploy import Work
 
 _MERGE = "application/merge-patch+json"
 _ROLES = ["sh", "/docker-entrypoint-initdb.d/100_roles.sh"]
+_MIGRATE = Command("migrate-restored", "exec stock-analysis migrate --patience 200")
 _COMPONENT = "app.kubernetes.io/component"
 _GONE_S = 180.0
 _BEGUN_S = 180.0
@@ -200,27 +200,9 @@ def migrate(work: Work) -> None:
         for one in deployments_of(connection, environment)
         if one["metadata"]["name"] == f"{environment.release}-gateway"
     )
-    image = gateway["spec"]["template"]["spec"]["containers"][0]["image"]
-    job = migration_of(render(environment, upgrade=True), environment.release, image)
-    jobs = f"/apis/batch/v1/namespaces/{environment.namespace}/jobs"
-    path = f"{jobs}/{job['metadata']['name']}"
-    connection.ask("DELETE", path, query={"propagationPolicy": "Foreground"})
-    deadline = time.monotonic() + environment.timeout_s
-    while connection.get(path):
-        time.sleep(1)
-    connection.well(connection.ask("POST", jobs, body=job), f"the Job {job['metadata']['name']}")
-    while True:
-        status = (connection.get(path) or {}).get("status", {})
-        if status.get("succeeded"):
-            return
-        failed = any(one["type"] == "Failed" for one in status.get("conditions", []))
-        if failed or time.monotonic() > deadline:
-            raise PartError(
-                f"The migrations of the restored database failed: kubectl -n {environment.namespace} "
-                f"logs job/{job['metadata']['name']}",
-                _AGAIN,
-            )
-        time.sleep(1)
+    image = str(gateway["spec"]["template"]["spec"]["containers"][0]["image"])
+    if said := run_as_owner(connection, environment, _MIGRATE, image):
+        raise PartError(f"The migrations of the restored database failed: {said}", _AGAIN)
 
 
 def start_rest(work: Work, release: Release) -> None:

@@ -19,7 +19,6 @@ from stock_ops.kubernetes.plans.restore import (
     in_order,
     is_stopped,
     job_of,
-    migration_of,
     to_stop,
     turns,
 )
@@ -87,18 +86,6 @@ def test_the_volume_has_the_name_that_the_stateful_set_looks_for() -> None:
     claim = claim_of({"metadata": {"name": "s-postgresql"}, "spec": spec})
     assert claim["metadata"] == {"name": "data-s-postgresql-0", "labels": {"a": "b"}}
     assert "status" not in claim
-
-
-def test_the_schema_is_brought_to_the_image_that_runs() -> None:
-    spec = {"template": {"spec": {"containers": [{"image": "of-the-file"}]}}}
-    hook = {
-        "metadata": {"name": "s-migrate-post", "labels": {}, "annotations": {"helm.sh/hook": "x"}},
-        "spec": spec,
-    }
-    job = migration_of([{"metadata": {"name": "s-settings"}}, hook], "s", "that-runs")
-    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "that-runs"
-    assert "annotations" not in job["metadata"]
-    assert spec["template"]["spec"]["containers"][0]["image"] == "of-the-file"
 
 
 def test_helm_alone_owns_the_number_of_pods_afterwards() -> None:

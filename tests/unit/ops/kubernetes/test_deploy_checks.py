@@ -68,6 +68,17 @@ def test_pods_are_counted_at_their_most_with_one_more_while_a_version_takes_over
     assert asked["requests.cpu"] == pytest.approx(8 * 0.5)
 
 
+def test_a_container_that_stays_beside_another_is_counted_and_one_that_ends_is_not() -> None:
+    one = deployment("a", replicas=1)
+    pod = one["spec"]["template"]["spec"]
+    resources = {"requests": {"cpu": "1"}}
+    pod["initContainers"] = [
+        {"image": PINNED, "resources": resources, "restartPolicy": "Always"},
+        {"image": PINNED, "resources": resources},
+    ]
+    assert asked_for([one])["requests.cpu"] == pytest.approx(2 * (0.5 + 1))
+
+
 def test_a_quota_that_would_be_spent_is_named_with_both_amounts() -> None:
     told = check_quota([deployment(), quota(**{"requests.cpu": "1"})], [])
     assert told.state == "failed"
