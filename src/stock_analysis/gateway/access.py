@@ -11,6 +11,7 @@ from stock_analysis.gateway.limits import WINDOW_S, Allowance, Limiter, client_o
 from stock_analysis.gateway.ports import ApiKey, KeyScope
 from stock_analysis.gateway.sessions import COOKIE, Sessions
 from stock_analysis.kit.http import KEY_PREFIX
+from stock_analysis.kit.inside import is_inside
 from stock_analysis.kit.problems import problem
 from stock_analysis.kit.secret_files import Secret
 
@@ -73,7 +74,8 @@ class Access:
         """Pass on what may pass."""
         if not self._guards(scope):
             if scope.get("path") in _HEALTH:
-                scope[_MAY_OPERATE] = self._ring is None or await self._has_operate(scope, self._ring)
+                ring = self._ring
+                scope[_MAY_OPERATE] = ring is None or is_inside(scope) or await self._has_operate(scope, ring)
             await self._app(scope, receive, send)
             return
         try:

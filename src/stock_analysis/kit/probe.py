@@ -23,7 +23,7 @@ class NotReadyError(KitError):
 def probe(serving_file: Path) -> None:
     """Ask /readyz at the address in the file. Raises NotReadyError."""
     try:
-        host, port = serving_file.read_text().split()
+        host, port, _ = serving_file.read_text().split()
     except FileNotFoundError as error:
         raise NotReadyError(f"nothing serves yet: there is no {serving_file}") from error
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stock_analysis.kit.door import BACKLOG, Door
 from stock_analysis.kit.errors import KitError
 from stock_analysis.kit.health import Health
+from stock_analysis.kit.inside import Inside, draw
 from stock_analysis.kit.protocol import BoundedConfig, BoundedHttp, Limits
 from stock_analysis.kit.settings import Settings
 from stock_analysis.kit.upgrade import Upgrades
@@ -62,18 +63,19 @@ async def serve(app: ASGIApp, health: Health, settings: Settings, *, port: int) 
     Raises ListenError when the port cannot be had.
     """
     listener = listen(settings.host, port)
-    server = _Server(_config(Upgrades(_Draining(app, health)), settings))
+    word = draw()
+    server = _Server(_config(Upgrades(_Draining(Inside(app, word), health)), settings))
     host, port = listener.getsockname()[:2]
     async with _on_signals(server, health, settings.drain_s):
-        with announced(settings.serving_file, host, port):
+        with announced(settings.serving_file, host, port, word):
             log.info("serving", address=settings.host, port=port)
             await server.serve(sockets=[listener])
     log.info("stopped")
 
 
 @contextlib.contextmanager
-def announced(file: Path | None, host: str, port: int) -> Iterator[None]:
-    """Keep the address in the file meanwhile, for `stock_analysis.kit.probe`. None: nothing is written.
+def announced(file: Path | None, host: str, port: int, word: str) -> Iterator[None]:
+    """Keep address and word in the file meanwhile, for who asks from inside. None: nothing is written.
 
     Raises ListenError when the file cannot be written.
     """
@@ -81,7 +83,9 @@ def announced(file: Path | None, host: str, port: int) -> Iterator[None]:
         yield
         return
     try:
-        file.write_text(f"{host}\n{port}\n")
+        file.touch(mode=0o600)
+        file.chmod(0o600)
+        file.write_text(f"{host}\n{port}\n{word}\n")
     except OSError as error:
         raise ListenError(f"serving_file {file} cannot be written: {error.strerror}") from error
     try:

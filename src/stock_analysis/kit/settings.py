@@ -292,8 +292,8 @@ class Settings(BaseModel):
 
     serving_file: Path | None = Field(
         None,
-        description="File that holds the address served at while the process serves; the health check of a "
-        "container reads it.",
+        description="File that holds the address served at while the process serves, and a word that opens "
+        "the parts of its health to who can read it; the health check of a container reads it.",
     )
 
     log_format: Literal["console", "json"] = Field(

@@ -42,14 +42,15 @@ def probe(file: Path | None) -> tuple[int, str]:
 def test_it_finds_the_port_that_is_served_and_not_a_moment_longer(tmp_path: Path, port: int) -> None:
     file = tmp_path / "serving"
     assert probe(file) == (1, f"unhealthy: nothing serves yet: there is no {file}\n")
-    with announced(file, "0.0.0.0", port):  # noqa: S104 - that is what a container listens on
+    with announced(file, "0.0.0.0", port, "word"):  # noqa: S104 - that is what a container listens on
         assert probe(file) == (0, "")
+        assert file.stat().st_mode & 0o777 == 0o600
     assert probe(file)[0] == 1
 
 
 def test_it_says_why_a_process_is_not_ready(tmp_path: Path) -> None:
     file = tmp_path / "serving"
-    file.write_text("127.0.0.1\n1\n")
+    file.write_text("127.0.0.1\n1\nword\n")
     assert "unhealthy: no answer from port 1: " in probe(file)[1]
     file.write_text("nonsense")
     assert "holds no address" in probe(file)[1]
@@ -58,5 +59,5 @@ def test_it_says_why_a_process_is_not_ready(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     refused = pytest.raises(ListenError, match=r"serving_file .* cannot be written: No such file")
-    with refused, announced(tmp_path / "nowhere" / "serving", "127.0.0.1", 1):
+    with refused, announced(tmp_path / "nowhere" / "serving", "127.0.0.1", 1, "word"):
         pytest.fail("it went on")

@@ -8,6 +8,7 @@ from stock_analysis.gateway.access import Access, may_operate
 from stock_analysis.gateway.keys import KeyRing, create_key
 from stock_analysis.gateway.limits import InMemoryCounter, Limiter
 from stock_analysis.gateway.ports import ApiKey, KeyScope
+from stock_analysis.kit.inside import Inside
 from tests.unit.gateway.calls import Answer, call, echo_app, request
 from tests.unit.gateway.fakes import InMemoryKeyStore
 
@@ -171,6 +172,15 @@ async def test_only_an_operator_is_told_the_parts_and_nobody_is_refused_health(p
         assert (await bench.get(path, client="192.0.2.9", **named)).status == 200
     assert [may_operate(scope) for scope in bench.seen] == [False, False, True, False]
     assert not any(name == b"authorization" for scope in bench.seen for name, _ in scope["headers"])
+
+
+async def test_who_is_inside_is_told_the_parts_and_gets_in_nowhere_else(bench: Bench) -> None:
+    app = Inside(bench.app, "the word")
+    asked = [("/readyz", "the word"), ("/readyz", "another"), (BARS, "the word"), ("/metrics", "the word")]
+    answers = [await call(app, request(path, headers={"stock-inside": word})) for path, word in asked]
+    assert [answer.status for answer in answers] == [200, 200, 401, 401]
+    assert [may_operate(scope) for scope in bench.seen] == [True, False]
+    assert not any(name == b"stock-inside" for scope in bench.seen for name, _ in scope["headers"])
 
 
 async def test_guessing_keys_at_the_health_does_not_load_the_database() -> None:
