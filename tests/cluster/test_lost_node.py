@@ -1,0 +1,63 @@
+"""A node that loses its power: what it costs, and that nothing is lost."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+
+from tests.cluster.cluster import until
+from tests.cluster.load import CHART, load
+from tests.cluster.release import Release
+from tests.cluster.test_nodes import evict, on, other_node
+
+Report = Callable[[str, str], None]
+INFRASTRUCTURE = (("traefik", "app=traefik"), ("kube-system", "k8s-app=kube-dns"))
+"""Of the cluster itself, one pod each: the way in, and the name service."""
+
+
+def test_a_node_that_loses_its_power_costs_a_gap_and_no_data(
+    installed: Release, client: httpx.Client, report: Report
+) -> None:
+    """The node without the database; clients come in by the one that stays."""
+    installed.steady()
+    lost = other_node(installed)
+    (stays,) = (node for node in installed.cluster.ways_in if node != lost)
+    move_infrastructure(installed, lost)
+    wanted = client.get(CHART).json()
+    for part in ("stock", "gateway"):
+        if not on(installed, part, lost):
+            evict(installed, installed.ready(part)[0])
+            until(lambda part=part: on(installed, part, lost), telling=installed.told)  # type: ignore[misc]  # a default binds the name
+    installed.steady()
+    assert all(on(installed, part, node) for part in ("stock", "gateway") for node in (lost, stays))
+    way_in = installed.cluster.ways_in[stays]
+    with httpx.Client(base_url=way_in, headers=client.headers) as other:
+        try:
+            with load(other, least=1) as gap:
+                installed.cluster.node("kill", lost)
+                started = time.monotonic()
+                for part in ("stock", "gateway"):
+                    again = lambda part=part: len(on(installed, part, stays)) >= 2  # noqa: E731 - part is bound
+                    until(again, seconds=150, telling=installed.told)
+                seconds = time.monotonic() - started
+            with load(other, least=200) as after:
+                pass
+        finally:
+            installed.cluster.node("start", lost)
+    report("a lost node", f"two pods again after {seconds:.0f} s; until then {dict(gap)}, then {dict(after)}")
+    assert set(after) == {"200"}
+    until(lambda: client.get(CHART).status_code == 200, seconds=60, telling=installed.told)
+    assert client.get(CHART).json() == wanted
+
+
+def move_infrastructure(release: Release, lost: str) -> None:
+    """What the cluster has once alone goes to the other node, so that the gap is that of the platform."""
+    release.cluster.k("cordon", lost)
+    try:
+        for namespace, label in INFRASTRUCTURE:
+            chosen = ("-n", namespace, "pods", "-l", label)
+            field = f"--field-selector=spec.nodeName={lost}"
+            release.cluster.k("delete", *chosen, field)
+            release.cluster.k("wait", "--for=condition=Ready", "--timeout=60s", *chosen)
+    finally:
+        release.cluster.k("uncordon", lost)
