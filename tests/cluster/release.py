@@ -94,19 +94,23 @@ class Release:
 
     def stockops(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
         """What a verb says as JSON; it must end with that code."""
-        done = subprocess.run(
+        begun = self.start(*words)
+        out, err = begun.communicate(timeout=900)
+        said = f"{out[-6000:]}\n{err[-2000:]}"
+        assert begun.returncode == code, f"ended with {begun.returncode}: {said}\n{self.told()}"
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        """A verb that was begun."""
+        return subprocess.Popen(
             [STOCKOPS, *map(str, words), "--json"],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=900,
             cwd=ROOT,
             env=self._environ(),
-            check=False,
         )
-        said = f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
-        assert done.returncode == code, f"ended with {done.returncode}: {said}\n{self.told()}"
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
     def _environ(self) -> dict[str, str]:
         return os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig)}
@@ -190,6 +194,11 @@ class Release:
         """The newest that Helm has stored."""
         stored = self.k("get", "secrets", "-l", f"owner=helm,name={NAME}", "-o", "name").split()
         return max(int(name.rpartition(".v")[2]) for name in stored)
+
+    def state(self) -> str:
+        """Of that one."""
+        path = f"sh.helm.release.v1.{NAME}.v{self.revision()}"
+        return self.k("get", "secret", path, "-o", "jsonpath={.metadata.labels.status}")
 
     def versions(self) -> set[str]:
         """Images of the gateway's pods that take requests."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from tests.cluster.cluster import until
 from tests.cluster.release import NAME, STOCKOPS, Release
 from tools.container_parts import ROOT
 
@@ -90,6 +91,22 @@ def lease(seen: datetime) -> str:
         "spec": spec,
     }
     return str(yaml.safe_dump(document))
+
+
+def test_a_deploy_that_was_killed_is_undone_by_the_next_one(installed: Release) -> None:
+    """Helm takes no change of a release in which another one was begun and not ended."""
+    serving = installed.revision()
+    missing = installed.environment({"image": {"tag": "no-such"}}, name="missing")
+    begun = installed.start("deploy", missing, "--yes")
+    until(lambda: installed.state() == "pending-upgrade", telling=installed.told)
+    begun.kill()
+    begun.wait()
+    assert installed.state() == "pending-upgrade"
+    # As it is a minute later: the lease of who died lets go.
+    installed.cluster.apply(lease(datetime.now(UTC) - timedelta(minutes=2)), installed.namespace)
+    assert installed.deploy({"settings": {"STOCK_LOG_LEVEL": "debug"}})["outcome"] == "deployed"
+    assert (installed.state(), installed.revision()) == ("deployed", serving + 3)  # killed, undone, deployed
+    assert installed.deploy()["outcome"] == "deployed"
 
 
 def test_two_deploys_at_once_are_refused_and_one_that_died_lets_go(installed: Release) -> None:

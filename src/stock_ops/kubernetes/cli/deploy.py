@@ -19,6 +19,7 @@ from stock_ops.kubernetes.runners.deploy import (
     refuse_schema,
     roll_back,
     target_of_rollback,
+    undo_cut_off,
     who,
 )
 from stock_ops.kubernetes.runners.deploy import (
@@ -112,6 +113,9 @@ def _do(work: Work, prepared: Prepared) -> int:
     environment = work.environment
     with alone(work.connection, environment, who()), signals_interrupt():
         again = read_release(work.helm, environment)
+        if again.is_cut_off:
+            undo_cut_off(work, again)
+            again = read_release(work.helm, environment)
         if again.newest != prepared.release.newest:
             prepared = prepare(work.helm, work.connection, environment)
             prepared.refuse()

@@ -27,6 +27,11 @@ class Release:
         return str(self.revisions[-1]["status"]) if self.revisions else "none"
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether the newest change was begun and not ended. Helm takes no other one then."""
+        return self.state.startswith("pending-")
+
+    @property
     def newest(self) -> int:
         """Its number."""
         return int(self.revisions[-1]["revision"]) if self.revisions else 0

@@ -89,6 +89,26 @@ def deploy(work: Work, prepared: Prepared) -> Record:
     return record
 
 
+def undo_cut_off(work: Work, release: Release) -> None:
+    """Put back what a deploy that was killed left half done. Raises NotUndoneError."""
+    serving = release.serving
+    try:
+        if serving is None:
+            with work.report.step("Undo", "an install that was cut off; volumes stay", quiet=False):
+                take_away(work.helm, work.environment)
+        else:
+            with work.report.step(
+                "Undo", f"a deploy that was cut off: back to revision {serving}", quiet=False
+            ):
+                go_back(work.helm, work.environment, serving)
+    except BroughtUpError as error:
+        raise NotUndoneError(
+            f"A deploy before this one was cut off, and it could not be undone: {error}.",
+            f"Look at it: stockops --target kubernetes status {work.environment.path}",
+            (),
+        ) from error
+
+
 def _what(work: Work, prepared: Prepared) -> str:
     return (
         f"{work.environment.release} in {work.environment.namespace}, commit {prepared.checkout.commit[:12]}"
