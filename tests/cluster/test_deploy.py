@@ -75,7 +75,6 @@ def test_what_is_wrong_is_refused_before_anything_changes(installed: Release) ->
         {"database": {"managed": {"image": "x:1"}}},
     )
     assert "secrets: there is no Secret nothing" in refused(installed, {"secrets": {"existing": "nothing"}})
-    assert "no backup is known" in refused(installed, {"deploy": {"backupWithinHours": 24}})
     assert "schema: the cluster refuses" in refused(
         installed, {"database": {"managed": {"storage": {"size": "2Gi"}}}}
     )
