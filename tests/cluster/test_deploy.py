@@ -99,7 +99,7 @@ def test_a_deploy_that_was_killed_is_undone_by_the_next_one(installed: Release) 
     begun = installed.start("deploy", missing, "--yes")
     until(lambda: installed.state() == "pending-upgrade", telling=installed.told)
     begun.kill()
-    begun.wait()
+    begun.communicate()
     assert installed.state() == "pending-upgrade"
     # As it is a minute later: the lease of who died lets go.
     installed.cluster.apply(lease(datetime.now(UTC) - timedelta(minutes=2)), installed.namespace)

@@ -78,6 +78,8 @@ def test_no_older_version_is_deployed_or_gone_back_to_while_the_schema_is_ahead_
     assert f"the database has post migration {number}, which this program has not" in refused["error"]["why"]
     assert installed.versions() == {newer.name}
     forget_newer_schema(installed)
+    # What runs knows the schema again: pods of the newer version are not ready without its migration.
+    assert installed.deploy()["outcome"] == "deployed"
 
 
 def test_back_to_the_chart_of_the_commit_before_and_forth_again(

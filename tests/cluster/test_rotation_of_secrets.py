@@ -18,7 +18,8 @@ def test_secrets_are_changed_under_load_without_a_failed_request(
     assert "api_key_pepper" not in before
     pods = {pod["metadata"]["uid"] for part in ("stock", "gateway") for pod in installed.pods(part)}
     where = ("--folder", installed.secrets, "--environment", installed.environment())
-    with httpx.Client(base_url=client.base_url, timeout=30) as page:
+    host = {"Host": installed.host}
+    with httpx.Client(base_url=client.base_url, headers=host, timeout=30) as page:
         assert page.post("/api/v1/session", headers=client.headers).status_code == 204
         with load(client, least=200) as answers:
             said = installed.stockops("secrets", "rotate", *names, *where)
