@@ -52,7 +52,7 @@ test-containers: ## Build the images, run them and the compose stack; needs root
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 2 --timeout 840 --durations=12 tests/containers $(ARGS)
 
-test-cluster: ## Install the chart on a real Kubernetes cluster that STOCK_TEST_CLUSTER starts; minutes
+test-cluster: ## Install the chart on a real Kubernetes cluster (docs/testing.md says which); minutes
 	@$(BOOTSTRAP) cluster
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py
