@@ -16,10 +16,9 @@ STATELESS = ("gateway", "stock", "sentiment", "relay")
 
 
 def other_node(release: Release) -> str:
-    """The node that the database is not on."""
-    nodes = [one["metadata"]["name"] for one in release.cluster.get("nodes")["items"]]
-    taken = str(release.pods("postgresql")[0]["spec"]["nodeName"])
-    return str(next(node for node in nodes if node != taken))
+    """A node that takes pods, without the database."""
+    taken = release.pods("postgresql")[0]["spec"]["nodeName"]
+    return next(node for node in release.cluster.ways_in if node != taken)
 
 
 def on(release: Release, part: str, node: str) -> list[str]:
