@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,10 @@ class Release:
     def steady(self) -> None:
         """Two pods of each part that serves, ready."""
         for part in ("gateway", "stock"):
-            until(lambda part=part: len(self.ready(part)) >= 2, telling=self.told)  # type: ignore[misc]  # a default binds the name
+            until(partial(self._has_two, part), telling=self.told)
+
+    def _has_two(self, part: str) -> bool:
+        return len(self.ready(part)) >= 2
 
     def well(self) -> None:
         """`stockops status` says so; a pod that an autoscaler has just asked for may start first."""

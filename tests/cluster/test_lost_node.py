@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 
@@ -27,7 +28,7 @@ def test_a_node_that_loses_its_power_costs_a_gap_and_no_data(
     for part in ("stock", "gateway"):
         if not on(installed, part, lost):
             evict(installed, installed.ready(part)[0])
-            until(lambda part=part: on(installed, part, lost), telling=installed.told)  # type: ignore[misc]  # a default binds the name
+            until(partial(on, installed, part, lost), telling=installed.told)
     installed.steady()
     assert all(on(installed, part, node) for part in ("stock", "gateway") for node in (lost, stays))
     way_in = installed.cluster.ways_in[stays]
@@ -37,8 +38,7 @@ def test_a_node_that_loses_its_power_costs_a_gap_and_no_data(
                 installed.cluster.node("kill", lost)
                 started = time.monotonic()
                 for part in ("stock", "gateway"):
-                    again = lambda part=part: len(on(installed, part, stays)) >= 2  # noqa: E731 - part is bound
-                    until(again, seconds=150, telling=installed.told)
+                    until(partial(has_two, installed, part, stays), seconds=150, telling=installed.told)
                 seconds = time.monotonic() - started
             with load(other, least=200) as after:
                 pass
@@ -48,6 +48,10 @@ def test_a_node_that_loses_its_power_costs_a_gap_and_no_data(
     assert set(after) == {"200"}
     until(lambda: client.get(CHART).status_code == 200, seconds=60, telling=installed.told)
     assert client.get(CHART).json() == wanted
+
+
+def has_two(release: Release, part: str, node: str) -> bool:
+    return len(on(release, part, node)) >= 2
 
 
 def move_infrastructure(release: Release, lost: str) -> None:
