@@ -10,11 +10,12 @@ import pytest
 from stock_analysis.sentiment.model import SHIPPED, load_model
 from tools.sentiment.measures import expected_calibration_error, measure, vader
 from tools.sentiment.texts import DataError, Text, drawn, labelled_half, sentfin, twitter, vader_archive
-from tools.train_sentiment import build, main, write
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tools.train_sentiment import build, write  # late: scikit-learn takes every worker 1.5 s
+
     path = tmp_path_factory.mktemp("model") / "model.npz"
     write(build(), path)
     return path
@@ -85,6 +86,8 @@ def test_a_file_that_is_not_what_it_should_be_is_one_line(
     path = tmp_path / "file"
     path.write_text(content)
     monkeypatch.setattr("sys.argv", ["train_sentiment", "evaluate", name, str(path)])
+    from tools.train_sentiment import main
+
     assert main() == 1
     error = capsys.readouterr().err
     assert told in error
