@@ -17,7 +17,7 @@ from tests.contract.gateway.backup_part import BackupPartStub, backup_report
 from tools.generate import CONTRACT, contract
 
 CONFIG = [Path(__file__).with_name(name) for name in ("schemathesis.toml", "hooks.py")]
-EXAMPLES = 100
+EXAMPLES = 50
 LONGEST_S = 240
 
 
