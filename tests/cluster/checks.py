@@ -77,6 +77,8 @@ def _pod_rules(document: Document) -> Iterator[tuple[str, str]]:
     for one in pod.get("topologySpreadConstraints", []):
         if document["kind"] == "Deployment" and one.get("matchLabelKeys") != ["pod-template-hash"]:
             yield "spread-across-versions", "beside the pods of the old version the new ones go to one node"
+        if document["kind"] == "Deployment" and one.get("nodeTaintsPolicy") != "Honor":
+            yield "spread-over-lost-nodes", "a lost node counts as empty, so that its pods start nowhere else"
     serves = document["kind"] in {"Deployment", "StatefulSet"}
     for container in (*pod.get("initContainers", []), *pod["containers"]):
         yield from _container_rules(container, serves=serves)

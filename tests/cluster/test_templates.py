@@ -13,7 +13,7 @@ import yaml
 from stock_ops.kubernetes.facts.rendered import NOTES
 from stock_ops.kubernetes.plans.checks import check_quota
 from tests.cluster.checks import pod_of, problems, rules
-from tests.cluster.release import CHART, PINNED, Document, Values, merged, render, rendered
+from tests.cluster.release import CHART, NAME, PINNED, Document, Values, merged, render, rendered
 from tools.chart import files
 from tools.container_parts import ROOT
 
@@ -380,6 +380,7 @@ BROKEN: dict[str, tuple[str, Callable[[str], str]]] = {
         "parts.yaml",
         _replace("matchLabelKeys: [pod-template-hash]", "minDomains: 1"),
     ),
+    "spread-over-lost-nodes": ("parts.yaml", _replace("nodeTaintsPolicy: Honor", "minDomains: 2")),
     "replicas-beside-hpa": (
         "parts.yaml",
         _replace("{{- if not $it.autoscaling.enabled }}", "{{- if true }}"),
@@ -405,6 +406,21 @@ def test_a_broken_chart_is_caught_by_name(rule: str, tmp_path: Path) -> None:
     path = chart / "templates" / file
     path.write_text(change(path.read_text()))
     assert rule in rules(render(chart=chart))
+
+
+def test_only_a_label_that_is_named_so_must_be_kept_to() -> None:
+    host = "kubernetes.io/hostname"
+    values = {"spreadAcross": [host, "zone"], "spreadStrictly": [host]}
+    (gateway,) = (one for one in render(values) if _is_gateway(one))
+    constraints = gateway["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert [(one["topologyKey"], one["whenUnsatisfiable"]) for one in constraints] == [
+        (host, "DoNotSchedule"),
+        ("zone", "ScheduleAnyway"),
+    ]
+
+
+def _is_gateway(document: Document) -> bool:
+    return (document["kind"], document["metadata"]["name"]) == ("Deployment", f"{NAME}-gateway")
 
 
 def test_an_unknown_value_is_refused_by_its_name() -> None:
