@@ -3,12 +3,13 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from stock_ops.kit.backup_settings import BackupSettings
-from stock_ops.kit.errors import FolderError, RestoreRunsError
+from stock_ops.kit.errors import FolderError, PartError, RestoreRunsError
 from stock_ops.kit.files import holder_of
 from stock_ops.kit.layout import PARTS, Layout
 from stock_ops.kit.report import Report
@@ -47,6 +48,7 @@ from stock_ops.local.plans.status import (
     urgent,
     verdict_for,
 )
+from stock_ops.local.plans.steps import PART_TITLES
 from stock_ops.local.plans.up import UpPlan, plan_up
 from stock_ops.local.runners.follow import Follower, follow
 from stock_ops.local.runners.rotation import LocalHolder, unfinished
@@ -106,8 +108,7 @@ def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> i
         return 0
     if plan.steps:
         with locked(layout, "up"):
-            plan, facts = _plan_up(layout, port)
-            run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
+            plan = _start(layout, port, report)
         finished += _finish_changes(observe(layout, port=port), report)
     where = address(plan.host, plan.ports["platform"])
     settled = f"no changes but a secret's that was cut off: {', '.join(finished)}" if finished else ""
@@ -116,6 +117,27 @@ def _up(layout: Layout, port: int | None, report: Report, *, dry_run: bool) -> i
     lines += urgent(ask_part(layout))
     report.result("up", lines, {"changed": bool(plan.steps or finished), "address": where, **_paths(layout)})
     return 0
+
+
+def _start(layout: Layout, port: int | None, report: Report) -> UpPlan:
+    """Do the steps; once more when another program took a port after it was drawn and before we listened."""
+    plan, facts = _plan_up(layout, port)
+    try:
+        run_steps(plan.steps, facts, report, undo=plan.starts_supervisor)
+    except PartError:
+        again, facts = _plan_up(layout, port)
+        lost = [name for name, number in plan.ports.items() if again.ports[name] != number]
+        if not lost:
+            raise
+        for name in lost:
+            number = plan.ports[name]
+            report.text(
+                f"Port {number}, drawn for {PART_TITLES[name]}, was taken by {facts.taken[number]} "
+                f"in the meantime: port {again.ports[name]} is used."
+            )
+        run_steps(again.steps, facts, report, undo=again.starts_supervisor)
+        return replace(again, steps=(*plan.steps, *again.steps))
+    return plan
 
 
 def _finish_changes(facts: Facts, report: Report) -> list[str]:

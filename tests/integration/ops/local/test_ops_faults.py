@@ -65,6 +65,31 @@ def test_internal_ports_that_others_took_while_it_was_down_are_chosen_anew(used_
             server.close()
 
 
+def test_ports_that_others_take_before_the_servers_listen_are_drawn_anew(stubbed: Instance) -> None:
+    first: dict[str, int] = {}
+    servers: list[socket.socket] = []
+
+    def take() -> None:
+        wait_for(stubbed.layout.memory.exists, "the ports are drawn", 60)
+        first.update(json.loads(stubbed.layout.memory.read_text())["ports"])
+        servers.extend(socket.create_server(("127.0.0.1", first[name])) for name in ("postgresql", "valkey"))
+
+    rival = threading.Thread(target=take)
+    rival.start()
+    try:
+        told = stubbed.up().out
+        rival.join()
+        for name in ("postgresql", "valkey"):
+            assert stubbed.part(name)["port"] != first[name]
+        assert f"Port {first['postgresql']}, drawn for PostgreSQL, was taken by " in told
+        assert f"(pid {os.getpid()}, user " in told
+        recovers(stubbed)
+    finally:
+        rival.join()
+        for server in servers:
+            server.close()
+
+
 # --- disk ---------------------------------------------------------------------------------------
 
 
