@@ -46,8 +46,9 @@ def prometheus(stack: Stack, standins: StandIns) -> Iterator[str]:
 
 
 def ask(prometheus: str, path: str) -> Any:
+    """What it answers; None while it does not, or only says that it is starting."""
     try:
-        return httpx.get(f"{prometheus}/api/v1/{path}", timeout=10).json()["data"]
+        return httpx.get(f"{prometheus}/api/v1/{path}", timeout=10).raise_for_status().json()["data"]
     except httpx.HTTPError:
         return None
 
@@ -66,7 +67,7 @@ def test_prometheus_reads_the_services_and_the_rules(stack: Stack, prometheus: s
     assert len(alerts) > 10
     assert {rule["health"] for group in groups for rule in group["rules"]} <= {"ok", "unknown"}
     asked = partial(ask, prometheus, "query?query=sum(http_requests_total)by(job)")
-    wait_for(lambda: len(asked()["result"]) >= 2, lambda: str(asked()), timeout_s=60)
+    wait_for(lambda: len((asked() or {"result": []})["result"]) >= 2, lambda: str(asked()), timeout_s=60)
 
 
 def test_prometheus_has_no_rights_and_its_page_is_on_loopback(stack: Stack, prometheus: str) -> None:

@@ -51,6 +51,12 @@ class Visit:
         expect(self.page.locator(".chart[aria-busy=true], .loading")).to_have_count(0)
         self.page.evaluate(TWO_FRAMES)
 
+    def forget_outage(self) -> None:
+        """Forget the problems of a server that was away: nobody listened, or it was stopping or starting."""
+        for problem in self.problems:
+            assert re.search(r"net::ERR_|\b(502|503)\b", problem), problem
+        self.problems.clear()
+
     def picture(self, name: str) -> None:
         """Keep what the page looks like now."""
         self.page.screenshot(path=self.pictures / f"{name}.png")

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from contextlib import suppress
 
 from stock_ops.archive.facts.state import ArchiveState, observe_archive
 from stock_ops.kit.backup_settings import read_backup_settings
@@ -53,18 +54,30 @@ def shipped_names(instance: Instance, *, partial: bool = False) -> list[str]:
 
 def read_shipped(instance: Instance, held: Storage | None = None) -> dict[str, bytes]:
     """The content of every segment in the storage, the partial one too."""
+    found = _read_at_once(instance, held or storage(instance))
+    return {name: content for (name, _), content in sorted(found.items(), reverse=True)}  # a whole one counts
+
+
+def _read_at_once(instance: Instance, held: Storage) -> dict[tuple[str, bool], bytes]:
+    """Segments, and whether each is partial; read again when some came or went meanwhile."""
     settings = read_backup_settings(instance.layout, {"XDG_CONFIG_HOME": f"{instance.settings}"})
-    key, held = read_identity(settings.key_file), held or storage(instance)
-    found = {}
-    for one in held.list(WAL):
-        if named := segment_of(one.name):
-            content = io.BytesIO()
-            try:
-                with held.open(one.name) as source:
-                    unseal(source, content, key)
-            except MissingObjectError:  # it became whole just now
-                continue
-            found[named[0]] = content.getvalue()
+    key, found = read_identity(settings.key_file), dict[tuple[str, bool], bytes]()
+
+    def read() -> bool:
+        names = {one.name for one in held.list(WAL)}
+        found.clear()
+        for name in names:
+            if named := segment_of(name):
+                content = io.BytesIO()
+                try:
+                    with held.open(name) as source:
+                        unseal(source, content, key)
+                except MissingObjectError:
+                    return False
+                found[named] = content.getvalue()
+        return names == {one.name for one in held.list(WAL)}
+
+    wait_for(read, "the storage rests", PATIENCE_S)
     return found
 
 
@@ -75,16 +88,21 @@ def is_shipped(instance: Instance, text: str, held: Storage | None = None) -> bo
 
 def assert_whole(instance: Instance) -> None:
     """What is in the storage has no gap, and is what the server wrote as far as it still has it."""
-    content = read_shipped(instance)
-    shipped = shipped_names(instance)
+    content = {
+        name: held
+        for (name, partial), held in _read_at_once(instance, storage(instance)).items()
+        if not partial
+    }
+    shipped = sorted(content)
     assert len(runs(shipped)) == 1, shipped
     wrote = instance.layout.postgresql / "pg_wal"
-    assert set(shipped[:-1]) <= set(content)  # the newest may have become whole just now
-    compared = [name for name in shipped if name in content and (wrote / name).exists()]
+    compared = 0
+    for name in shipped:
+        with suppress(FileNotFoundError):  # the server needs it no more
+            theirs = hashlib.sha256((wrote / name).read_bytes()).hexdigest()
+            assert hashlib.sha256(content[name]).hexdigest() == theirs, name
+            compared += 1
     assert compared
-    for name in compared:
-        theirs = hashlib.sha256((wrote / name).read_bytes()).hexdigest()
-        assert hashlib.sha256(content[name]).hexdigest() == theirs, name
 
 
 def make_tables(instance: Instance) -> None:
