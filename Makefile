@@ -56,7 +56,7 @@ test-cluster: ## Install the chart on a real Kubernetes cluster (docs/testing.md
 	@$(BOOTSTRAP) cluster
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py
-	$(BIN)/python -m pytest -n 0 --timeout 900 --durations=12 tests/cluster $(ARGS)
+	$(BIN)/python -m pytest -n 2 --timeout 900 --durations=12 tests/cluster $(ARGS)
 
 ci: ## The pipeline without the push and the cluster; STEPS="checks tests": these alone
 	.ci/run $(STEPS)

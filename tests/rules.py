@@ -41,18 +41,23 @@ _LONGEST_FIRST = ("tests/integration/ops/", "tests/e2e/", "tests/integration/", 
 
 
 _KAFKA = "/test_kafka_"
-_CONTAINERS = {
+_SHARING = {
     "tests/containers/test_instance_": ("backups", "moves", "verbs"),
     "tests/containers/test_": ("live_path", "monitoring_overlay", "rotation", "stack", "stack_leaks"),
+    "tests/cluster/test_": (
+        *("install", "deploy", "rollout", "rotation_of_secrets"),
+        *("autoscaling", "nodes", "lost_node"),  # last: they wait until no other release is on the cluster
+    ),
 }
-"""Files that share an instance, and files that share a stack."""
+"""Files that share an instance, a stack, or a release on a cluster; those of a cluster run in this order."""
+_OF_CLUSTER = "tests/cluster/"
 
 
 class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """A file goes to one worker as a whole, because its tests share servers.
 
     Those of test_ops_*.py share none and take much of the time of all: each goes where there is room. All
-    test_kafka_*.py share one Kafka, the dearest of servers, and so do the files of _CONTAINERS.
+    test_kafka_*.py share one Kafka, the dearest of servers, and so do the files of _SHARING.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
@@ -62,8 +67,8 @@ class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     def _split_scope(self, nodeid: str) -> str:
         if _KAFKA in nodeid:
             return _KAFKA
-        if containers := _containers_of(nodeid):
-            return containers
+        if shared := _sharing_of(nodeid):
+            return shared
         return nodeid if _is_spread(nodeid) else str(super()._split_scope(nodeid))
 
     def remove_node(self, node: WorkerController) -> str | None:
@@ -82,12 +87,12 @@ class Scheduler(LoadFileScheduling):  # type: ignore[misc]  # it has no types
         return crashed
 
 
-def _containers_of(nodeid: str) -> str | None:
-    """What the containers are, which a file of tests shares with others."""
-    for begin, ends in _CONTAINERS.items():
+def _sharing_of(nodeid: str) -> str | None:
+    """What it is that a file of tests shares with others; the rest of a cluster's share a release, too."""
+    for begin, ends in _SHARING.items():
         if nodeid.partition("::")[0] in {f"{begin}{end}.py" for end in ends}:
             return begin
-    return None
+    return _OF_CLUSTER if nodeid.startswith(_OF_CLUSTER) else None
 
 
 def _is_spread(nodeid: str) -> bool:
@@ -101,9 +106,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_place_in_queue)
 
 
-def _place_in_queue(item: pytest.Item) -> tuple[bool, bool, int, bool]:
+def _place_in_queue(item: pytest.Item) -> tuple[bool, bool, int, bool, int]:
     place = next((n for n, folder in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(folder)), 0)
-    return not _is_alone(item), _containers_of(item.nodeid) is None, place, _is_spread(item.nodeid)
+    return (
+        not _is_alone(item),
+        _sharing_of(item.nodeid) is None,
+        place,
+        _is_spread(item.nodeid),
+        _place_on_cluster(item.nodeid),
+    )
+
+
+def _place_on_cluster(nodeid: str) -> int:
+    names = [f"tests/cluster/test_{name}.py" for name in _SHARING["tests/cluster/test_"]]
+    file = nodeid.partition("::")[0]
+    return names.index(file) if file in names else 0
 
 
 def _is_alone(item: pytest.Item) -> bool:

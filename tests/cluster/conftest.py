@@ -1,118 +1,70 @@
 """The chart on a real cluster, for `make test-cluster` alone."""
 
-import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import httpx
 import pytest
 
 from tests.cluster.cluster import Cluster, until
-from tests.cluster.images import derived, image_of, next_migration
+from tests.cluster.images import image_of
+from tests.cluster.prepared import Prepared, prepare_once
 from tests.cluster.release import PLAIN, SECRET, Release
-from tests.cluster.sources import open_cluster
-from tests.containers.bases import PREFIX, StandIns, make_standins
-from tests.containers.images import Image, build
-from tests.containers.podman import run
+from tests.containers.conftest import pytest_terminal_summary, report
+from tests.containers.images import Image
 from tests.containers.test_stack import closes_until
-from tools.container_parts import ROOT
 
-TAG = f"cluster-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
-"""Of this checkout's images: another one's tests may run on the same cluster."""
-Report = Callable[[str, str], None]
-MEASURED = pytest.StashKey[list[str]]()
+__all__ = ["pytest_terminal_summary", "report"]
 
 
 @pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Says a measurement at the end of the run, also when its test passes."""
-    lines = request.config.stash.setdefault(MEASURED, [])
-    return lambda title, text: lines.append(f"{title}: {text}")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was measured."""
-    for line in config.stash.get(MEASURED, []):
-        terminalreporter.write_line(line)
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """The cluster with all images on its nodes, one for all workers; ended when the last of them is done."""
+    with prepare_once(tmp_path_factory.mktemp("cluster")) as prepared:
+        yield prepared
 
 
 @pytest.fixture(scope="session")
-def standins() -> StandIns:
-    """Images in place of those that would be pulled."""
-    return make_standins()
+def cluster(prepared: Prepared) -> Cluster:
+    """With all images on its nodes."""
+    return prepared.cluster
 
 
 @pytest.fixture(scope="session")
-def image(standins: StandIns) -> Image:
+def image(prepared: Prepared) -> Image:
     """The platform's image with the sample prices, built as everyone builds it."""
-    return build("platform", standins, tag=TAG, environ={"SAMPLE_DATA": "yes"})
+    return Image(prepared.images["platform"])
 
 
 @pytest.fixture(scope="session")
-def operations(standins: StandIns, image: Image) -> Image:
+def operations(prepared: Prepared) -> Image:
     """The image of the operations, which shares layers with the platform's."""
-    assert image
-    return build("stock-ops", standins, tag=TAG)
+    return Image(prepared.images["operations"])
 
 
 @pytest.fixture(scope="session")
-def servers(standins: StandIns) -> dict[str, str]:
-    """PostgreSQL, Valkey, Kafka and a bucket under names that no later build of a stand-in takes over."""
-    named = {}
-    for name, pinned in (
-        ("postgresql", standins.postgresql),
-        ("valkey", standins.valkey),
-        ("kafka", standins.kafka),
-        ("s3", standins.s3),
-    ):
-        named[name] = f"{PREFIX}/{name}:{pinned[-12:]}"
-        run("podman", "tag", pinned, named[name])
-    return named
-
-
-@pytest.fixture(scope="session")
-def newer(image: Image) -> Image:
+def newer(prepared: Prepared) -> Image:
     """The next version: the same program, with a change of the schema before its rollout and one after it."""
-    number = next_migration()
-    migrations = {
-        f"{number:04d}_pre_newer.sql": "CREATE TABLE newer (id integer PRIMARY KEY);\n",
-        f"{number:04d}_post_newer.sql": "DROP TABLE newer;\n",
-    }
-    return derived(image, f"{TAG}-newer", migrations)
+    return Image(prepared.images["newer"])
 
 
 @pytest.fixture(scope="session")
-def broken_schema(image: Image) -> Image:
+def broken_schema(prepared: Prepared) -> Image:
     """A version whose migration cannot be applied."""
-    return derived(
-        image, f"{TAG}-broken-schema", {f"{next_migration():04d}_pre_broken.sql": "SELECT 1 / 0;\n"}
-    )
+    return Image(prepared.images["broken_schema"])
 
 
 @pytest.fixture(scope="session")
-def cluster(
-    image: Image,
-    operations: Image,
-    newer: Image,
-    broken_schema: Image,
-    servers: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Cluster]:
-    """With all images on its nodes; ended after the run."""
-    folder = tmp_path_factory.mktemp("cluster")
-    with open_cluster(folder) as cluster:
-        archive = folder / "images.tar"
-        names = (image.name, operations.name, newer.name, broken_schema.name, *servers.values())
-        run("podman", "save", "-q", "-m", "--format", "docker-archive", "-o", archive, *names)
-        cluster.load(archive)
-        archive.unlink()
-        yield cluster
+def servers(prepared: Prepared) -> dict[str, str]:
+    """Images of PostgreSQL, Valkey, Kafka and a bucket."""
+    return prepared.servers
 
 
 @pytest.fixture(scope="session")
 def release(
+    prepared: Prepared,
     cluster: Cluster,
     image: Image,
     operations: Image,
@@ -138,6 +90,7 @@ def release(
             "work": {"size": "1Gi"},
         },
         "sampleData": True,
+        "spreadStrictly": ["kubernetes.io/hostname"],
         "parts": {
             "stock": scaling,
             "gateway": scaling,
@@ -162,11 +115,12 @@ def release(
     }
     folder = tmp_path_factory.mktemp("release")
     release = Release(cluster, folder, namespace, values)
-    try:
-        release.prepare()
-        yield release
-    finally:
-        release.remove()
+    with prepared.a_release():
+        try:
+            release.prepare()
+            yield release
+        finally:
+            release.remove()
 
 
 def closes_between(first: date, last: date) -> list[float]:
@@ -176,10 +130,16 @@ def closes_between(first: date, last: date) -> list[float]:
 
 
 @pytest.fixture(scope="session")
-def installed(release: Release, report: Report) -> Release:
-    seconds = release.install()
-    report("stockops deploy, images loaded", f"{seconds:.0f} s from nothing to a green smoke test")
+def installed(release: Release) -> Release:
+    release.install()
     return release
+
+
+@pytest.fixture
+def alone(installed: Release, prepared: Prepared) -> None:
+    """Until no other worker has a release any more: what follows is done to nodes, or measured."""
+    assert installed
+    prepared.wait_for_others()
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,8 @@ class Release:
     """Of the environment file and the secrets."""
     namespace: str
     values: Values
+    took_s: float = 0.0
+    """The newest installation."""
 
     @property
     def host(self) -> str:
@@ -121,9 +123,9 @@ class Release:
         self.stockops("secrets", "init", "--folder", self.secrets)
         self.stockops("secrets", "push", self.environment(), "--folder", self.secrets)
 
-    def install(self) -> float:
-        """Seconds until all is ready, and was verified."""
-        return float(self.deploy()["seconds"])
+    def install(self) -> None:
+        """Until all is ready, and was verified."""
+        self.took_s = float(self.deploy()["seconds"])
 
     def deploy(self, *values: Mapping[str, Any], code: int = 0) -> dict[str, Any]:
         """`stockops deploy` of the values and more."""

@@ -28,6 +28,8 @@ LOADER = "STOCK_TEST_LOAD"
 """With ALLOWED: the command that brings image archives to all nodes."""
 NODES = "STOCK_TEST_NODE"
 """With ALLOWED: the command that does `stop N`, `kill N` and `start N` to the Nth node by name."""
+STATE = "STOCK_TEST_STATE"
+"""With COMMAND: the folder of its files, by which whoever started a run can end a cluster that it left."""
 KIND = ROOT / "tools" / "kind-cluster.sh"
 
 ADD_ONS = "coredns,local-path,netpol,metrics-server,gateway"
@@ -86,7 +88,7 @@ def open_cluster(folder: Path) -> Iterator[Cluster]:
     if isinstance(chosen, Given):
         yield _reached(_copy_with(chosen, folder), ("kubectl",), chosen.loader, chosen.nodes)
         return
-    state = ("--state", str(folder / "cluster"))
+    state = ("--state", os.environ.get(STATE, str(folder / "cluster")))
     try:
         do([chosen, "up", "--nodes", "2", "--with", ADD_ONS, *state])
         kubeconfig = Path(do([chosen, "kubeconfig", *state]).strip())

@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from tests.cluster.cluster import until
 from tests.cluster.load import load
 from tests.cluster.release import NAME, Release
 
 Report = Callable[[str, str], None]
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def test_an_autoscaler_adds_pods_under_load_and_takes_them_away(

@@ -100,7 +100,7 @@ def test_a_killed_writer_comes_back_by_itself_and_archives_on(installed: Release
         telling=installed.told,
     )
     until(partial(is_archived, installed), telling=lambda: str(account(installed)))
-    assert account(installed)["archive"]["streaming"] is True
+    until(lambda: account(installed)["archive"]["streaming"] is True, telling=lambda: str(account(installed)))
 
 
 def lose_the_database(release: Release) -> None:

@@ -9,6 +9,7 @@ import httpx
 from playwright.sync_api import expect, sync_playwright
 
 from tests.cluster.cluster import until
+from tests.cluster.prepared import Prepared
 from tests.cluster.release import NAME, Release
 from tests.containers.test_stack import closes_until
 from tests.e2e.conftest import FLAGS, RESULTS
@@ -19,7 +20,10 @@ PARTS = ("postgresql", "valkey", "stock", "sentiment", "gateway", "relay", "live
 RANGE = {"interval": "1d", "adjustment": "raw", "from": "2000-03-01", "to": "2000-03-10"}
 
 
-def test_every_part_is_ready(installed: Release) -> None:
+def test_every_part_is_ready(installed: Release, prepared: Prepared, report: Report) -> None:
+    steps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in prepared.seconds.items())
+    report("images and cluster", steps)
+    report("stockops deploy, images loaded", f"{installed.took_s:.0f} s from nothing to a green smoke test")
     for part in PARTS:
         until(partial(installed.ready, part), seconds=60, telling=installed.told)
 
@@ -116,7 +120,7 @@ def test_what_is_uninstalled_leaves_its_data_and_finds_it_again(
         f"storage-{NAME}-backup-0",
         f"work-{NAME}-backup-0",
     }
-    seconds = installed.install()
-    report("reinstall", f"{seconds:.0f} s to all ready")
+    installed.install()
+    report("reinstall", f"{installed.took_s:.0f} s to all ready")
     until(lambda: client.get("/readyz").status_code == 200, seconds=60, telling=installed.told)
     assert client.get("/api/v1/stocks/AAPL/chart", params=RANGE).json()["c"] == before

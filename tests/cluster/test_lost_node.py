@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import httpx
+import pytest
 
 from tests.cluster.cluster import until
 from tests.cluster.load import CHART, load
@@ -12,6 +13,7 @@ from tests.cluster.release import Release
 from tests.cluster.test_nodes import evict, on, other_node
 
 Report = Callable[[str, str], None]
+pytestmark = pytest.mark.usefixtures("alone")
 INFRASTRUCTURE = (("traefik", "app=traefik"), ("kube-system", "k8s-app=kube-dns"))
 """Of the cluster itself, one pod each: the way in, and the name service."""
 

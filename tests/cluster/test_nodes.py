@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from tests.cluster.cluster import until
 from tests.cluster.load import CHART, load
 from tests.cluster.release import NAME, Release
 
 Report = Callable[[str, str], None]
+pytestmark = pytest.mark.usefixtures("alone")
 STATELESS = ("gateway", "stock", "sentiment", "relay")
 
 
