@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from stock_ops.kit.container import in_container
+from stock_ops.kit.driver import DRIVER_ERRORS
 from stock_ops.kit.errors import PartError
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK, Layout
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets, read_system_identifier
@@ -95,7 +96,7 @@ def database_words(what: str) -> Iterator[None]:
         yield
     except ConnectionRefusedError as error:
         raise PartError(f"{what}: PostgreSQL does not run.", "Start it with: stockops up") from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (*DRIVER_ERRORS, OSError, TimeoutError) as error:
         told = " ".join(str(error).split()) or "no answer in time"
         raise PartError(f"{what}: {told}.", "See `stockops logs postgresql`, then run this again.") from error
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from stock_ops.archive.facts.server import Address
 from stock_ops.archive.plans.spool import Slot
+from stock_ops.kit.driver import DRIVER_ERRORS
 from stock_ops.kit.errors import ArchiveError, PartError
 from stock_ops.local.plans.settings import SLOT
 
@@ -116,13 +117,7 @@ class WalSource:
         return self._connection
 
 
-_FAILURES = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a server that dies while it answers can confuse the driver
-    OSError,
-    TimeoutError,
-)
+_FAILURES = (*DRIVER_ERRORS, OSError, TimeoutError)
 _ENDED = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
 _TODO = "Check that it runs (stockops status); `stockops logs postgresql` says more."
 

@@ -17,6 +17,7 @@ from stock_ops.drill.plans.loading import after_load, before_load
 from stock_ops.drill.runners.ground import Ground
 from stock_ops.drill.runners.journal import Found
 from stock_ops.kit.commands import environment
+from stock_ops.kit.driver import DRIVER_ERRORS
 from stock_ops.kit.errors import DamagedBackupError, DiskFullError, PartError
 from stock_ops.kit.layout import DATABASE
 from stock_ops.kit.leashing import leashed
@@ -70,7 +71,7 @@ def load_dump(ground: Ground, backup: Manifest, server: ScratchServer) -> Found:
 def _run(server: ScratchServer, database: str, statements: Iterable[str]) -> None:
     try:
         asyncio.run(_execute(server, database, statements))
-    except asyncpg.PostgresError as error:
+    except (*DRIVER_ERRORS, OSError) as error:
         raise PartError(f"A database for the dump cannot be made: {error}.", _TODO) from error
 
 

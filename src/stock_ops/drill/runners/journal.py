@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import asyncpg
-
 from stock_ops.drill.facts.drills import is_drill_id, report_file
 from stock_ops.drill.plans.journal import (
     KEPT,
@@ -22,6 +20,7 @@ from stock_ops.drill.plans.journal import (
     unsteady,
 )
 from stock_ops.drill.plans.report import drill_report
+from stock_ops.kit.driver import DRIVER_ERRORS
 from stock_ops.kit.errors import OpsError, PartError
 from stock_ops.kit.files import write_whole
 from stock_ops.kit.report import Report
@@ -87,7 +86,7 @@ class Recorder:
 def _in_words() -> Iterator[None]:
     try:
         yield
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, *DRIVER_ERRORS) as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise PartError(
             f"It could not be made: {told}.", "Correct that, then run the drill again."

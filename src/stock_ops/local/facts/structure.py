@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
+from stock_ops.kit.driver import DRIVER_ERRORS
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, Layout
 from stock_ops.kit.patience import patient
 from stock_ops.local.facts.instance import Memory, Secrets, read_memory, read_secrets
@@ -104,7 +105,7 @@ def observe_structure(layout: Layout) -> Structure | None:
     host, port = memory.host("postgresql"), memory.ports["postgresql"]
     try:
         return asyncio.run(asyncio.wait_for(_read(host, port, secrets.backup), patient(_TIMEOUT_S)))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (*DRIVER_ERRORS, OSError, TimeoutError):
         return None
 
 

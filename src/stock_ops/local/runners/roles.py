@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
+from stock_ops.kit.driver import DRIVER_ERRORS
 from stock_ops.kit.errors import PartError, SlowPartError
 from stock_ops.kit.layout import BACKUP_ROLE, DATABASE, LOOPBACK
 from stock_ops.kit.patience import PATIENCE_VARIABLE, patient
@@ -42,7 +43,7 @@ def set_up_roles(step: SetUpRoles) -> None:
             "PostgreSQL has not set up the database roles in time. It goes on, and so does all that runs.",
             f"Run this again; with {PATIENCE_VARIABLE}=3 in the environment it waits three times as long.",
         ) from error
-    except (asyncpg.PostgresError, OSError) as error:
+    except (*DRIVER_ERRORS, OSError) as error:
         raise PartError(
             f"The database roles cannot be set up: {error}.",
             "See `stockops logs postgresql`, then run this again.",
@@ -86,7 +87,7 @@ def change_password(port: int, superuser: Sequence[str], role: str, password: st
     """Give a role of the running server another password. superuser: the passwords that it may have."""
     try:
         asyncio.run(asyncio.wait_for(_change_password(port, superuser, role, password), _TIMEOUT_S))
-    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+    except (*DRIVER_ERRORS, OSError, TimeoutError) as error:
         raise PartError(
             f"The password of {role} cannot be changed: {error or 'no answer in time'}.",
             "See `stockops logs postgresql`, then bring the change to its end: stockops up",

@@ -62,6 +62,7 @@ _NOT_NOW = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 """While it starts, and when it ends in the middle of a question."""
 _CONNECT_S = 20.0
