@@ -11,8 +11,9 @@ from stock_ops.kit.target import KUBERNETES
 from stock_ops.kit.verbs import DryRun, Json, Yes, confirmed, run_verb
 from stock_ops.kubernetes.cli.session import Env, Image, OpsImage, Target, opened, refuse_other
 from stock_ops.kubernetes.cli.telling import show_checks, show_diff, told_checks, told_diff
+from stock_ops.kubernetes.errors import RefusedError
 from stock_ops.kubernetes.facts.environment import Environment, read_environment
-from stock_ops.kubernetes.facts.release import read_release
+from stock_ops.kubernetes.facts.release import Release, read_release
 from stock_ops.kubernetes.plans.diff import counted
 from stock_ops.kubernetes.runners.deploy import (
     Work,
@@ -145,16 +146,33 @@ def _rollback(environment: Environment, to: int | None, report: Report, yes: boo
         release = read_release(work.helm, environment)
         revision = target_of_rollback(release, to)
         known = refuse_schema(work, revision)
-        if not confirmed(f"Go back from revision {release.newest} to {revision}?", yes=yes):
+        cut_off = _cut_off(release)
+        question = " ".join((*cut_off, f"Go back from revision {release.newest} to {revision}?"))
+        if not confirmed(question, yes=yes):
             raise NotConfirmedError("a rollback")
         with alone(work.connection, environment, who()), signals_interrupt():
+            if read_release(work.helm, environment) != release:
+                raise RefusedError(
+                    "Nothing was changed: another deploy has ended meanwhile.",
+                    "Look at what serves now, then roll back again: "
+                    f"stockops --target kubernetes status {environment.path}",
+                )
             record = roll_back(work, release, revision, known)
     lines = [
         ("Rolled back", f"to revision {revision}, now {record.revision}, in {record.seconds:.0f} s"),
         ("Commit", record.commit),
+        *[("Cut off", one) for one in cut_off],
     ]
     report.result("rollback", lines, {"changed": True, "to": revision, **record.body()})
     return 0
+
+
+def _cut_off(release: Release) -> tuple[str, ...]:
+    """What a change that was killed means for a rollback."""
+    if not release.is_cut_off:
+        return ()
+    serves = f"revision {release.serving} serves" if release.serving else "none has come up before"
+    return (f"Revision {release.newest} was begun and never ended; {serves}.",)
 
 
 def _smoke(environment: Environment, report: Report) -> int:

@@ -231,10 +231,20 @@ def _record(
 
 
 def target_of_rollback(release: Release, to: int | None) -> int:
-    """The revision that a rollback leads to. Raises RefusedError."""
+    """The revision that a rollback leads to. Raises RefusedError.
+
+    After a deploy that was cut off that is the one that serves: nobody goes back two versions unasked.
+    """
     known = [int(one["revision"]) for one in release.revisions]
     if not release.exists:
         raise RefusedError("Nothing is deployed, so that there is nothing to go back from.", "Deploy first.")
+    if to is None and release.is_cut_off:
+        if release.serving is None:
+            raise RefusedError(
+                "The first install was cut off, so that there is no revision to go back to.",
+                "Deploy again: that takes away first what was left half done.",
+            )
+        return release.serving
     if to is None:
         well = [
             int(one["revision"])
