@@ -18,7 +18,9 @@ from tools.generate import CONTRACT, contract
 
 CONFIG = [Path(__file__).with_name(name) for name in ("schemathesis.toml", "hooks.py")]
 EXAMPLES = 50
-LONGEST_S = 240
+LONGEST_S = 840
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
