@@ -64,7 +64,7 @@ def _restore(work: Work, words: list[str], report: Report) -> int:
         with report.step("Start", "the database, with the passwords of now", quiet=False):
             start_server(work, release)
         with report.step("Migrate", "to the schema of the version that runs", quiet=False):
-            migrate(work)
+            migrate(work, release)
         with report.step("Start", ", ".join(_others(release)), quiet=False):
             start_rest(work, release)
     server = f"{environment.release}-postgresql-0"

@@ -72,11 +72,7 @@ def _job(environment: Environment, image: str, command: Command) -> Object:
         environment,
         values={**environment.values, "image": _values(environment.values.get("image") or {}, image)},
     )
-    job = next(
-        one
-        for one in render(here, upgrade=False)
-        if (one["kind"], one["metadata"]["name"]) == ("Job", f"{environment.release}-migrate")
-    )
+    job = _form(here)
     job["metadata"] = {
         "generateName": f"{environment.release}-{command.name}-",
         "labels": job["metadata"]["labels"],
@@ -86,6 +82,17 @@ def _job(environment: Environment, image: str, command: Command) -> Object:
     container["command"] = ["/bin/sh", "-euc", command.script, *command.words]
     del container["args"]
     return job
+
+
+def _form(environment: Environment) -> Object:
+    name = f"{environment.release}-migrate"
+    documents = render(environment, upgrade=False)
+    return next(one for one in documents if (one["kind"], one["metadata"]["name"]) == ("Job", name))
+
+
+def image_of_file(environment: Environment) -> str:
+    """The platform's image that the environment's file names. Raises OpsError where it names none."""
+    return str(_form(environment)["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _values(known: Object, image: str) -> Object:

@@ -9,6 +9,7 @@ from stock_ops.kit.errors import PartError
 from stock_ops.kubernetes.connection import MANAGER
 from stock_ops.kubernetes.errors import ClusterError, RefusedError
 from stock_ops.kubernetes.facts.cluster import CORE, deployments_of, observe, pods_of
+from stock_ops.kubernetes.facts.environment import Environment
 from stock_ops.kubernetes.objects import Object
 from stock_ops.kubernetes.plans.restore import (
     BEFORE,
@@ -24,7 +25,7 @@ from stock_ops.kubernetes.plans.restore import (
 )
 from stock_ops.kubernetes.plans.rollout import behind
 from stock_ops.kubernetes.plans.why import troubles
-from stock_ops.kubernetes.runners.command import Command, run_as_owner
+from stock_ops.kubernetes.runners.command import Command, image_of_file, run_as_owner
 from stock_ops.kubernetes.runners.deploy import Work
 
 _MERGE = "application/merge-patch+json"
@@ -56,6 +57,8 @@ class Release:
     """The CronJob that is the form of a restore."""
     resumes: bool
     """An earlier one has stopped it."""
+    image: str
+    """The platform's, which brings the schema up to date."""
 
 
 def look(work: Work) -> Release:
@@ -72,7 +75,15 @@ def look(work: Work) -> Release:
             "Deploy it first; a database of CloudNativePG or an external one is restored by its own means.",
         )
     stopped = to_stop(workloads, environment.namespace)
-    return Release(stopped, server, form, any(map(is_stopped, workloads)))
+    return Release(stopped, server, form, any(map(is_stopped, workloads)), _image(environment, workloads))
+
+
+def _image(environment: Environment, workloads: Sequence[Object]) -> str:
+    """The gateway's; of a release of servers alone, the one that the environment's file names."""
+    for one in workloads:
+        if one["metadata"]["labels"][_COMPONENT] == "gateway":
+            return str(one["spec"]["template"]["spec"]["containers"][0]["image"])
+    return image_of_file(environment)
 
 
 def stop_all(work: Work, release: Release) -> None:
@@ -192,16 +203,9 @@ def start_server(work: Work, release: Release) -> None:
         raise PartError(f"The roles of the database cannot be set up: {said.splitlines()[-1:]}", _AGAIN)
 
 
-def migrate(work: Work) -> None:
+def migrate(work: Work, release: Release) -> None:
     """A backup of an earlier version gets the schema that the running one needs. Raises PartError."""
-    connection, environment = work.connection, work.environment
-    gateway = next(
-        one
-        for one in deployments_of(connection, environment)
-        if one["metadata"]["name"] == f"{environment.release}-gateway"
-    )
-    image = str(gateway["spec"]["template"]["spec"]["containers"][0]["image"])
-    if said := run_as_owner(connection, environment, _MIGRATE, image):
+    if said := run_as_owner(work.connection, work.environment, _MIGRATE, release.image):
         raise PartError(f"The migrations of the restored database failed: {said}", _AGAIN)
 
 

@@ -25,6 +25,7 @@ from stock_ops.kubernetes.plans.restore import (
 from stock_ops.kubernetes.plans.restore import (
     without_ours as without_our_fields,
 )
+from stock_ops.kubernetes.runners import restore
 from stock_ops.kubernetes.runners.backup_key import KEY, push_backup_key
 from stock_ops.storage.keys import draw_identity
 
@@ -169,3 +170,27 @@ def test_a_bucket_needs_its_credentials_beside_the_key(tmp_path: Path) -> None:
         push_backup_key(Cluster(), environment("s3"), tmp_path)
     (tmp_path / "backup-credentials.toml").write_text('access_key_id = "a"\n')
     assert "credentials" in push_backup_key(Cluster(), environment("s3"), tmp_path)
+
+
+def test_a_release_of_servers_alone_is_migrated_by_the_image_of_its_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is known before anything stops; a release with a gateway keeps to the version that runs."""
+
+    def nothing_named(_environment: Any) -> str:
+        raise ConflictingSettingsError("image.digest is missing", "Name it.")
+
+    environment = SimpleNamespace(namespace="n", release="s")
+    work: Any = SimpleNamespace(environment=environment, connection=SimpleNamespace(get=lambda _path: {}))
+    servers = [one for one in RELEASE if one["spec"].get("serviceName")]
+    gateway = workload("gateway")
+    gateway["spec"]["template"] = {"spec": {"containers": [{"image": "runs@sha256:1"}]}}
+    workloads = servers
+    monkeypatch.setattr(restore, "deployments_of", lambda *_: workloads)
+    monkeypatch.setattr(restore, "image_of_file", lambda _environment: "file@sha256:2")
+    assert restore.look(work).image == "file@sha256:2"
+    monkeypatch.setattr(restore, "image_of_file", nothing_named)
+    with pytest.raises(ConflictingSettingsError, match="digest is missing"):
+        restore.look(work)
+    workloads = [*servers, gateway]
+    assert restore.look(work).image == "runs@sha256:1"
