@@ -44,6 +44,16 @@ OPEN: Values = {
     "secrets": {"external": {"enabled": True, "store": {"name": "vault"}}},
     "sampleData": True,
 }
+FIXED = {
+    "shared_preload_libraries",
+    "port",
+    "listen_addresses",
+    "archive_mode",
+    "archive_command",
+    "ssl",
+    "hba_file",
+}
+"""Parameters that CloudNativePG 1.27 refuses, because it sets them itself."""
 ENVIRONMENTS = sorted((ROOT / "deploy" / "environments").glob("*.yaml"))
 FORMS = {
     "managed": {},
@@ -325,6 +335,10 @@ def test_a_large_number_is_written_in_full() -> None:
         ({"events": {"mode": "external"}}, "events.servers is missing"),
         ({"events": {"mode": "managed"}}, "events.managed.image is missing"),
         ({"events": {"brokers": 2}}, "events.brokers is 2"),
+        (
+            {"database": {"mode": "operator", "operator": {"image": f"a/timescaledb{PINNED}"}}},
+            "database.operator.image=.* no version: give it as NAME:VERSION@sha256",
+        ),
         ({"backup": {"enabled": True, "image": {"digest": ""}}}, "backup.image.digest is missing"),
         (merged(BACKUP, {"backup": {"storage": {"mode": "s3"}}}), "backup.storage.s3.url is missing"),
         ({"route": {"gatewayApi": {"enabled": True}}}, "route.gatewayApi.className is missing"),
@@ -334,6 +348,22 @@ def test_a_large_number_is_written_in_full() -> None:
 def test_what_is_missing_is_said(values: Values, said: str) -> None:
     with pytest.raises(helm_python.HelmError, match=said):
         render(values)
+
+
+def test_cloudnativepg_gets_libraries_as_a_list_and_none_for_its_own_image() -> None:
+    """Its admission webhook refuses them among the parameters."""
+
+    def settings(image: str) -> Document:
+        documents = render(OPERATOR, {"database": {"operator": {"image": image}}})
+        found: Document = named(documents, "Cluster", "s-postgresql")["spec"]["postgresql"]
+        assert found["parameters"]["wal_level"] == "replica"
+        assert not FIXED & found["parameters"].keys()
+        return found
+
+    assert settings(f"example.org:5000/timescaledb:18.1-2{PINNED}")["shared_preload_libraries"] == [
+        "timescaledb"
+    ]
+    assert "shared_preload_libraries" not in settings("")
 
 
 def _replace(old: str, new: str) -> Callable[[str], str]:
