@@ -9,9 +9,10 @@ import pytest
 
 from tests.containers import leftovers
 from tests.containers.bases import StandIns, make_standins
-from tests.containers.images import Image, build
+from tests.containers.images import NAMES, Image, build
 from tests.containers.instance import Instance
 from tests.containers.stack import Stack
+from tests.room import shared
 from tools.container_parts import HOME
 
 HERE = Path(__file__).parent
@@ -60,9 +61,14 @@ def standins() -> StandIns:
 
 @pytest.fixture(scope="session")
 def platform(standins: StandIns) -> Image:
-    """The platform's image, built as everyone builds it."""
-    with one_at_a_time():
-        return build("platform", standins)
+    """The platform's image, built as everyone builds it, once in a run and from nothing."""
+
+    def make(_: Path) -> None:
+        with one_at_a_time():
+            build("platform", standins, options=("--no-cache",))
+
+    shared("platform-image", make)
+    return Image(f"{NAMES['platform']}:test")
 
 
 @pytest.fixture(scope="session")
