@@ -8,7 +8,7 @@ ON = $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE  # each command would compile all that it loads, every time
 
 .DEFAULT_GOAL = help
-.PHONY: help up down status logs doctor install test test-quick test-containers test-cluster ci images scan \
+.PHONY: help up down status logs doctor install test test-quick test-containers test-cluster test-operators ci images scan \
 	push-images image-of-commit deploy smoke check check-python check-page bench lock \
 	generate clean
 
@@ -57,6 +57,12 @@ test-cluster: ## Install the chart on a real Kubernetes cluster (docs/testing.md
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 2 --timeout 900 --durations=12 tests/cluster $(ARGS)
+
+test-operators: ## Build CloudNativePG's operator by Go, run the chart's database on it in that cluster; minutes
+	@$(BOOTSTRAP) cluster
+	@$(BIN)/python tools/test_parts.py
+	@$(BIN)/python tools/container_parts.py
+	$(BIN)/python -m pytest -n 0 --timeout 1800 --durations=12 tests/operators $(ARGS)
 
 ci: ## The pipeline without the push and the cluster; STEPS="checks tests": these alone
 	.ci/run $(STEPS)

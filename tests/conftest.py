@@ -17,13 +17,14 @@ from tests.room import shared
 pytest_plugins = ["tests.rules"]
 
 
-CLUSTER = Path(__file__).parent / "cluster"
+ON_CLUSTERS = {Path(__file__).parent / name: f"tests/{name}" for name in ("cluster", "operators")}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the tests on a cluster unless they are named: what they import is there for them alone."""
-    if collection_path == CLUSTER or CLUSTER in collection_path.parents:
-        return None if any("tests/cluster" in argument for argument in config.args) else True
+    for folder, name in ON_CLUSTERS.items():
+        if collection_path == folder or folder in collection_path.parents:
+            return None if any(name in argument for argument in config.args) else True
     return None
 
 

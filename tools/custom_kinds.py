@@ -66,7 +66,7 @@ def definitions(environ: Mapping[str, str]) -> list[Path]:
         raise DefinitionsMissingError(
             f"NOT RUN: the definitions of custom kinds need Go, or a folder of them named by {FOLDER}."
         )
-    return [_there(_module(go, source, environ) / source.path) for source in SOURCES]
+    return [_there(module(go, source, environ) / source.path) for source in SOURCES]
 
 
 def _there(path: Path) -> Path:
@@ -75,7 +75,7 @@ def _there(path: Path) -> Path:
     return path
 
 
-def _module(go: str, source: Source, environ: Mapping[str, str]) -> Path:
+def module(go: str, source: Source, environ: Mapping[str, str]) -> Path:
     """Its folder in Go's cache. Our own checksum stands in for the public list of checksums."""
     asked = {**environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GONOSUMDB": "*"}
     try:

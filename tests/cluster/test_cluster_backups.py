@@ -43,13 +43,13 @@ def is_archived(release: Release) -> bool:
     return lag_s is not None and lag_s < 5
 
 
-def content(release: Release) -> dict[str, tuple[str, str]]:
+def content(release: Release, server: str = SERVER) -> dict[str, tuple[str, str]]:
     """Rows and a sum of hashes of every table; but the relay publishes the outbox anew, and the
     sentiment-service deletes its keys of days that are over."""
 
     def sql(statement: str) -> str:
         return release.k(
-            "exec", SERVER, "--", "psql", "-U", "postgres", "-d", "stock_analysis", "-AtF,", "-c", statement
+            "exec", server, "--", "psql", "-U", "postgres", "-d", "stock_analysis", "-AtF,", "-c", statement
         )
 
     rows = [line.split(",") for line in sql(sql(TABLES)).splitlines()]

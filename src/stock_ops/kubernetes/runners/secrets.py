@@ -9,6 +9,8 @@ from stock_ops.kubernetes.facts.cluster import CORE
 from stock_ops.kubernetes.facts.environment import Environment
 
 _SECURITY = "pod-security.kubernetes.io/enforce"
+_RELOAD = {"cnpg.io/reload": "true"}
+"""CloudNativePG looks at a changed Secret at once where it bears this label."""
 
 
 def push(
@@ -33,11 +35,17 @@ def push(
         for role in (one.name for one in SECRET_NAMES if one.database and one.name != SUPERUSER):
             path = f"{namespace}/secrets/{environment.release}-postgresql-{role.replace('_', '-')}"
             of_role = {"username": role, "password": values[role][0]}
-            write_secret(connection, path, of_role, "kubernetes.io/basic-auth")
+            write_secret(connection, path, of_role, "kubernetes.io/basic-auth", _RELOAD)
     return changed
 
 
-def write_secret(connection: Connection, path: str, values: Mapping[str, str], kind: str) -> list[str]:
+def write_secret(
+    connection: Connection,
+    path: str,
+    values: Mapping[str, str],
+    kind: str,
+    labels: Mapping[str, str] | None = None,
+) -> list[str]:
     """Make or change a Secret; the keys that changed. Raises ClusterError."""
     name = path.rpartition("/")[2]
     wanted = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
@@ -47,7 +55,7 @@ def write_secret(connection: Connection, path: str, values: Mapping[str, str], k
         secret = {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": name},
+            "metadata": {"name": name, "labels": dict(labels or {})},
             "type": kind,
             "data": wanted,
         }
