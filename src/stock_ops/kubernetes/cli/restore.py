@@ -17,6 +17,7 @@ from stock_ops.kubernetes.runners.lease import alone
 from stock_ops.kubernetes.runners.restore import (
     Ended,
     Release,
+    end_jobs,
     look,
     migrate,
     provide_volume,
@@ -60,6 +61,7 @@ def _restore(work: Work, words: list[str], report: Report) -> int:
     if not confirmed(_question(environment, words), yes="--yes" in words):
         raise NotConfirmedError("a restore")
     with alone(work.connection, environment, who()), signals_interrupt():
+        end_jobs(work)
         ended = None if START in words else _bring_back(work, release, words, theirs, report)
         with report.step("Start", "the database, with the passwords of now", quiet=False):
             start_server(work, release)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from stock_ops.kit.errors import PartError
 from stock_ops.kubernetes.connection import MANAGER
 from stock_ops.kubernetes.errors import ClusterError, RefusedError
-from stock_ops.kubernetes.facts.cluster import CORE, deployments_of, observe, pods_of
+from stock_ops.kubernetes.facts.cluster import CORE, deployments_of, observe, of_release, pods_of
 from stock_ops.kubernetes.facts.environment import Environment
 from stock_ops.kubernetes.objects import Object
 from stock_ops.kubernetes.plans.restore import (
@@ -32,6 +32,10 @@ _MERGE = "application/merge-patch+json"
 _ROLES = ["sh", "/docker-entrypoint-initdb.d/100_roles.sh"]
 _MIGRATE = Command("migrate-restored", "exec stock-analysis migrate --patience 200")
 _COMPONENT = "app.kubernetes.io/component"
+_JOB = "batch.kubernetes.io/job-name"
+_RESTORE = "restore"
+"""Component of the pods of its Jobs."""
+_WITH_PODS = {"propagationPolicy": "Background"}
 _GONE_S = 180.0
 _BEGUN_S = 180.0
 _AGAIN = "Nothing was started again. Run the same command once more; or start what is in place with --start."
@@ -98,15 +102,15 @@ def _await_end(work: Work, parts: set[str]) -> None:
     deadline = time.monotonic() + _GONE_S
     while left := _left(work, parts):
         if time.monotonic() > deadline:
-            raise PartError(f"{', '.join(left)} does not end.", _AGAIN)
+            names = ", ".join(one["metadata"]["name"] for one in left)
+            raise PartError(f"{names} does not end.", _AGAIN)
         time.sleep(1)
 
 
-def _left(work: Work, parts: set[str]) -> list[str]:
-    pods = pods_of(work.connection, work.environment)
+def _left(work: Work, parts: set[str]) -> list[Object]:
     return [
-        one["metadata"]["name"]
-        for one in pods
+        one
+        for one in pods_of(work.connection, work.environment)
         if one["metadata"]["labels"].get(_COMPONENT) in parts
         and one["status"].get("phase") not in ("Succeeded", "Failed")
     ]
@@ -130,14 +134,34 @@ def provide_volume(work: Work, release: Release, *, new: bool) -> bool:
     return True
 
 
+def end_jobs(work: Work) -> None:
+    """No Job of an earlier restore is left: it would write to the volume as soon as it could.
+
+    Raises ClusterError, PartError.
+    """
+    for job in work.connection.items(_jobs(work), labelSelector=of_release(work.environment)):
+        ended = job["status"].get("succeeded") or job["status"].get("failed")
+        if job["metadata"]["labels"].get(_COMPONENT) == _RESTORE and not ended:
+            path = f"{_jobs(work)}/{job['metadata']['name']}"
+            work.connection.ask("DELETE", path, query=_WITH_PODS)
+    _await_end(work, {_RESTORE})
+
+
+def _jobs(work: Work) -> str:
+    return f"/apis/batch/v1/namespaces/{work.environment.namespace}/jobs"
+
+
 def run_job(work: Work, release: Release, words: Sequence[str], outside: str, *, show: bool) -> Ended:
     """Restore into the volume. show: the lines as they come. Raises ClusterError, PartError."""
     connection, environment = work.connection, work.environment
     name = f"{environment.release}-restore-{datetime.now(UTC):%Y%m%d%H%M%S}"
-    jobs = f"/apis/batch/v1/namespaces/{environment.namespace}/jobs"
     job = job_of(release.form, name, words, outside)
-    connection.well(connection.ask("POST", jobs, body=job), f"the Job {name}")
-    pod = _begun(work, name)
+    connection.well(connection.ask("POST", _jobs(work), body=job), f"the Job {name}")
+    try:
+        pod = _begun(work, name)
+    except PartError:
+        end_jobs(work)
+        raise
     path = f"{CORE}/{environment.namespace}/pods/{pod}/log"
     said = []
     for line in connection.lines(path, container="restore", follow="true"):
@@ -154,7 +178,7 @@ def _begun(work: Work, job: str) -> str:
         pods = [
             one
             for one in pods_of(work.connection, work.environment)
-            if one["metadata"]["labels"].get("batch.kubernetes.io/job-name") == job
+            if one["metadata"]["labels"].get(_JOB) == job
         ]
         for pod in pods:
             states = pod["status"].get("containerStatuses", [])
