@@ -1,5 +1,6 @@
 """The chart's database of CloudNativePG: made, used, lost, changed under a running platform."""
 
+import secrets
 import time
 from collections.abc import Callable
 from datetime import date
@@ -16,7 +17,6 @@ from tests.containers.test_stack import closes_until
 
 Report = Callable[[str, str], None]
 DATABASE = f"{NAME}-postgresql"
-PASSWORD_OF_READER = f"{DATABASE}-stock-reader"
 
 
 def status(release: Release) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def test_a_changed_password_of_a_role_reaches_the_server(installed: Release, cli
     kept = "SELECT rolpassword FROM pg_authid WHERE rolname = 'stock_reader'"
     before = sql(installed, kept)
     path = installed.secrets / "stock_reader"
-    path.write_text("another-password-of-the-reader\n")
+    path.write_text(f"{secrets.token_hex(32)}\n")
     installed.stockops("secrets", "push", installed.environment(), "--folder", installed.secrets)
     until(lambda: sql(installed, kept) != before, telling=partial(told, installed))
     until(lambda: answers(client), telling=partial(told, installed))
