@@ -122,14 +122,16 @@ def locked(layout: Layout, verb: str, lock: Path | None = None, *, patience_s: f
 
 
 @contextlib.contextmanager
-def backups_locked(layout: Layout, verb: str, report: Report) -> Iterator[None]:
+def backups_locked(
+    layout: Layout, verb: str, report: Report, *, patience_s: float = _PATIENCE_S
+) -> Iterator[None]:
     """Hold the lock of the backups; the prune behind each backup has it for a second, and is waited for."""
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(locked(layout, verb, layout.backup_lock))
         except BusyError as busy:
             with signals_interrupt(), report.step("Wait", f"for {busy.holder}", quiet=False):
-                held.enter_context(locked(layout, verb, layout.backup_lock, patience_s=_PATIENCE_S))
+                held.enter_context(locked(layout, verb, layout.backup_lock, patience_s=patience_s))
         yield
 
 

@@ -124,10 +124,14 @@ def _tell(report: Report, cut_off: list[str], names: list[str], *, keep_old: boo
     report.result("secrets rotate", lines, {"changed": True, "finished": cut_off, "rotated": names})
 
 
+_BACKUP_S = 120.0
+"""A backup on schedule is waited for; a longer one is told, and the change begun again after it."""
+
+
 def _change(layout: Layout, name: str, report: Report, *, keep_old: bool, goes_on: bool) -> None:
     """PostgreSQL's own programs know one password: no backup begins while theirs is changed."""
-    held = (
-        backups_locked(layout, "secrets rotate", report) if name == BACKUP_ROLE else contextlib.nullcontext()
-    )
+    held: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+    if name == BACKUP_ROLE:
+        held = backups_locked(layout, "secrets rotate", report, patience_s=_BACKUP_S)
     with held:
         change(LocalHolder(layout), name, report, keep_old=keep_old, goes_on=goes_on)
