@@ -22,6 +22,7 @@ from tests.cluster.bucket import KEYS, PORT, Bucket, start
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import image_of
 from tests.cluster.release import NAME, PLAIN, SECRET, Release, Values, render
+from tests.cluster.test_cluster_backups import told
 from tests.containers.images import Image
 from tests.containers.test_live_path import until as received
 from tools.container_parts import ROOT
@@ -193,6 +194,7 @@ def apart(
         release.install()
         files = [f"--from-file={ROOT / 'sample_data' / name}.parquet" for name in FILES]
         release.k("create", "configmap", "prices", *files)
+        import_prices(release, *FILES)
         yield release
     finally:
         release.remove()
@@ -247,7 +249,6 @@ def restarts(release: Release) -> int:
 def test_a_release_works_on_a_database_a_cache_and_brokers_of_another(
     apart: Release, servers_apart: Release
 ) -> None:
-    import_prices(apart, "instruments", "actions", "bars_1d_samsung")
     until(lambda: has_arrived(apart, servers_apart), telling=lambda: str(events(apart)))
     key = json.loads(apart.owner("keys", "create", "test", "--json"))["key"]
     headers = {"Host": apart.host, "Authorization": f"Bearer {key}"}
@@ -258,14 +259,15 @@ def test_a_release_works_on_a_database_a_cache_and_brokers_of_another(
     assert "StatefulSet" not in kinds
 
 
-def test_backups_go_to_a_bucket_over_tls(servers_apart: Release, a_bucket: Bucket) -> None:
-    where = ("--environment", servers_apart.environment())
-    verbs = ("--target", "kubernetes", "backup")
-    made = servers_apart.stockops(*verbs, "create", "--full", *where)
-    listed = servers_apart.stockops(*verbs, "list", *where)
+def test_backups_go_to_a_bucket_over_tls_and_a_drill_restores_one(
+    servers_apart: Release, a_bucket: Bucket
+) -> None:
+    made = told(servers_apart, "backup", "create", "--full")
+    listed = told(servers_apart, "backup", "list")
     assert listed["storage"] == "s3://backups/cluster"
     assert made["backup"] in {one["id"] for one in listed["backups"]}
-    assert servers_apart.stockops(*verbs, "verify", made["backup"], *where)["ok"] is True
+    drilled = told(servers_apart, "drill")
+    assert (drilled["outcome"], drilled["backup"]) == ("passed", made["backup"])
     there = a_bucket.cluster.k(
         "-n", a_bucket.namespace, "exec", "s3", "-c", "s3", "--", "ls", "/data/backups"
     )

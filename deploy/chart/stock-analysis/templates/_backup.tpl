@@ -32,7 +32,9 @@ env:
     value: >-
       postgresql={{ include "stock.databaseHost" .root }}:{{ include "stock.text" $values.database.port }}
       valkey={{ include "stock.valkeyHost" .root }}:{{ include "stock.text" $values.valkey.port }}
+      {{- if $values.parts.gateway.enabled }}
       platform={{ $gateway }}:{{ $values.parts.gateway.port }}
+      {{- end }}
       backup={{ $backup }}:8003
   - {name: STOCKOPS_SECRETS, value: /run/secrets/}
   - {name: STOCKOPS_KEY_FILE, value: /etc/stock-backup/key}

@@ -44,8 +44,8 @@ class Ground:
     """Everything that a drill needs to begin."""
 
     facts: Facts
-    port: int
-    """Of the live platform."""
+    port: int | None
+    """Of the live platform; None: the servers stand alone, and others use them."""
     settings: BackupSettings
     tools: Tools
     here: Here
@@ -166,8 +166,8 @@ def _make_parent(facts: Facts, parent: Path) -> None:
         )
 
 
-def _port(facts: Facts) -> int:
+def _port(facts: Facts) -> int | None:
     port = facts.memory.ports.get("platform") if isinstance(facts.memory, Memory) else None
-    if port is None:
+    if port is None and not in_container():
         raise PartError(f"{facts.layout.root} was never started.", "Start it with: stockops up")
     return port

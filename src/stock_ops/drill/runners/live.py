@@ -21,8 +21,10 @@ _LATE_S = 10.0
 _TO_START = "Start it with: stockops up"
 
 
-def check_platform(facts: Facts, port: int) -> Found:
-    """Whether the live platform answers. Raises PartError."""
+def check_platform(facts: Facts, port: int | None) -> Found:
+    """Whether the live platform answers. port: None where there is none. Raises PartError."""
+    if port is None:
+        return Found("no platform runs beside these servers")
     host = live_host(facts)
     health = ask_platform(host, port)
     if not health.ok:
@@ -45,7 +47,7 @@ def check_heartbeat(layout: Layout, settings: BackupSettings) -> Found:
     return Found(f"the last beat is {max(0.0, beat[1]):.1f} s old", {"age_s": round(beat[1], 3)})
 
 
-def check_unaffected(facts: Facts, port: int, before: Supervisor) -> Found:
+def check_unaffected(facts: Facts, port: int | None, before: Supervisor) -> Found:
     """Whether the live platform answers as before, by the same processes. Raises PartError."""
     found = check_platform(facts, port)
     after = observe_supervisor(facts.layout)
