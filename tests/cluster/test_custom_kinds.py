@@ -17,7 +17,7 @@ from tests.cluster.test_templates import ENVIRONMENTS, FORMS
 from tools.custom_kinds import SOURCES, DefinitionsMissingError, definitions
 
 NOT_HELD = {"Kafka", "KafkaNodePool"}
-"""Strimzi is no Go module: only the tests of the templates look at its objects."""
+"""Strimzi's CRDs come with a Java project: only the tests of the templates look at its objects."""
 Report = Callable[[str, str], None]
 VALUES: dict[str, Values] = FORMS | {path.stem: yaml.safe_load(path.read_text()) for path in ENVIRONMENTS}
 MAKING = ("operator", "operator with backups", "open", "small", "staging", "production")

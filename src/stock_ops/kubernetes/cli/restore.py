@@ -69,12 +69,19 @@ def _restore(work: Work, words: list[str], report: Report) -> int:
             migrate(work, release)
         with report.step("Start", ", ".join(_others(release)), quiet=False):
             start_rest(work, release)
-    server = f"{environment.release}-postgresql-0"
-    kept = f"kubectl -n {environment.namespace} exec {server} -- ls /var/lib/postgresql/data/kept"
     lines = [("Started", f"{environment.release} in {environment.namespace} serves again")]
-    lines += [] if ended is None else [("Old data", f"in the volume of the database: {kept}")]
+    if ended is not None:
+        lines.append(("Old data", _place_of_old_data(environment, new=NEW_VOLUME in words)))
     report.result("restore", lines, {"changed": True, **_told(ended)})
     return 0
+
+
+def _place_of_old_data(environment: Environment, *, new: bool) -> str:
+    if new:
+        return "gone with the old volume"
+    server = f"{environment.release}-postgresql-0"
+    listed = f"kubectl -n {environment.namespace} exec {server} -- ls /var/lib/postgresql/data/kept"
+    return f"in the volume of the database: {listed}"
 
 
 def _bring_back(work: Work, release: Release, words: list[str], theirs: list[str], report: Report) -> Ended:
