@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import image_of
 from tests.cluster.prepared import Prepared, prepare_once
-from tests.cluster.release import PLAIN, SECRET, Release
+from tests.cluster.release import PLAIN, SECRET, Release, gateway_of
 from tests.containers.conftest import pytest_terminal_summary, report
 from tests.containers.images import Image
 from tests.containers.test_stack import closes_until
@@ -100,11 +100,7 @@ def release(
         "route": {
             "host": f"{namespace}.test",
             "ratePerMinute": 1_000_000,
-            "gatewayApi": {
-                "enabled": True,
-                "className": cluster.gateway_class,
-                "httpPort": cluster.gateway_port,
-            },
+            "gatewayApi": gateway_of(cluster),
         },
         "smoke": {
             "symbol": "AAPL",

@@ -39,6 +39,11 @@ LEAST: Values = {
 """The values that have no default, for rendering alone."""
 
 
+def gateway_of(cluster: Cluster) -> Values:
+    """`route.gatewayApi` for the way into that cluster."""
+    return {"enabled": True, "className": cluster.gateway_class, "httpPort": cluster.gateway_port}
+
+
 def merged(*values: Mapping[str, Any]) -> Values:
     """One over the other, as Helm merges files of values."""
     result: Values = {}

@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from tests.cluster.bucket import KEYS, PORT, Bucket, start
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import image_of
-from tests.cluster.release import NAME, PLAIN, SECRET, Release, Values, render
+from tests.cluster.release import NAME, PLAIN, SECRET, Release, Values, gateway_of, render
 from tests.cluster.test_cluster_backups import told
 from tests.containers.images import Image
 from tests.containers.test_live_path import until as received
@@ -178,11 +178,7 @@ def apart(
         "networkPolicies": {"egressTo": networks_of(servers_apart)},
         "route": {
             "host": f"{namespace}.test",
-            "gatewayApi": {
-                "enabled": True,
-                "className": cluster.gateway_class,
-                "httpPort": cluster.gateway_port,
-            },
+            "gatewayApi": gateway_of(cluster),
         },
         "parts": dict.fromkeys(("stock", "gateway", "sentiment"), ONE) | {"relay": {"replicas": 1}},
     }

@@ -21,7 +21,7 @@ from tests.cluster.conftest import (
 )
 from tests.cluster.images import image_of
 from tests.cluster.prepared import Prepared
-from tests.cluster.release import PLAIN, SECRET, Release, Values
+from tests.cluster.release import PLAIN, SECRET, Release, Values, gateway_of
 from tests.containers.bases import PREFIX, make_standins
 from tests.containers.images import Image
 from tests.containers.podman import build_standin, run
@@ -149,11 +149,7 @@ def release(
         "route": {
             "host": f"{namespace}.test",
             "ratePerMinute": 1_000_000,
-            "gatewayApi": {
-                "enabled": True,
-                "className": cluster.gateway_class,
-                "httpPort": cluster.gateway_port,
-            },
+            "gatewayApi": gateway_of(cluster),
         },
     }
     release = Release(cluster, tmp_path_factory.mktemp("release"), namespace, values)
