@@ -7,34 +7,18 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from stock_analysis.testing.processes import free_port
-from stock_ops.local.plans.steps import PART_TITLES
 from tests.integration.ops.conftest import Maker
-from tests.integration.ops.instance import Instance, dead, wait_for
-from tests.integration.ops.local import killed_up
+from tests.integration.ops.instance import Instance, wait_for
+from tests.integration.ops.local.recovery import recovers
 
-SHARES = 4
-"""So many tests share the steps of a start among them, so that several workers have some."""
-
-
-def recovers(instance: Instance) -> None:
-    """The next `up` ends with everything healthy, and the one after it has nothing to do."""
-    instance.up()
-    assert instance.status()["state"] == "running"
-    assert instance.run("up", "--json").json["changed"] is False
-
-
-# --- ports --------------------------------------------------------------------------------------
+# --- ports ---------------------------------------------------------------------------------------
 
 
 def test_a_taken_port_names_the_process_that_holds_it(stubbed: Instance) -> None:
@@ -90,7 +74,7 @@ def test_ports_that_others_take_before_the_servers_listen_are_drawn_anew(stubbed
             server.close()
 
 
-# --- disk ---------------------------------------------------------------------------------------
+# --- disk ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -154,109 +138,7 @@ def test_a_disk_that_is_full_while_we_write_settings_is_named(make: Maker, small
     instance.remove()
 
 
-# --- half-finished starts -----------------------------------------------------------------------
-
-
-def killed_at(instance: Instance, step: int, delay_s: float) -> list[str]:
-    """Run `up` that dies at a step; the titles of the steps it began."""
-    done = instance.run_module(killed_up, instance.data, instance.port, step, delay_s)
-    assert done.code == -signal.SIGKILL, done.out + done.err
-    return done.out.splitlines()
-
-
-def steps_of_a_first_start(instance: Instance) -> list[str]:
-    return [step["title"] for step in instance.run("up", "--dry-run", "--json").json["steps"]]
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("first", range(SHARES))
-def test_a_start_killed_before_any_of_its_steps_is_finished_by_the_next(make: Maker, first: int) -> None:
-    count = len(steps_of_a_first_start(make("count", stub=True)))
-    assert count >= 14
-    for step in range(first, count, SHARES):
-        instance = make(f"killed-{step}", stub=True)
-        began = killed_at(instance, step, 0.0)
-        assert len(began) == step + 1
-        recovers(instance)
-        instance.remove()
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("delay_s", [0.05, 0.3, 0.6])
-def test_a_start_killed_while_it_makes_the_cluster_is_finished(make: Maker, delay_s: float) -> None:
-    instance = make("killed", stub=True)
-    killed_at(instance, steps_of_a_first_start(instance).index("Database cluster"), delay_s)
-    recovers(instance)
-    assert instance.sql("SELECT count(*) FROM pg_database WHERE datname = 'stock_analysis'") == "1"
-
-
-@pytest.mark.fault
-def test_a_start_killed_in_the_import_of_the_sample_is_finished_by_the_next(
-    make: Maker, used: Instance
-) -> None:
-    used.up()
-    expected = used.sql("SELECT count(*), sum(close) FROM bar_1d")
-    used.down()
-    broken = make("broken")
-    killed_at(broken, steps_of_a_first_start(broken).index("Sample data"), 2.0)
-    recovers(broken)
-    assert broken.sql("SELECT count(*), sum(close) FROM bar_1d") == expected
-
-
-def test_ctrl_c_stops_what_was_started_and_says_so(stubbed: Instance) -> None:
-    process = stubbed.start("up", STUB_MIGRATE="sleep:60")
-    wait_for(partial(_migrates, stubbed), "the servers run, and it migrates")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Interrupted during: Migrations" in err
-    assert "stopped again" in err
-    assert "Traceback" not in out + err
-    assert stubbed.processes() == []
-    recovers(stubbed)
-
-
-def _migrates(instance: Instance) -> bool:
-    lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
-    return any([f"{instance.platform()}", "migrate"] == line[-2:] for line in lines)
-
-
-def test_a_session_that_ends_is_like_ctrl_c(stubbed: Instance) -> None:
-    process = stubbed.start("up", "--json", STUB_MIGRATE="sleep:60")
-    wait_for(lambda: stubbed.processes(), "the servers run")
-    process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert json.loads(out)["error"]["kind"] == "StoppedByUserError"
-    assert stubbed.processes() == []
-
-
-def test_a_migration_that_fails_leaves_nothing_running(stubbed: Instance) -> None:
-    error = stubbed.refused(STUB_MIGRATE="exit:1")
-    assert "stock-analysis migrate failed: error: the stub was told to fail" in error["why"]
-    assert "setup.log" in error["todo"]
-    assert stubbed.processes() == []
-    recovers(stubbed)
-
-
-def test_a_platform_that_cannot_start_is_told_with_its_last_words(stubbed: Instance) -> None:
-    error = stubbed.refused(STUB_SERVE="exit:1")
-    assert "Platform does not start: error: the stub was told to fail" in error["why"]
-    assert "platform.log" in error["todo"]
-    assert stubbed.processes() == []
-    recovers(stubbed)
-
-
-def test_a_start_that_fails_beside_running_servers_leaves_them_running(used_stub: Instance) -> None:
-    used_stub.up()
-    database = used_stub.pid("postgresql")
-    used_stub.port = free_port()
-    used_stub.refused(STUB_MIGRATE="exit:1")
-    assert used_stub.pid("postgresql") == database
-    recovers(used_stub)
-
-
-# --- locks and pid files ------------------------------------------------------------------------
+# --- locks and pid files -------------------------------------------------------------------------
 
 
 def test_two_ups_at_once_do_not_disturb_each_other(stubbed: Instance, base: Path) -> None:
@@ -300,102 +182,7 @@ def test_stale_locks_and_pid_files_do_not_matter(used_stub: Instance) -> None:
     assert not layout.postgresql_unfinished.exists()
 
 
-# --- killed processes ---------------------------------------------------------------------------
-
-
-def test_a_killed_part_comes_back_by_itself_and_status_tells(used: Instance) -> None:
-    used.up()
-    for name in ("backup", "platform", "valkey", "postgresql"):  # none takes down one that was before it
-        comes_back(used, name)
-
-
-def comes_back(used: Instance, name: str) -> None:
-    before = used.pid(name)
-    os.kill(before, signal.SIGKILL)
-    wait_for(lambda: used.part(name)["restarts"] == 1, f"{name} is started again")
-    wait_for(lambda: used.status()["state"] == "running", "all is well again", 60)
-    part = used.part(name)
-    assert part["pid"] != before
-    assert part["last_end"]["reason"] == "terminated by SIGKILL"
-    assert f"{PART_TITLES[name]} restarted once" in used.run("status").unwrapped
-    assert used.run("up", "--json").json["changed"] is False
-
-
-def test_a_killed_supervisor_leaves_no_orphan_and_the_next_up_recovers(used: Instance) -> None:
-    used.up()
-    bars = used.sql("SELECT count(*) FROM bar_1d")
-    pids = used.processes()
-    os.kill(used.pid("supervisor"), signal.SIGKILL)
-    wait_for(lambda: all(dead(pid) for pid in pids), "no child outlives its supervisor", 40)
-    assert "ended unexpectedly" in used.run("status").unwrapped
-    recovers(used)
-    assert used.sql("SELECT count(*) FROM bar_1d") == bars
-
-
-def test_everything_killed_at_once_recovers(used: Instance) -> None:
-    used.up()
-    bars = used.sql("SELECT count(*) FROM bar_1d")
-    for pid in used.processes():
-        os.kill(pid, signal.SIGKILL)
-    recovers(used)
-    assert used.sql("SELECT count(*) FROM bar_1d") == bars
-
-
-def test_orphans_of_an_earlier_life_are_ended_before_the_next_start(used_stub: Instance) -> None:
-    """Where the kernel cannot keep children on a leash, they survive; here the leash is cut by hand."""
-    used_stub.up()
-    used_stub.down()
-    orphan = subprocess.Popen(
-        [used_stub.platform(), "serve", "--target", "all", "--config", used_stub.layout.platform_config]
-    )
-    wait_for(partial(_answers, used_stub), "it serves")
-    assert f"platform (pid {orphan.pid})" in used_stub.run("status").unwrapped
-    reaper = threading.Thread(target=orphan.wait)
-    reaper.start()
-    recovers(used_stub)
-    reaper.join(10)
-    assert orphan.returncode == 0
-
-
-def _answers(instance: Instance) -> bool:
-    try:
-        return bool(instance.get("/readyz"))
-    except OSError:
-        return False
-
-
-def test_a_hanging_supervisor_is_ended_and_replaced(used_stub: Instance) -> None:
-    used_stub.up()
-    pid = used_stub.pid("supervisor")
-    os.kill(pid, signal.SIGSTOP)
-    assert used_stub.run("status").code == 3
-    recovers(used_stub)
-    assert dead(pid)
-
-
-@pytest.mark.fault
-def test_a_hanging_platform_is_noticed_and_started_again(used_stub: Instance) -> None:
-    used_stub.up()
-    pid = used_stub.pid("platform")
-    time.sleep(31)
-    os.kill(pid, signal.SIGSTOP)
-    assert used_stub.part("platform")["state"] == "unhealthy"
-    recovers(used_stub)
-    assert dead(pid)
-
-
-def test_a_part_that_ends_again_and_again_is_restarted_with_back_off(stubbed: Instance) -> None:
-    stubbed.refused(STUB_SERVE="exit:3")
-    times = [
-        datetime.fromisoformat(line.split(",")[0]).astimezone()
-        for line in stubbed.layout.log("supervisor").read_text().splitlines()
-        if "spawned: 'platform'" in line
-    ]
-    assert len(times) >= 3
-    assert (times[2] - times[0]).total_seconds() >= 2
-
-
-# --- folders and files --------------------------------------------------------------------------
+# --- folders and files ---------------------------------------------------------------------------
 
 
 def test_a_data_folder_that_is_a_file_is_refused(stubbed: Instance) -> None:
@@ -489,7 +276,7 @@ def test_a_setting_of_the_environment_that_stockops_decides_is_refused(stubbed: 
     assert "STOCK_DATABASE_PORT" in error["why"]
 
 
-# --- users --------------------------------------------------------------------------------------
+# --- users ---------------------------------------------------------------------------------------
 
 
 def test_it_runs_without_root(unprivileged: Instance) -> None:
