@@ -28,8 +28,9 @@ def hold(project: str) -> None:
 def remove(project: str) -> None:
     """Take the project's containers, volumes, networks and the name of its image away."""
     label = f"label=com.docker.compose.project={project}"
-    if found := run("podman", "ps", "-aq", "--filter", label).stdout.split():
-        run("podman", "rm", "-f", "-t", "10", *found)
+    for again in reversed(range(3)):  # podman has failed over one that had just ended
+        if found := run("podman", "ps", "-aq", "--filter", label).stdout.split():
+            run("podman", "rm", "-f", "-t", "10", *found, check=not again)
     for kind in ("volume", "network"):
         if named := run("podman", kind, "ls", "-q", "--filter", label).stdout.split():
             run("podman", kind, "rm", "-f", *named)

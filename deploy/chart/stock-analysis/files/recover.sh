@@ -22,6 +22,7 @@ serve() {
     done
     exec 4<>"$door/answer"
     echo >&4
+    trap : TERM
     postgres -D "$cluster" "$@" >>"$log" 2>&1 </dev/null 3<&- 4<&- &
     server=$!
     trap 'kill -s INT "$server"' TERM
@@ -36,11 +37,11 @@ serve() {
 
 mkdir -p "$door"
 (cd "$(pg_config --sharedir)/extension" && ls ./*--*.sql) >"$door/extensions"
-trap 'kill "$job" 2>/dev/null || true; wait "$job" || true; exit 0' TERM INT
+# A shell that was just forked loses a signal: say it until the job is gone.
+trap 'job=${!-}; while kill "$job"; do sleep 0.1; done 2>/dev/null & wait "$job" || true; exit 0' TERM INT
 while true; do
     rm -f "$door/request" "$door/answer"
     mkfifo "$door/answer" "$door/request"
     serve "$@" &
-    job=$!
-    wait "$job" || true
+    wait "$!" || true
 done

@@ -70,8 +70,12 @@ def recovering(origin: BackedUp, door: Path) -> Iterator["subprocess.Popen[bytes
         yield process
     finally:
         process.terminate()
-        assert process.wait(60) == 0
-        assert servers(door.parent) == []
+        try:
+            assert process.wait(60) == 0
+            assert servers(door.parent) == []
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -149,6 +153,18 @@ def test_a_server_that_ends_by_itself_is_told_with_its_last_words(
     assert 'invalid value for parameter "wal_level"' in caught.value.why
     with scratch_server(place_of(origin, layout), {}) as server:  # and the next one is taken
         server.wait_until(lambda: server.ask("SELECT 1"))
+
+
+def test_the_container_stops_while_it_turns_to_the_next_request(
+    origin: BackedUp, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for moment in range(60):
+        door = base / str(moment) / ".recovery"
+        door.parent.mkdir()
+        monkeypatch.setenv("STOCKOPS_RECOVERY", str(door))
+        with recovering(origin, door):
+            beside.await_container()  # and is gone without a request
+            time.sleep(moment % 20 * 0.0005)
 
 
 def test_a_target_that_the_log_does_not_reach_is_told_as_without_it(
