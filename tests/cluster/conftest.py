@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import image_of
 from tests.cluster.prepared import Prepared, prepare_once
-from tests.cluster.release import PLAIN, SECRET, Release, gateway_of
+from tests.cluster.release import LITTLE, PLAIN, SECRET, SMALL, Release, gateway_of
 from tests.containers.conftest import pytest_terminal_summary, report
 from tests.containers.images import Image
 from tests.containers.test_stack import closes_until
@@ -77,24 +77,26 @@ def release(
     values = {
         "image": {**image_of(image), "allowTag": True},
         "secrets": {"existing": SECRET},
-        "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}, **PLAIN}},
-        "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
+        "database": {"managed": {"image": servers["postgresql"], **SMALL, **PLAIN}},
+        "valkey": {"managed": {"image": servers["valkey"], **SMALL}},
         "events": {
             "mode": "managed",
-            "managed": {"image": servers["kafka"], "storage": {"size": "1Gi"}},
+            "managed": {"image": servers["kafka"], **SMALL},
         },
         "backup": {
             "enabled": True,
             "image": image_of(operations),
             "storage": {"volume": {"size": "1Gi"}},
             "work": {"size": "1Gi"},
+            "recovery": LITTLE,
+            **LITTLE,
         },
         "sampleData": True,
         "spreadStrictly": ["kubernetes.io/hostname"],
         "parts": {
             "stock": scaling,
             "gateway": scaling,
-            "sentiment": {"autoscaling": {"enabled": False}, "replicas": 1},
+            "sentiment": {"autoscaling": {"enabled": False}, "replicas": 1, **LITTLE},
             "live": {"enabled": True},
         },
         "route": {

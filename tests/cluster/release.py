@@ -28,6 +28,10 @@ Document = dict[str, Any]
 
 PLAIN: Values = {"settings": {"shared_preload_libraries": ""}}
 """Of `database.managed`: the stand-in has no TimescaleDB."""
+LITTLE: Values = {"resources": {"requests": {"cpu": "20m"}}}
+"""Of a part or a server that no autoscaler looks at: three releases share the processors of two nodes."""
+SMALL: Values = {"storage": {"size": "1Gi"}, **LITTLE}
+"""Of a managed server."""
 PINNED = "@sha256:" + "0" * 64
 LEAST: Values = {
     "image": {"digest": f"sha256:{'0' * 64}"},

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ import pytest
 import yaml
 from websockets.sync.client import connect
 
+from stock_ops.kubernetes.plans.restore import job_of
 from tests.cluster.bucket import KEYS, PORT, Bucket, start
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.images import image_of
-from tests.cluster.release import NAME, PLAIN, SECRET, Release, Values, gateway_of, render
-from tests.cluster.test_cluster_backups import told
+from tests.cluster.release import LITTLE, NAME, PLAIN, SECRET, SMALL, Release, Values, gateway_of, render
+from tests.cluster.test_cluster_backups import account, content, is_archived, lose_the_database, told
 from tests.containers.images import Image
 from tests.containers.test_live_path import until as received
 from tools.container_parts import ROOT
@@ -30,8 +32,9 @@ from tools.container_parts import ROOT
 Report = Callable[[str, str], None]
 WHEN = ("--from", "2013-09-03T12:31", "--until", "2013-09-03T12:51", "--speed", "60")
 BROKERS = 3
+LEFT = f"{NAME}-restore-left"
 FILES = ("instruments", "actions", "bars_1d_samsung")
-ONE: Values = {"autoscaling": {"enabled": False}, "replicas": 1}
+ONE: Values = {"autoscaling": {"enabled": False}, "replicas": 1, **LITTLE}
 
 
 def has_arrived(release: Release, server: Release) -> bool:
@@ -118,12 +121,12 @@ def servers_apart(
     values: Values = {
         "image": {**image_of(image), "allowTag": True},
         "secrets": {"existing": SECRET},
-        "database": {"managed": {"image": servers["postgresql"], "storage": {"size": "1Gi"}, **PLAIN}},
-        "valkey": {"managed": {"image": servers["valkey"], "storage": {"size": "1Gi"}}},
+        "database": {"managed": {"image": servers["postgresql"], **SMALL, **PLAIN}},
+        "valkey": {"managed": {"image": servers["valkey"], **SMALL}},
         "events": {
             "mode": "managed",
             "brokers": BROKERS,
-            "managed": {"image": servers["kafka"], "storage": {"size": "1Gi"}},
+            "managed": {"image": servers["kafka"], **SMALL},
         },
         "backup": {
             "enabled": True,
@@ -139,6 +142,8 @@ def servers_apart(
                 },
             },
             "work": {"size": "1Gi"},
+            "recovery": LITTLE,
+            **LITTLE,
         },
         "parts": dict.fromkeys(("stock", "gateway", "relay", "sentiment"), off),
         "networkPolicies": {"serversFrom": {"kubernetes.io/metadata.name": f"{namespace}-users"}},
@@ -180,7 +185,7 @@ def apart(
             "host": f"{namespace}.test",
             "gatewayApi": gateway_of(cluster),
         },
-        "parts": dict.fromkeys(("stock", "gateway", "sentiment"), ONE) | {"relay": {"replicas": 1}},
+        "parts": dict.fromkeys(("stock", "gateway", "sentiment"), ONE) | {"relay": {"replicas": 1, **LITTLE}},
     }
     folder = tmp_path_factory.mktemp("apart")
     release = Release(cluster, folder, namespace, values)
@@ -289,3 +294,28 @@ def test_a_killed_broker_of_three_loses_no_event(
     until(lambda: len(servers_apart.ready("kafka")) == BROKERS, seconds=180, telling=servers_apart.told)
     assert how != "kill -9" or restarts(servers_apart) == known + 1
     report(f"one of three brokers killed ({how})", f"{told} events, all arrived {took_s:.0f} s after it")
+
+
+def leave_a_job(release: Release) -> None:
+    """Of a restore whose pod fits on no node."""
+    form = release.cluster.get("-n", release.namespace, "cronjob", f"{NAME}-restore")
+    job = job_of(form, LEFT, (), "UNUSED=")
+    job["spec"]["template"]["spec"]["nodeSelector"] = {"nowhere": "yes"}
+    release.cluster.apply(yaml.safe_dump(job), release.namespace)
+
+
+def test_a_lost_database_comes_back_from_the_bucket(
+    apart: Release, servers_apart: Release, report: Report
+) -> None:
+    until(lambda: has_arrived(apart, servers_apart), telling=lambda: str(events(apart)))
+    until(partial(is_archived, servers_apart), telling=lambda: str(account(servers_apart)))
+    before = content(servers_apart)
+    assert int(before["bar_1d"][0]) > 1000
+    lose_the_database(servers_apart)
+    leave_a_job(servers_apart)
+    started = time.monotonic()
+    found = told(servers_apart, "restore", "--new-volume", "--yes")
+    report("restore from a bucket", f"{time.monotonic() - started:.0f} s, {len(before)} tables compared")
+    assert found["target"] == "latest point"
+    assert content(servers_apart) == before
+    assert LEFT not in servers_apart.k("get", "jobs", "-o", "name")
