@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.sources import KIND, Given, NoClusterError, choose
+from tests.cluster.sources import KIND, Given, NoClusterError, choose, open_cluster
 
 ALLOWED = {
     "KUBECONFIG": "/somewhere",
@@ -68,3 +68,25 @@ def test_the_script_for_kind_makes_nodes_loads_images_and_loses_a_node(tmp_path:
     assert "docker kill t-worker2\n" in said
     assert said.endswith("kind delete cluster --name stock-test\n")
     assert not state.exists()
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_start_that_fails_is_tried_once_more_and_always_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    command, words = tmp_path / "cluster", tmp_path / "words"
+    command.write_text(
+        f'#!/bin/sh\n[ "$1" = kubectl ] && echo \'{{"items": []}}\' && exit\necho "$1" >> {words}\n'
+        f'[ "$1" != up ] || [ $(grep -c up {words}) -gt {failures} ]\n'
+    )
+    command.chmod(0o755)
+    for name in ("KUBECONFIG", "STOCK_TEST_CONTEXT", "STOCK_TEST_STATE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STOCK_TEST_CLUSTER", str(command))
+    if failures > 1:
+        with pytest.raises(AssertionError, match="up --nodes 2"), open_cluster(tmp_path):
+            pass
+    else:
+        with open_cluster(tmp_path) as cluster:
+            assert cluster.kubectl == (str(command), "kubectl")
+    assert [word for word in words.read_text().split() if word != "kubeconfig"] == ["up", "down"] * 2
