@@ -58,7 +58,7 @@ test-cluster: ## Install the chart on a real Kubernetes cluster (docs/testing.md
 	@$(BIN)/python tools/container_parts.py
 	$(BIN)/python -m pytest -n 2 --timeout 900 --durations=12 tests/cluster $(ARGS)
 
-test-operators: ## Build CloudNativePG's operator by Go, run the chart's database on it in that cluster; minutes
+test-operators: ## Build CloudNativePG and a metrics adapter by Go, run the chart on them in that cluster; minutes
 	@$(BOOTSTRAP) cluster
 	@$(BIN)/python tools/test_parts.py
 	@$(BIN)/python tools/container_parts.py

@@ -14,7 +14,8 @@ from tests.cluster.checks import CUSTOM
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.release import Document, Values, render
 from tests.cluster.test_templates import ENVIRONMENTS, FORMS
-from tools.custom_kinds import SOURCES, DefinitionsMissingError, definitions
+from tools.custom_kinds import SOURCES, definitions
+from tools.go_modules import CannotBeHadError
 
 NOT_HELD = {"Kafka", "KafkaNodePool"}
 """Strimzi's CRDs come with a Java project: only the tests of the templates look at its objects."""
@@ -37,7 +38,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     """An empty one, in a cluster that knows the kinds; definitions that were not there before go again."""
     try:
         texts = [path.read_text() for path in definitions(os.environ)]
-    except DefinitionsMissingError as error:
+    except CannotBeHadError as error:
         pytest.skip(str(error))
     there = {one["metadata"]["name"] for one in cluster.get("crd")["items"]}
     missing = [one for one in map(yaml.safe_load, texts) if one["metadata"]["name"] not in there]

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,13 +20,14 @@ from tests.cluster.conftest import (
 )
 from tests.cluster.images import image_of
 from tests.cluster.prepared import Prepared
-from tests.cluster.release import PLAIN, SECRET, Release, Values, gateway_of
+from tests.cluster.release import LITTLE, PLAIN, SECRET, SMALL, Release, Values, gateway_of
 from tests.containers.bases import PREFIX, make_standins
 from tests.containers.images import Image
-from tests.containers.podman import build_standin, run
+from tests.containers.podman import build_standin
+from tests.operators.images import image_from, load, not_run
 from tools import cloudnativepg
 from tools.container_parts import STANDINS
-from tools.custom_kinds import DefinitionsMissingError
+from tools.go_modules import CannotBeHadError
 
 __all__ = ["client", "cluster", "image", "installed", "prepared", "pytest_terminal_summary", "report"]
 
@@ -43,10 +43,8 @@ def source() -> Path:
     """The operator's module; without Go nothing of this is run, and `CI` does not take that for a pass."""
     try:
         return cloudnativepg.source(os.environ)
-    except DefinitionsMissingError as error:
-        if "CI" in os.environ:
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    except CannotBeHadError as error:
+        not_run(error)
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +57,7 @@ def operator(source: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFa
     build_standin(
         POSTGRESQL, STANDINS / "cloudnativepg-postgresql.Dockerfile", {"PYTHON_IMAGE": make_standins().python}
     )
-    archive = folder / "images.tar"
-    run("podman", "save", "-q", "-m", "--format", "docker-archive", "-o", archive, own, POSTGRESQL)
-    cluster.load(archive)
-    archive.unlink()
+    load(cluster, folder, own, POSTGRESQL)
     documents = cloudnativepg.manifest(source, own)
     try:
         for kinds in (True, False):
@@ -98,14 +93,7 @@ def operator_image(source: Path, folder: Path) -> str:
     cloudnativepg.build(source, program, os.environ)
     (root / "manager").symlink_to("operator/manager_amd64")
     name = f"{PREFIX}/cloudnative-pg:{cloudnativepg.VERSION}"
-    container = run("buildah", "from", "scratch").stdout.strip()
-    try:
-        run("buildah", "copy", "-q", container, root, "/")
-        run("buildah", "config", "--user", "65532:65532", "--entrypoint", '["/manager"]', container)
-        run("buildah", "commit", "-q", container, name)
-    finally:
-        run("buildah", "rm", container)
-        shutil.rmtree(root)
+    image_from(root, name, "/manager")
     return name
 
 
@@ -134,7 +122,7 @@ def release(
     """One pod of each part, on two instances of PostgreSQL, with the sample prices."""
     assert operator
     namespace = f"stock-{secrets.token_hex(3)}"
-    one: Values = {"autoscaling": {"enabled": False}, "replicas": 1}
+    one: Values = {"autoscaling": {"enabled": False}, "replicas": 1, **LITTLE}
     values: Values = {
         "image": {**image_of(image), "allowTag": True},
         "secrets": {"existing": SECRET},
@@ -143,7 +131,7 @@ def release(
             "operator": {"instances": 2, "image": POSTGRESQL, "storage": {"size": "1Gi"}},
             "managed": PLAIN,
         },
-        "valkey": {"managed": {"image": prepared.servers["valkey"], "storage": {"size": "1Gi"}}},
+        "valkey": {"managed": {"image": prepared.servers["valkey"], **SMALL}},
         "sampleData": True,
         "parts": dict.fromkeys(("stock", "gateway", "sentiment"), one),
         "route": {

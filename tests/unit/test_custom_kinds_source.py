@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.custom_kinds import SOURCES, DefinitionsMissingError, definitions
+from tools.custom_kinds import SOURCES, definitions
+from tools.go_modules import CannotBeHadError
 
 
 def go(folder: Path, said: dict[str, str]) -> dict[str, str]:
@@ -23,17 +24,17 @@ def test_a_folder_goes_before_go_and_must_hold_every_definition(tmp_path: Path) 
         path.touch()
     assert definitions(environ) == paths
     paths[1].unlink()
-    with pytest.raises(DefinitionsMissingError, match=f"NOT RUN: no definition {paths[1]}"):
+    with pytest.raises(CannotBeHadError, match=f"NOT RUN: no definition {paths[1]}"):
         definitions(environ)
 
 
 def test_without_go_and_without_a_folder_it_says_not_run(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionsMissingError, match=r"NOT RUN: .* need Go, or a folder of them"):
+    with pytest.raises(CannotBeHadError, match=r"NOT RUN: install Go.* Or name a folder .*STOCK_TEST_CRDS"):
         definitions({"PATH": f"{tmp_path}"})
 
 
 def test_a_module_that_cannot_be_had_says_why(tmp_path: Path) -> None:
-    with pytest.raises(DefinitionsMissingError, match=r"NOT RUN: .*cert-manager.*: no such host"):
+    with pytest.raises(CannotBeHadError, match=r"NOT RUN: .*cert-manager.*: no such host"):
         definitions(go(tmp_path, {"Error": "no such host"}))
 
 
