@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from stock_ops.kit.leash import die_with_parent
@@ -19,7 +18,7 @@ from stock_ops.kit.leash import die_with_parent
 _NICE = 15
 """A thirtieth of another one's share. With less still, a holder of a lock would keep others waiting long."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_HANDLED = (*_ENDING, signal.SIGTSTP)
+_AWAITED = (*_ENDING, signal.SIGTSTP, signal.SIGCHLD)
 _PATIENCE_S = 2.0
 _AGAIN_S = 0.05
 
@@ -34,7 +33,7 @@ def lead_session() -> None:
         return
     parent = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     child = os.fork()
     if child:
         _end_with(child)
@@ -72,31 +71,36 @@ def first_again() -> Iterator[None]:
 
 
 def _end_with(child: int) -> NoReturn:
-    """Wait for the child, pass every signal on, and end as it has; nothing of this process goes on."""
+    """Wait for the child, pass every signal on, and end as it has; nothing of this process goes on.
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, number)
-
-    def pause(_number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGSTOP)
-            os.kill(os.getpid(), signal.SIGSTOP)
-            os.killpg(child, signal.SIGCONT)
-
+    All signals that count are blocked, and taken one by one. A handler of Python's would not run before the
+    child ended, where its signal came just before the wait for the child.
+    """
     code = 1
     try:
-        for number in _ENDING:
-            signal.signal(number, pass_on)
-        signal.signal(signal.SIGTSTP, pause)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        while (status := _status(child)) is None:
+            number = signal.sigwait(_AWAITED)
+            with contextlib.suppress(ProcessLookupError):
+                if number == signal.SIGTSTP:
+                    os.killpg(child, signal.SIGSTOP)
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                    os.killpg(child, signal.SIGCONT)
+                elif number in _ENDING:
+                    os.kill(child, number)
+        code = os.waitstatus_to_exitcode(status)
         if code < 0:
             with contextlib.suppress(OSError):  # SIGKILL has no handler to take away
                 signal.signal(-code, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
             os.kill(os.getpid(), -code)
     finally:
         os._exit(code if code >= 0 else 128 - code)
+
+
+def _status(child: int) -> int | None:
+    """With which it has ended; None while it runs."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    return status if ended else None
 
 
 def _session() -> int | None:

@@ -59,7 +59,7 @@ def test_a_client_that_never_ends_its_head_is_cut_off_in_time(gateway: Gateway, 
         began = time.monotonic()
         client.sendall(start)
         assert rest_of(client) == b""
-        assert 0.5 < time.monotonic() - began < 4
+        assert 0.5 < time.monotonic() - began < 9
 
 
 def test_a_client_that_drips_its_head_is_cut_off_too(gateway: Gateway) -> None:
@@ -71,7 +71,7 @@ def test_a_client_that_drips_its_head_is_cut_off_too(gateway: Gateway) -> None:
                 time.sleep(0.1)
         except ConnectionError:
             pass
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 9
 
 
 def test_an_idle_connection_between_two_requests_is_not_cut_by_the_time_for_a_head(gateway: Gateway) -> None:

@@ -126,7 +126,7 @@ def test_requests_that_never_end_are_given_up_in_time(threads: ThreadPoolExecuto
     under_way = begin(threads, gateway, 20)
     asked = gateway.terminate()
     gateway.wait()
-    assert 1 <= time.monotonic() - asked < 4
+    assert 1 <= time.monotonic() - asked < 10  # of the 20 s
     assert isinstance(under_way.exception(), http.client.HTTPException | ConnectionError)
 
 
@@ -137,7 +137,7 @@ def test_idle_connections_do_not_delay_the_end(log: Path) -> None:
     connection.getresponse().read()
     asked = gateway.terminate()
     assert gateway.wait() == 0
-    assert time.monotonic() - asked < 2
+    assert time.monotonic() - asked < 10  # of the 20 s
     connection.close()
 
 

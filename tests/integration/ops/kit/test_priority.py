@@ -64,7 +64,7 @@ def test_it_leads_a_session_that_gives_way(session: bool) -> None:
     with started(LEAD + SAY + "sys.exit(7)", session=session) as (process, said):
         assert said[1:] == [said[0], 15, 15]
         assert (said[0] == process.pid) is session
-        assert process.wait(10) == 7
+        assert process.wait(30) == 7
 
 
 def test_the_session_of_others_keeps_its_share() -> None:
@@ -97,7 +97,7 @@ def test_signals_reach_it(number: signal.Signals) -> None:
     listen = f"signal.signal({number}, signal.default_int_handler); "
     with started(LEAD + listen + SAY + SLEEP) as (process, _):
         process.send_signal(number)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=30)
         assert (out, process.returncode) == ("interrupted\n", 130)
 
 
@@ -105,29 +105,29 @@ def test_ctrl_z_stops_it_and_fg_lets_it_go_on() -> None:
     with started(LEAD + SAY + SLEEP) as (process, (pid, *_)):
         both = [psutil.Process(process.pid), psutil.Process(pid)]
         process.send_signal(signal.SIGTSTP)
-        wait_for(lambda: all(one.status() == psutil.STATUS_STOPPED for one in both), "both stand still", 10)
+        wait_for(lambda: all(one.status() == psutil.STATUS_STOPPED for one in both), "both stand still", 30)
         process.send_signal(signal.SIGCONT)
-        wait_for(lambda: all(one.status() == psutil.STATUS_SLEEPING for one in both), "both go on", 10)
+        wait_for(lambda: all(one.status() == psutil.STATUS_SLEEPING for one in both), "both go on", 30)
 
 
 def test_it_dies_with_the_process_that_was_started() -> None:
     with started(LEAD + SAY + SLEEP) as (process, (pid, *_)):
         process.kill()
-        process.wait(10)
-        wait_for(lambda: dead(pid), "it is gone", 10)
+        process.wait(30)
+        wait_for(lambda: dead(pid), "it is gone", 30)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_killed_it_is_told(number: signal.Signals) -> None:
     with started(LEAD + SAY + SLEEP) as (process, (pid, *_)):
         os.kill(pid, number)
-        assert process.wait(10) == -number
+        assert process.wait(30) == -number
 
 
 def test_a_launcher_that_ignores_its_children_changes_nothing() -> None:
     ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
     with started(ignore + LEAD + SAY + "sys.exit(7)") as (process, _):
-        assert process.wait(10) == 7
+        assert process.wait(30) == 7
 
 
 @pytest.mark.root
@@ -139,6 +139,6 @@ def test_what_the_system_refuses_is_no_error(ask: str) -> None:
         work = f"priority.{ask.format(pid=other)}; {SAY}"
         with started(work, session=True, user=user, python=python) as (process, said):
             assert said[2:] == [own, 0]
-            assert process.wait(10) == 0
+            assert process.wait(30) == 0
         assert Path(f"/proc/{other}/autogroup").read_text().split()[-1] == "0"
         assert os.getpriority(os.PRIO_PROCESS, other) == own
