@@ -138,21 +138,24 @@ def test_a_disk_that_fills_warns_twice_and_then_postgresql_s_own_line_is_the_rea
         assert worst() == "disk-full"
         metrics = instance.run("status", "--json").json["disk"]
         assert metrics["free_bytes"] < 96 * _MIB
-        leave(0)
-        subprocess.run(
-            [
-                instance.psql(),
-                *_address(instance),
-                "-c",
-                "CREATE TABLE big AS SELECT repeat(md5(n::text), 9) AS t"
-                " FROM generate_series(1, 300000) AS n",
-            ],
-            env=_password(instance),
-            capture_output=True,
-            check=False,
-        )
+
+        def write() -> None:
+            """The next file of the log, until there is no room for one; what was given back is taken, too."""
+            leave(0)
+            subprocess.run(
+                [
+                    instance.psql(),
+                    *_address(instance),
+                    *("-c", "SELECT pg_logical_emit_message(true, 'full', 'disk')"),
+                    *("-c", "SELECT pg_switch_wal()"),
+                ],
+                env=_password(instance),
+                capture_output=True,
+                check=False,
+            )
 
         def said() -> bool:
+            write()
             told = findings(instance.status()["verdict"])["disk-full"]["why"]
             return told.startswith("PostgreSQL has no room: ") and "No space left on device" in told
 
