@@ -37,8 +37,14 @@ serve() {
 
 mkdir -p "$door"
 (cd "$(pg_config --sharedir)/extension" && ls ./*--*.sql) >"$door/extensions"
-# A shell that was just forked loses a signal: say it until the job is gone.
-trap 'job=${!-}; while kill "$job"; do sleep 0.1; done 2>/dev/null & wait "$job" || true; exit 0' TERM INT
+# A shell that was just forked loses a signal: it is said until the job is gone.
+end() {
+    job=${!-}
+    while kill "$job"; do sleep 0.1; done 2>/dev/null &
+    wait "$job" || true
+    exit 0
+}
+trap end TERM INT
 while true; do
     rm -f "$door/request" "$door/answer"
     mkfifo "$door/answer" "$door/request"

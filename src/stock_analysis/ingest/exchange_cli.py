@@ -136,7 +136,7 @@ async def _execute(config: Path | None, statement: str, *arguments: object) -> N
     try:
         connection = await connect(load_settings(config).settings, Role.OWNER)
     except CONNECTION_ERRORS as error:
-        raise UnavailableError("PostgreSQL", str(error)) from error
+        raise UnavailableError("PostgreSQL", str(error) or type(error).__name__) from error
     try:
         await connection.execute(SQL[statement], *arguments)
     finally:

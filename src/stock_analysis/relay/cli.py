@@ -187,7 +187,7 @@ def _run(config: Path | None, work: Callable[[asyncpg.Connection], Awaitable[T]]
         try:
             connection = await connect(load_settings(config).settings, Role.RELAY)
         except CONNECTION_ERRORS as error:
-            raise UnavailableError("PostgreSQL", str(error)) from error
+            raise UnavailableError("PostgreSQL", str(error) or type(error).__name__) from error
         try:
             return await work(connection)
         finally:
