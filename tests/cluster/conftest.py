@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import httpx
@@ -142,9 +143,15 @@ def alone(installed: Release, prepared: Prepared) -> None:
 
 @pytest.fixture(scope="session")
 def client(installed: Release) -> Iterator[httpx.Client]:
+    with client_of(installed) as it:
+        yield it
+
+
+@contextmanager
+def client_of(release: Release) -> Iterator[httpx.Client]:
     """Someone outside the cluster, with a key."""
-    key = json.loads(installed.owner("keys", "create", "test", "--json"))["key"]
-    headers = {"Host": installed.host, "Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=installed.cluster.way_in, headers=headers, timeout=30) as it:
+    key = json.loads(release.owner("keys", "create", "test", "--json"))["key"]
+    headers = {"Host": release.host, "Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=release.cluster.way_in, headers=headers, timeout=30) as it:
         until(lambda: it.get("/readyz").status_code == 200, seconds=30)
         yield it

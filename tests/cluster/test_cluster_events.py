@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 from stock_ops.kubernetes.plans.restore import job_of
 from tests.cluster.bucket import KEYS, PORT, Bucket, start
 from tests.cluster.cluster import Cluster, until
+from tests.cluster.conftest import client_of
 from tests.cluster.images import image_of
 from tests.cluster.release import LITTLE, NAME, PLAIN, SECRET, SMALL, Release, Values, gateway_of, render
 from tests.cluster.test_cluster_backups import account, content, is_archived, lose_the_database, told
@@ -251,10 +252,7 @@ def test_a_release_works_on_a_database_a_cache_and_brokers_of_another(
     apart: Release, servers_apart: Release
 ) -> None:
     until(lambda: has_arrived(apart, servers_apart), telling=lambda: str(events(apart)))
-    key = json.loads(apart.owner("keys", "create", "test", "--json"))["key"]
-    headers = {"Host": apart.host, "Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=apart.cluster.way_in, headers=headers, timeout=30) as client:
-        until(lambda: client.get("/readyz").status_code == 200, seconds=30)
+    with client_of(apart) as client:
         assert client.get("/api/v1/stocks/005930/chart").status_code == 200
     kinds = {one["kind"] for one in apart.cluster.get("-n", apart.namespace, "all")["items"]}
     assert "StatefulSet" not in kinds

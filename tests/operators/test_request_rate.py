@@ -10,10 +10,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.cluster.cluster import Cluster, until
+from tests.cluster.conftest import client_of
 from tests.cluster.images import image_of
 from tests.cluster.load import load
 from tests.cluster.prepared import Prepared
@@ -113,16 +113,6 @@ def metrics(platform: Release, programs: dict[str, str]) -> Iterator[str]:
         cluster.k("delete", "namespace", namespace, "--wait=false", check=False)
 
 
-@pytest.fixture(scope="module")
-def someone(platform: Release) -> Iterator[httpx.Client]:
-    """Outside the cluster, with a key."""
-    key = json.loads(platform.owner("keys", "create", "test", "--json"))["key"]
-    headers = {"Host": platform.host, "Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=platform.cluster.way_in, headers=headers, timeout=30) as client:
-        until(lambda: client.get("/readyz").status_code == 200, seconds=30)
-        yield client
-
-
 def autoscaler(release: Release) -> dict[str, Any]:
     return release.cluster.get("-n", release.namespace, "hpa", f"{NAME}-gateway")
 
@@ -157,18 +147,15 @@ def test_prometheus_reads_every_part_with_its_pod(platform: Release, metrics: st
 
 
 @pytest.mark.usefixtures("metrics")
-def test_the_gateway_has_pods_by_its_requests_and_loses_them_again(
-    platform: Release, someone: httpx.Client, report: Report
-) -> None:
+def test_the_gateway_has_pods_by_its_requests_and_loses_them_again(platform: Release, report: Report) -> None:
     words = ("--target", "kubernetes", "doctor", platform.environment())
     until(lambda: rate(platform) is not None, seconds=150, telling=partial(told, platform))
     checks = {one["check"]: one["state"] for one in platform.stockops(*words)["checks"]}
     assert checks["request rate"] == "ok"
     assert replicas(platform) == 1
     began = time.monotonic()
-    with load(
-        someone, least=1, pause_s=0.2
-    ) as answers:  # at most twenty a second: little work for a processor
+    # At most twenty a second: little work for a processor.
+    with client_of(platform) as client, load(client, least=1, pause_s=0.2) as answers:
         until(lambda: replicas(platform) == 3, seconds=150, telling=partial(told, platform))
         up = time.monotonic() - began
     until(lambda: replicas(platform) < 3, seconds=240, telling=partial(told, platform))
