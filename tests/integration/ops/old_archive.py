@@ -70,9 +70,22 @@ class OldArchive:
         return sink.getvalue()
 
     def objects(self) -> dict[str, bytes]:
-        """All of them, read from the disk that they lie on."""
-        paths = (path for path in self.files.rglob("*") if path.is_file())
-        return {path.relative_to(self.files).as_posix(): path.read_bytes() for path in paths}
+        """All of them, read from the disk that they lie on.
+
+        Read again until nothing changes: a server may still do what a client that was killed has asked for.
+        """
+        before, found = None, self._read()
+        while found is None or found != before:
+            before, found = found, self._read()
+        return found
+
+    def _read(self) -> dict[str, bytes] | None:
+        """None where something went meanwhile."""
+        try:
+            paths = [path for path in self.files.rglob("*") if path.is_file()]
+            return {path.relative_to(self.files).as_posix(): path.read_bytes() for path in paths}
+        except FileNotFoundError:
+            return None
 
     def remember(self, place: Path) -> None:
         """Copy everything, as it is, to a place; `bring_back` makes it so again."""

@@ -11,13 +11,16 @@ from stock_ops.storage.keys import authentication_key, draw_identity, dump_authe
 
 
 @pytest.mark.parametrize("kept", ["both", "private key alone", "authentication key alone"])
-def test_the_key_that_authenticates_backups_is_known_wherever_it_is_kept(tmp_path: Path, kept: str) -> None:
-    layout = Layout(tmp_path)
+def test_the_key_that_authenticates_backups_is_known_wherever_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"{tmp_path}")
+    layout = Layout(tmp_path / "data")
     settings = read_backup_settings(layout)
     draw_identity(settings.key_file)
     identity = read_identity(settings.key_file)
     tags = authentication_key(identity)
-    layout.authentication_key.parent.mkdir(exist_ok=True)
+    layout.authentication_key.parent.mkdir(parents=True)
     layout.authentication_key.write_text(dump_authentication_key(tags))
     if kept == "private key alone":
         layout.authentication_key.unlink()
