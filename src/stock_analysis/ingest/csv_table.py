@@ -88,7 +88,8 @@ class CsvTable:
 
         labels = [f"c{place}" for place in range(len(self.names))]
         wanted = {name: labels[place] for name, place in columns.items()}
-        with self._open() as stream:
+        # Arrow reads ahead in a thread of its own, which must not need Python while the process ends.
+        with self._open() if self._decompress else pa.OSFile(str(self.path)) as stream:
             try:
                 reader = arrow.open_csv(
                     stream,

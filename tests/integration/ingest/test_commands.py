@@ -82,7 +82,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     (tmp_path / "folder").mkdir()
     files = ("prices.csv", "empty.csv", "nowhere.csv", "folder")
     found, output = importer.run(*(tmp_path / one if one in files else one for one in arguments))
-    assert (found, "Traceback" in output) == (code, False)
+    assert (found, "Traceback" in output) == (code, False), output
     assert words in " ".join(output.split())
 
 
